@@ -1,0 +1,76 @@
+"""Instance segmentation of plants and cells with W-Net pixel embeddings, for napari, the shell and Python.
+
+The public names load on first use, so that importing the package costs nothing: no torch, napari, Qt or numpy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import MappingProxyType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_wnet.core.metrics import evaluate
+    from napari_wnet.errors import WNetError
+    from napari_wnet.network.registry import load_model
+    from napari_wnet.params import SegmentParams, TrainParams, WNetConfig
+    from napari_wnet.segment import Segmentation, segment
+
+    __version__: str
+
+__all__ = [
+    "SegmentParams",
+    "Segmentation",
+    "TrainParams",
+    "WNetConfig",
+    "WNetError",
+    "__version__",
+    "evaluate",
+    "load_model",
+    "segment",
+]
+
+_HOMES = MappingProxyType(
+    {
+        "SegmentParams": "params",
+        "Segmentation": "segment",
+        "TrainParams": "params",
+        "WNetConfig": "params",
+        "WNetError": "errors",
+        "evaluate": "core.metrics",
+        "load_model": "network.registry",
+        "segment": "segment",
+    }
+)
+
+
+class _Package(ModuleType):
+    """The package as a module that keeps its public names.
+
+    The import system binds each submodule to its name in the package. ``segment`` is a submodule and a public function;
+    the function must win whichever is imported first.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        metadata = importlib.import_module("importlib.metadata")
+        value = metadata.version("napari-wnet")
+    elif name in _HOMES:
+        value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,80 @@
+"""``napari-wnet models``: which models there are, what they say of themselves, and fetching them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+from napari_wnet.commands.console import say, with_bar
+
+if TYPE_CHECKING:
+    from napari_wnet.network.checkpoint import ModelHeader
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command and its three actions."""
+    parser = subparsers.add_parser("models", help="list, describe and fetch models")
+    actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="list the models that can be named")
+    listing.set_defaults(run=run_list)
+    info = actions.add_parser("info", help="say what a model is and how good")
+    info.add_argument("model", help="name or file of a model")
+    info.add_argument("--json", action="store_true", help="the whole header, for programs")
+    info.set_defaults(run=run_info)
+    fetch = actions.add_parser("fetch", help="bring models into the cache, for use without a network connection")
+    fetch.add_argument("models", nargs="*", metavar="NAME", help="names; by default all")
+    fetch.set_defaults(run=run_fetch)
+
+
+def run_list(given: argparse.Namespace) -> int:
+    """Print a line for each model."""
+    from napari_wnet.network.registry import list_models
+
+    for entry in list_models():
+        say(f"{entry.name:<16} {entry.size / 1e6:6.1f} MB  {entry.source:<8} {entry.description}")
+    return 0
+
+
+def run_info(given: argparse.Namespace) -> int:
+    """Print what a model's header says."""
+    from napari_wnet.network.registry import load_model
+
+    model = load_model(given.model)
+    if given.json:
+        say(json.dumps(json.loads(model.header.to_json()), indent=2, sort_keys=True))
+        return 0
+    for line in describe(model.header):
+        say(line)
+    say(f"file         {model.path}")
+    say(f"SHA-256      {model.sha256}")
+    return 0
+
+
+def describe(header: ModelHeader) -> list[str]:
+    """Return a model's header as lines of text."""
+    config = header.config
+    lines = [
+        f"name         {header.name}",
+        f"description  {header.description or '-'}",
+        f"licence      {header.licence or '-'}",
+        f"channels     {', '.join(header.channels) or config.in_channels}",
+        f"diameter     {header.diameter:.0f} px",
+        f"network      widths {'-'.join(map(str, config.widths))}, {config.embedding_dim} dimensions",
+    ]
+    for part, scores in header.scores.items():
+        told = ", ".join(f"{name} {value}" for name, value in scores.items()) if isinstance(scores, dict) else scores
+        lines.append(f"{part:<12} {told}")
+    for name in ("data", "split", "n_images", "n_objects", "best_step", "seed", "date", "hardware", "code"):
+        if name in header.provenance:
+            lines.append(f"{name:<12} {header.provenance[name]}")
+    return lines
+
+
+def run_fetch(given: argparse.Namespace) -> int:
+    """Fetch models and print where they are."""
+    from napari_wnet.network.registry import fetch_steps, list_models
+
+    for name in given.models or [entry.name for entry in list_models()]:
+        say(f"{name}: {with_bar(fetch_steps(name))}")
+    return 0

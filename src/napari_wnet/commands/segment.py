@@ -1,0 +1,66 @@
+"""``napari-wnet segment``: labels for files, folders and patterns."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from napari_wnet.commands.console import say, show_files, warn
+from napari_wnet.flags import add_flags, apply_flags
+from napari_wnet.params import SegmentParams
+
+KINDS = ("labels", "distmap", "embedding", "pca", "overlay")
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "segment",
+        help="segment images",
+        description="Write NAME_labels.tif, NAME.csv and NAME.json for each image.",
+    )
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image files, folders, or patterns in quotes")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
+    parser.add_argument("--model", default="nuclei", help="name or file of a model (default %(default)s)")
+    parser.add_argument("--save", default="labels", metavar="LIST", help=f"of {','.join(KINDS)} (default %(default)s)")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default %(default)s)")
+    parser.add_argument("--foreground", type=Path, help="mask file, or folder of masks named like the images")
+    parser.add_argument("--axes", help="what the axes are, one letter each, such as TCYX, where the file does not say")
+    parser.add_argument("--channels", help="channels to use, in order, counted from 0, such as 2,0")
+    parser.add_argument("--overwrite", action="store_true", help="replace earlier results")
+    add_flags(parser, SegmentParams)
+    parser.set_defaults(run=run, error=parser.error)
+
+
+def run(given: argparse.Namespace) -> int:
+    """Segment what was named; status 1 if any file failed."""
+    save = tuple(dict.fromkeys(given.save.split(",")))
+    unknown = [kind for kind in save if kind not in KINDS]
+    if unknown:
+        given.error(f"--save knows {', '.join(KINDS)}, not {', '.join(unknown)}")
+    from napari_wnet.batch import BatchJob, find_inputs, segment_files_steps
+    from napari_wnet.network.device import choose_device
+    from napari_wnet.network.registry import load_model
+
+    params = apply_flags(SegmentParams(), vars(given))  # wrong values are told before anything is loaded
+    choose_device(given.device)
+    model = load_model(given.model)
+    params = apply_flags(model.header.params, vars(given))
+    inputs = find_inputs(given.inputs, given.out)
+    for problem in inputs.problems:
+        warn(problem)
+    job = BatchJob(
+        model=model,
+        params=params,
+        out=given.out,
+        save=save,
+        device=given.device,
+        foreground=given.foreground,
+        axes=given.axes,
+        channels=given.channels,
+        overwrite=given.overwrite,
+    )
+    finished = show_files(segment_files_steps(job, inputs.files))
+    failed = sum(bool(result.error) for result in finished)
+    say(f"{len(finished) - failed} of {len(finished)} images segmented into {given.out}")
+    return 1 if failed or not finished else 0

@@ -1,0 +1,110 @@
+"""``napari-wnet train``: a model from folders of images and labels."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_wnet.commands.console import say, warn, with_bar
+from napari_wnet.errors import ParamsError
+from napari_wnet.flags import add_flags, apply_flags
+from napari_wnet.params import TrainParams, WNetConfig
+
+if TYPE_CHECKING:
+    from napari_wnet.reports import EpochReport
+    from napari_wnet.train import TrainJob
+
+TEXT_FLAGS = ("images", "labels", "out", "init", "split", "name", "description", "licence", "data")
+
+
+def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train a model",
+        description="Train on pairs of images and labels. Ctrl-C ends the training and keeps the best so far.",
+    )
+    parser.add_argument("--config", type=Path, help="YAML file with the same settings; flags win over it")
+    for name, help_text in (
+        ("images", "folder of images"),
+        ("labels", "folder of labels, matched by name"),
+        ("out", "model file to write (.safetensors); the log and the checkpoint go beside it"),
+        ("init", "model to start from: a name or a file"),
+        ("split", "tenths, validation or none (default validation): see the documentation"),
+        ("name", "name of the model"),
+        ("description", "what the model is for"),
+        ("licence", "licence of the weights"),
+        ("data", "what the data is, for the model's card"),
+    ):
+        parser.add_argument(f"--{name}", default=argparse.SUPPRESS, help=help_text)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default %(default)s)")
+    parser.add_argument("--threads", type=int, help="processor threads of the network")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier model")
+    add_flags(parser, WNetConfig, but=("in_channels",))
+    add_flags(parser, TrainParams)
+    parser.set_defaults(run=run)
+
+
+def read_job(given: argparse.Namespace) -> TrainJob:
+    """Return the job of a configuration file and the flags given.
+
+    Raises
+    ------
+    ParamsError
+        If the file cannot be read or has an unknown key.
+    """
+    from napari_wnet.train import TrainJob
+
+    values: dict[str, Any] = {}
+    if given.config is not None:
+        import yaml
+
+        try:
+            values = yaml.safe_load(given.config.read_text(encoding="utf-8")) or {}
+        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise ParamsError(f"{given.config} cannot be read as YAML: {error}") from error
+    job = TrainJob.from_dict(values)
+    flags = vars(given)
+    job = job.replace(**{name: flags[name] for name in TEXT_FLAGS if name in flags})
+    job = job.replace(network=apply_flags(job.network, flags), params=apply_flags(job.params, flags))
+    missing = [f"--{name}" for name in ("images", "labels", "out") if not getattr(job, name)]
+    if missing:
+        raise ParamsError(f"Give {', '.join(missing)}, as flags or in the file of --config.")
+    return job
+
+
+def run(given: argparse.Namespace) -> int:
+    """Train and write the model."""
+    job = read_job(given)
+    import torch
+
+    from napari_wnet.train import load_data_steps, train_job_steps
+
+    if given.threads:
+        torch.set_num_threads(given.threads)
+    data = with_bar(load_data_steps(job))
+    for problem in data.problems:
+        warn(problem)
+    say(f"{len(data.train)} images to train on, {len(data.validation)} to validate, {len(data.test_names)} left out")
+    steps = train_job_steps(job, data, device=given.device, resume=given.resume, overwrite=given.overwrite)
+    while True:
+        try:
+            say(_line(next(steps)))
+        except StopIteration as stop:
+            path, trained = stop.value
+            break
+    say(f"best weights, of step {trained.step}, written to {path}")
+    return 0
+
+
+def _line(report: EpochReport) -> str:
+    losses = "  ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
+    line = f"step {report.step}/{report.steps}  {losses}  {report.seconds_left / 60:.0f} min left"
+    if report.validation:
+        line += (
+            f"  | validation SBD {report.validation['symmetric_best_dice']:.4f}"
+            f"  AP .5 {report.validation['average_precision_0.5']:.4f}  best step {report.best_step}"
+        )
+    return line

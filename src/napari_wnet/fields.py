@@ -1,0 +1,160 @@
+"""The base of every settings class: frozen, checked against its own declarations, to and from plain dictionaries."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from napari_wnet.errors import ParamsError
+
+
+@dataclass(frozen=True, kw_only=True)
+class FieldInfo:
+    """One declared field: what a form, a flag or a check needs to know of it."""
+
+    name: str
+    kind: Any
+    default: Any
+    options: Mapping[str, Any]
+
+    @property
+    def nested(self) -> bool:
+        """Whether the field is a group of parameters of its own."""
+        return isinstance(self.kind, type) and issubclass(self.kind, Params)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """A frozen group of checked settings that converts to and from plain dictionaries."""
+
+    def __post_init__(self) -> None:
+        for info in self.fields():
+            object.__setattr__(self, info.name, _checked(type(self).__name__, info, getattr(self, info.name)))
+
+    @classmethod
+    def fields(cls) -> tuple[FieldInfo, ...]:
+        """Return the declared fields in order."""
+        hints = typing.get_type_hints(cls, include_extras=True)
+        infos = []
+        for item in dataclasses.fields(cls):
+            hint, options = hints[item.name], {}
+            if typing.get_origin(hint) is Annotated:
+                hint, options = typing.get_args(hint)[:2]
+            default = item.default_factory() if callable(item.default_factory) else item.default
+            infos.append(FieldInfo(name=item.name, kind=hint, default=default, options=options))
+        return tuple(infos)
+
+    def replace(self, **changes: Any) -> Self:
+        """Return a copy with some fields changed.
+
+        ``a__b`` names field ``b`` of the group ``a``.
+
+        Raises
+        ------
+        ParamsError
+            If a name is unknown or a value is out of range.
+        """
+        own: dict[str, Any] = {}
+        groups: dict[str, dict[str, Any]] = {}
+        for name, value in changes.items():
+            head, _, rest = name.partition("__")
+            if rest:
+                groups.setdefault(head, {})[rest] = value
+            else:
+                own[head] = value
+        _refuse_unknown(type(self), [*own, *groups])
+        for name, inner in groups.items():
+            own[name] = own.get(name, getattr(self, name)).replace(**inner)
+        return dataclasses.replace(self, **own)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain dictionaries, lists, numbers and strings, ready for JSON or YAML."""
+        return {
+            info.name: value.to_dict()
+            if isinstance(value, Params)
+            else list(value)
+            if isinstance(value, tuple)
+            else value
+            for info in self.fields()
+            for value in [getattr(self, info.name)]
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Make the group from a mapping; what is missing takes its default.
+
+        Raises
+        ------
+        ParamsError
+            If a key is unknown (the message suggests the nearest) or a value does not fit.
+        """
+        if not isinstance(values, Mapping):
+            raise ParamsError(f"{cls.__name__} expects named values, not {type(values).__name__}.")
+        _refuse_unknown(cls, list(values))
+        kinds = {info.name: info for info in cls.fields()}
+        return cls(
+            **{
+                name: kinds[name].kind.from_dict(value)
+                if kinds[name].nested and not isinstance(value, Params)
+                else value
+                for name, value in values.items()
+            }
+        )
+
+
+def _refuse_unknown(cls: type[Params], names: list[str]) -> None:
+    known = [info.name for info in cls.fields()]
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}."
+            raise ParamsError(f"{cls.__name__} has no parameter '{name}'; {hint}")
+
+
+def _checked(owner: str, info: FieldInfo, value: Any) -> Any:
+    where = f"{owner}.{info.name}"
+    kind = info.kind
+    if info.nested:
+        if not isinstance(value, kind):
+            raise ParamsError(f"{where} must be a {kind.__name__}, not {type(value).__name__}.")
+        return value
+    if typing.get_origin(kind) is Literal:
+        choices = typing.get_args(kind)
+        if value not in choices:
+            raise ParamsError(f"{where} is {value!r}; choose one of {', '.join(map(str, choices))}.")
+        return value
+    if typing.get_origin(kind) is tuple:
+        return _checked_items(owner, info, value)
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise ParamsError(f"{where} must be true or false, not {value!r}.")
+        return value
+    if kind in (int, float):
+        return _checked_number(where, info, value)
+    if not isinstance(value, kind):
+        raise ParamsError(f"{where} must be a {kind.__name__}, not {value!r}.")
+    return value
+
+
+def _checked_items(owner: str, info: FieldInfo, value: Any) -> tuple[Any, ...]:
+    item = dataclasses.replace(info, kind=typing.get_args(info.kind)[0])
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise ParamsError(f"{owner}.{info.name} must be a list of {item.kind.__name__}, not {value!r}.")
+    return tuple(_checked(owner, item, entry) for entry in value)
+
+
+def _checked_number(where: str, info: FieldInfo, value: Any) -> Any:
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        raise ParamsError(f"{where} must be a number, not {value!r}.")
+    number = float(value)
+    if not math.isfinite(number) or (info.kind is int and number != int(number)):
+        raise ParamsError(f"{where} must be a {'whole' if info.kind is int else 'finite'} number, not {value!r}.")
+    low, high = info.options.get("min", -math.inf), info.options.get("max", math.inf)
+    if not low <= number <= high:
+        raise ParamsError(f"{where} is {value}; it must lie between {low} and {high}.")
+    return info.kind(value)

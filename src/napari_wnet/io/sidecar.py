@@ -1,0 +1,251 @@
+"""The JSON file beside each result: everything that is needed to make the same labels again."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import math
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_wnet.core.labels import present_labels
+from napari_wnet.errors import ImageError, ParamsError
+from napari_wnet.io.atomic import write_text
+from napari_wnet.params import SegmentParams
+
+FORMAT = "napari-wnet result"
+FORMAT_VERSION = 1
+"""Grows when an older program would misread the file; additions alone do not change it."""
+PACKAGES = ("napari-wnet", "torch", "numpy", "scipy", "scikit-image", "tifffile", "pillow")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """How a result was made, beside the parameters.
+
+    Attributes
+    ----------
+    input_path : str
+        The image file, as the user gave it.
+    model_name, model_sha256 : str
+        The model, as the user gave it, and the hash of its file.
+    shape, dtype : tuple of int, str
+        Of the array in the file.
+    file_axes : str or None
+        What the file says of its axes.
+    axes, channels : str or None, tuple of int or None
+        What the user said of them (``--axes``, ``--channels``); None: nothing.
+    lead : str
+        Letters of the leading axes, whose planes were segmented one by one.
+    plane : tuple of int or None
+        Position along `lead` where only one plane was segmented; None: all.
+    foreground_path : str or None
+        The user's foreground mask.
+    pixel_size, unit : (float, float) or None, str
+        Height and width of a pixel, where known.
+    device, threads, precision : str, int, str
+        What computed: ``"cpu"``, the thread count, ``"float32"`` or ``"bfloat16"``.
+    outputs : mapping of str to str
+        Kind (``"labels"``, ``"distmap"``, ...) to the name of each file written, all in the sidecar's folder.
+    notes : tuple of str
+        What the user was told.
+    """
+
+    input_path: str
+    model_name: str
+    model_sha256: str
+    shape: tuple[int, ...]
+    dtype: str
+    file_axes: str | None = None
+    axes: str | None = None
+    channels: tuple[int, ...] | None = None
+    lead: str = ""
+    plane: tuple[int, ...] | None = None
+    foreground_path: str | None = None
+    pixel_size: tuple[float, float] | None = None
+    unit: str = "pixel"
+    device: str = "cpu"
+    threads: int = 1
+    precision: str = "float32"
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def sidecar_info(record: RunRecord, params: SegmentParams, labels: npt.NDArray[Any]) -> dict[str, Any]:
+    """Gather what a sidecar holds; the input and the foreground file are read for their hashes.
+
+    Parameters
+    ----------
+    record : RunRecord
+    params : SegmentParams
+    labels : (..., Y, X) integer array
+        The result: its hash tells whether a replay came out the same, whatever the files are packed with.
+
+    Raises
+    ------
+    ImageError
+        If the input or the foreground file has gone.
+    """
+    foreground = record.foreground_path
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "input": {
+            **_file_info(record.input_path),
+            "shape": list(record.shape),
+            "dtype": record.dtype,
+            "file_axes": record.file_axes,
+            "axes": record.axes,
+            "channels": None if record.channels is None else list(record.channels),
+            "lead": record.lead,
+            "plane": None if record.plane is None else list(record.plane),
+            "pixel_size": None if record.pixel_size is None else list(record.pixel_size),
+            "unit": record.unit,
+        },
+        "foreground": None if foreground is None else _file_info(foreground),
+        "model": {"name": record.model_name, "sha256": record.model_sha256},
+        "params": params.to_dict(),
+        "run": {"device": record.device, "threads": record.threads, "precision": record.precision},
+        "result": {
+            "objects": count_objects(labels),
+            "labels_sha256": labels_sha256(labels),
+            "files": dict(record.outputs),
+        },
+        "versions": versions(),
+        "notes": list(record.notes),
+    }
+
+
+def _file_info(path: str) -> dict[str, str]:
+    # The path as given is what the user knows; the absolute one finds the file again from another folder.
+    return {"path": path, "absolute_path": str(Path(path).resolve()), "sha256": file_sha256(path)}
+
+
+def record_from(info: Mapping[str, Any]) -> tuple[RunRecord, SegmentParams]:
+    """Return what a sidecar was made from; the opposite of :func:`sidecar_info`.
+
+    Raises
+    ------
+    ParamsError
+        If something needed is missing or does not fit.
+    """
+    try:
+        source, foreground, run = info["input"], info["foreground"], info["run"]
+        sizes = source["pixel_size"]
+        record = RunRecord(
+            input_path=source["path"],
+            model_name=info["model"]["name"],
+            model_sha256=info["model"]["sha256"],
+            shape=tuple(source["shape"]),
+            dtype=source["dtype"],
+            file_axes=source["file_axes"],
+            axes=source["axes"],
+            channels=None if source["channels"] is None else tuple(source["channels"]),
+            lead=source["lead"],
+            plane=None if source["plane"] is None else tuple(source["plane"]),
+            foreground_path=None if foreground is None else foreground["path"],
+            pixel_size=None if sizes is None else (sizes[0], sizes[1]),
+            unit=source["unit"],
+            device=run["device"],
+            threads=run["threads"],
+            precision=run["precision"],
+            outputs=dict(info["result"]["files"]),
+            notes=tuple(info["notes"]),
+        )
+        return record, SegmentParams.from_dict(info["params"])
+    except (KeyError, TypeError, IndexError, ValueError) as error:
+        raise ParamsError(f"The sidecar lacks or misstates {error}; segment the image again to make one.") from error
+
+
+def write_sidecar(path: str | Path, info: Mapping[str, Any], *, overwrite: bool = False) -> None:
+    """Write a sidecar as JSON: UTF-8, indented, keys sorted, so that two of them compare line by line.
+
+    Raises
+    ------
+    OutputError
+        If the file exists or cannot be written.
+    """
+    text = json.dumps(_plain(info), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n", overwrite=overwrite)
+
+
+def read_sidecar(path: str | Path) -> dict[str, Any]:
+    """Read a sidecar.
+
+    Raises
+    ------
+    ParamsError
+        If it cannot be read, is no sidecar, or was made by a newer version.
+    """
+    path = Path(path)
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ParamsError(f"{path} cannot be read ({error.strerror}); name the .json file beside a result.") from error
+    except ValueError as error:
+        raise ParamsError(f"{path} is not JSON ({error}); name the .json file beside a result.") from error
+    version = info.get("format_version") if isinstance(info, dict) and info.get("format") == FORMAT else None
+    if not isinstance(version, int):
+        raise ParamsError(f"{path} is not a {FORMAT} file; name the .json file beside a result.")
+    if version > FORMAT_VERSION:
+        raise ParamsError(
+            f"{path} was made by a newer napari-wnet (format {version}, this one reads up to {FORMAT_VERSION}); "
+            "run 'pip install --upgrade napari-wnet'."
+        )
+    return dict(info)
+
+
+def file_sha256(path: str | Path) -> str:
+    """Return a file's SHA-256 in hexadecimal.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read ({error.strerror}); put it back and run again.") from error
+
+
+def labels_sha256(labels: npt.NDArray[Any]) -> str:
+    """Return a hash of the shape and the values of labels, the same for every integer type and memory layout."""
+    head = f"{labels.shape}".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(labels, "<i4").tobytes()).hexdigest()
+
+
+def count_objects(labels: npt.NDArray[Any]) -> int:
+    """Return how many objects labels hold, those of each plane of a stack counted apart."""
+    planes = labels.reshape(-1, math.prod(labels.shape[-2:]))
+    return sum(int(np.count_nonzero(present_labels(plane)[0])) for plane in planes)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computes, without importing it."""
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Turn what is not JSON's own (NumPy numbers, paths, tuples) into what is."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,84 @@
+"""Random variation of training crops: one resampling for all geometry, then intensities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from napari_wnet.params import AugmentParams
+
+FloatImage = npt.NDArray[np.float32]
+Coordinates = npt.NDArray[np.float32]
+
+ELASTIC_GRID_PX = 64
+"""Spacing of the control points of the elastic deformation."""
+
+
+def warp_coordinates(
+    rng: np.random.Generator, size: int, centre: tuple[float, float], params: AugmentParams
+) -> Coordinates:
+    """Return where each pixel of a crop comes from.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    size : int
+        Side of the crop in pixels.
+    centre : (float, float)
+        Row and column of the crop's centre in the source image.
+    params : AugmentParams
+
+    Returns
+    -------
+    (2, size, size) float32 array
+        Source rows and columns.
+    """
+    angle = rng.uniform(0, 2 * np.pi) if params.rotate else 0.0
+    scale = np.exp(rng.uniform(np.log(params.scale_low), np.log(params.scale_high)))
+    mirror = rng.choice([-1.0, 1.0], 2) if params.flip else np.ones(2)
+    if params.flip and not params.rotate:  # the quarter turns that flips alone do not reach
+        angle = np.pi / 2 * rng.integers(0, 2)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) * mirror / scale
+    axis = np.arange(size, dtype=np.float32) - (size - 1) / 2
+    rows, columns = axis[:, None], axis[None, :]
+    coordinates = np.stack([turn[i, 0] * rows + turn[i, 1] * columns + np.float32(centre[i]) for i in range(2)]).astype(
+        np.float32
+    )
+    if params.elastic > 0:
+        knots = size // ELASTIC_GRID_PX + 2
+        coarse = rng.uniform(-params.elastic, params.elastic, (2, knots, knots)).astype(np.float32)
+        coordinates += ndimage.zoom(coarse, (1, size / knots, size / knots), order=1, grid_mode=True, mode="nearest")
+    return np.asarray(coordinates, np.float32)
+
+
+def warp(array: npt.NDArray[Any], coordinates: Coordinates, *, order: int) -> npt.NDArray[Any]:
+    """Sample (Y, X) at `coordinates`, mirrored beyond the frame; order 0 for labels, 1 for intensities."""
+    # Sampling only the part that is reached keeps the cost of a crop independent of the size of its image.
+    low = np.maximum(np.floor(coordinates.min((1, 2))).astype(int) - 1, 0)
+    high = np.ceil(coordinates.max((1, 2))).astype(int) + 2
+    beyond = (coordinates.min() < 0) or (high > array.shape).any()
+    if not beyond:
+        array = array[low[0] : high[0], low[1] : high[1]]
+        coordinates = coordinates - low[:, None, None].astype(np.float32)
+    return np.asarray(ndimage.map_coordinates(array, coordinates, order=order, mode="mirror", prefilter=False))
+
+
+def vary_intensities(image: FloatImage, rng: np.random.Generator, params: AugmentParams) -> FloatImage:
+    """Change gamma, contrast, brightness, sharpness and noise of a normalised image (C, Y, X)."""
+    gamma = np.float32(np.exp(rng.uniform(-params.gamma, params.gamma)))
+    contrast = np.float32(1 + rng.uniform(-params.contrast, params.contrast))
+    shift = np.float32(rng.uniform(-params.brightness, params.brightness))
+    # Half of the crops stay sharp and clean, as most images are.
+    sigma = max(0.0, rng.uniform(-params.blur, params.blur))
+    noise = max(0.0, rng.uniform(-params.noise, params.noise))
+    if params.gamma:
+        image = np.sign(image) * np.abs(image) ** gamma
+    image = image * contrast + shift
+    if sigma > 0.3:  # less is no visible blur
+        image = ndimage.gaussian_filter(image, (0, sigma, sigma))
+    if noise > 0:
+        image = image + np.float32(noise) * rng.standard_normal(image.shape, np.float32)
+    return np.asarray(image, np.float32)

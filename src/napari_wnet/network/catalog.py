@@ -1,0 +1,194 @@
+"""Which models can be named: those that the package lists with pinned hashes, and the files in the user's folder."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from napari_wnet.errors import ModelError
+from napari_wnet.network.checkpoint import read_header
+from napari_wnet.network.container import MAX_FILE_BYTES
+
+CACHE_VARIABLE = "NAPARI_WNET_CACHE"
+URL_VARIABLE = "NAPARI_WNET_MODELS_URL"
+USER_VARIABLE = "NAPARI_WNET_USER_MODELS"
+SUFFIX = ".safetensors"
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """One model that can be named.
+
+    Attributes
+    ----------
+    name : str
+        What the user types or chooses.
+    file : str
+        File name within its folder.
+    sha256 : str
+        Of the file: pinned for the package's models, computed for the user's own.
+    size : int
+        In bytes.
+    description, licence : str
+        For people to read.
+    source : {"package", "user"}
+        Whose model it is.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    size: int
+    description: str = ""
+    licence: str = ""
+    source: Literal["package", "user"] = "package"
+
+    def check(self) -> None:
+        """Refuse an entry that could lead out of its folder or past the limits.
+
+        Raises
+        ------
+        ModelError
+            If a field makes no sense.
+        """
+        texts = (self.name, self.file, self.sha256, self.description, self.licence)
+        sound = (
+            all(isinstance(text, str) for text in texts)
+            and _NAME.fullmatch(self.name)
+            and _NAME.fullmatch(self.file)
+            and self.file.endswith(SUFFIX)
+            and _SHA256.fullmatch(self.sha256)
+            and type(self.size) is int
+            and 0 < self.size <= MAX_FILE_BYTES
+        )
+        if not sound:
+            raise ModelError(
+                f"The model {str(self.name)[:100]!r} cannot be listed: names have letters, digits, '.', '_' and '-', "
+                f"files end in {SUFFIX}, hashes are SHA-256, sizes are in bytes."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where models come from and go to.
+
+    Attributes
+    ----------
+    package : Path
+        Folder with ``registry.json`` and the files that ship with the package.
+    cache : Path
+        Folder for checked copies; made when needed.
+    user : Path
+        Folder of the user's own models; need not exist.
+    server : str
+        Address of a folder on a web server to fetch from instead of the package; empty: none.
+    """
+
+    package: Path
+    cache: Path
+    user: Path
+    server: str = ""
+
+    @classmethod
+    def from_environment(cls) -> Places:
+        """Return the standard places, or those that environment variables name."""
+        import platformdirs
+        import pooch
+
+        return cls(
+            package=Path(__file__).parents[1] / "models",
+            cache=Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("napari-wnet")).expanduser(),
+            user=Path(
+                os.environ.get(USER_VARIABLE) or Path(platformdirs.user_data_dir("napari-wnet"), "models")
+            ).expanduser(),
+            server=os.environ.get(URL_VARIABLE, "").strip(),
+        )
+
+
+def list_models(places: Places | None = None) -> tuple[ModelEntry, ...]:
+    """Return every model that can be named: the package's, then the user's own.
+
+    Raises
+    ------
+    ModelError
+        If the package's list is damaged.
+    """
+    places = places or Places.from_environment()
+    own = {entry.name: entry for entry in package_entries(places.package)}
+    return (*own.values(), *(entry for entry in _user_entries(places.user) if entry.name not in own))
+
+
+def find_model(name: str, places: Places | None = None) -> ModelEntry:
+    """Return the entry of a name.
+
+    Raises
+    ------
+    ModelError
+        If there is none; the message lists the choices and the nearest.
+    """
+    entries = {entry.name: entry for entry in list_models(places)}
+    if name in entries:
+        return entries[name]
+    near = difflib.get_close_matches(name, entries, n=1)
+    hint = f"Did you mean '{near[0]}'? " if near else ""
+    choices = f"choose one of {', '.join(entries)}" if entries else "none is installed"
+    raise ModelError(f"There is no model '{name[:100]}'. {hint}Give the path of a {SUFFIX} file, or {choices}.")
+
+
+def package_entries(folder: Path) -> list[ModelEntry]:
+    """Return the models that a folder's ``registry.json`` lists.
+
+    Raises
+    ------
+    ModelError
+        If the list is missing or damaged.
+    """
+    try:
+        listed = json.loads((folder / "registry.json").read_text(encoding="utf-8"))["models"]
+        entries = [ModelEntry(**values, source="package") for values in listed]
+        for entry in entries:
+            entry.check()
+        if len({entry.name for entry in entries}) != len(entries):
+            raise ValueError("a name appears twice")
+    except (OSError, ValueError, TypeError, KeyError, ModelError) as error:
+        raise ModelError(f"The package's list of models is damaged ({error}). Reinstall napari-wnet.") from error
+    return entries
+
+
+def _user_entries(folder: Path) -> Iterator[ModelEntry]:
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix == SUFFIX and path.is_file())
+    except OSError:  # usually: not there yet
+        return
+    for path in paths:
+        if _NAME.fullmatch(path.stem):
+            yield _user_entry(path)
+
+
+def _user_entry(path: Path) -> ModelEntry:
+    try:
+        header = read_header(path)
+        description, licence = header.description, header.licence
+        with path.open("rb") as file:
+            sha256, size = hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
+    except (ModelError, OSError) as error:  # one bad file must not hide the others
+        description, licence, sha256, size = str(error), "", "", 0
+    return ModelEntry(
+        name=path.stem,
+        file=path.name,
+        sha256=sha256,
+        size=size,
+        description=description,
+        licence=licence,
+        source="user",
+    )

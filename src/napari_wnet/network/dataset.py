@@ -1,0 +1,178 @@
+"""Training crops with their targets, each a function of the seed and its running number alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from skimage.measure import label as connected_parts
+from torch.utils.data import DataLoader, Dataset
+
+from napari_wnet.core.image import apply_range, check_image, intensity_range, normalize
+from napari_wnet.core.targets import distance_map, drop_small, neighbours
+from napari_wnet.errors import ImageError, TrainingError
+from napari_wnet.network.augment import vary_intensities, warp, warp_coordinates
+from napari_wnet.network.losses import Targets
+from napari_wnet.params import NormalizeParams, TrainParams
+
+Crop = tuple[torch.Tensor, ...]
+"""Image (C, Y, X), labels (Y, X), distance (1, Y, X) and pairs of neighbours (N, 2)."""
+OBJECT_CENTRED = 0.7
+"""Share of the crops centred on an object: sparse images would give mostly empty ones."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sample:
+    """One annotated image.
+
+    Attributes
+    ----------
+    name : str
+    image : (C, Y, X) array
+        As stored; intensities are normalised with the whole image's statistics when a crop is drawn.
+    labels : (Y, X) int32 array
+        Objects 1..K.
+    """
+
+    name: str
+    image: npt.NDArray[Any]
+    labels: npt.NDArray[np.int32]
+
+    @classmethod
+    def checked(cls, name: str, image: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Self:
+        """Make a sample of (C, Y, X) and (Y, X).
+
+        Raises
+        ------
+        ImageError
+            If either cannot be used, or their sizes differ.
+        """
+        check_image(image, f"Image {name}")
+        if image.shape[1:] != labels.shape:
+            raise ImageError(
+                f"{name}: image and labels differ in size, {image.shape[1:]} against {labels.shape}; "
+                "export both at the same size."
+            )
+        if not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
+            raise ImageError(f"{name}: labels must be whole numbers from 0 up, not {labels.dtype}.")
+        return cls(name=name, image=image, labels=drop_small(labels, 1))
+
+    @property
+    def n_objects(self) -> int:
+        """How many objects are annotated."""
+        return int(self.labels.max(initial=0))
+
+    def diameter(self) -> float:
+        """Return the median diameter in pixels of a disk of each object's area; 0 without objects."""
+        areas = np.bincount(self.labels.ravel())[1:]
+        return float(np.median(np.sqrt(4 * areas / np.pi))) if areas.size else 0.0
+
+    def kind(self, params: NormalizeParams) -> tuple[bool, int]:
+        """Tell bright from dark ground, and the octave of the object size: images alike in both are one kind."""
+        normed = normalize(self.image[:, ::4, ::4], params)
+        return bool(np.median(normed) > (normed.min() + normed.max()) / 2), round(np.log2(max(self.diameter(), 1.0)))
+
+
+class CropDataset(Dataset[Crop]):
+    """Endless crops: item `i` depends on the seed and `i` only, so that a resumed run sees what it would have seen.
+
+    Parameters
+    ----------
+    samples : sequence of Sample
+    params : TrainParams
+    """
+
+    def __init__(self, samples: Sequence[Sample], params: TrainParams) -> None:
+        usable = [sample for sample in samples if sample.n_objects > 0]
+        if not usable:
+            raise TrainingError("No training image has an object; check that the labels belong to these images.")
+        self.samples = usable
+        self.params = params
+        self.ranges = [intensity_range(sample.image, params.normalize) for sample in usable]
+        self.weights = _balanced_weights(usable, params)
+        self.centres = [_centres(sample.labels) for sample in usable]
+
+    def __getitem__(self, index: int) -> Crop:
+        params = self.params
+        rng = np.random.default_rng([params.seed, index])
+        chosen = int(rng.choice(len(self.samples), p=self.weights))
+        sample = self.samples[chosen]
+        coordinates = warp_coordinates(rng, params.crop_size, self._centre(rng, chosen), params.augment)
+        labels = drop_small(_apart(warp(sample.labels, coordinates, order=0), coordinates, sample.labels.shape), 1)
+        raw = np.stack([warp(channel.astype(np.float32), coordinates, order=1) for channel in sample.image])
+        image = apply_range(raw, self.ranges[chosen], params.normalize)
+        image = vary_intensities(image, rng, params.augment)
+        distance = distance_map(labels, params.loss.targets)
+        pairs = neighbours(labels, params.loss.neighbour_distance)
+        return (
+            torch.from_numpy(image),
+            torch.from_numpy(labels.astype(np.int64)),
+            torch.from_numpy(distance[None]),
+            torch.from_numpy(pairs),
+        )
+
+    def _centre(self, rng: np.random.Generator, chosen: int) -> tuple[float, float]:
+        if rng.random() < OBJECT_CENTRED:
+            row, column = rng.choice(self.centres[chosen])
+            jitter = rng.uniform(-0.25, 0.25, 2) * self.params.crop_size
+            return float(row + jitter[0]), float(column + jitter[1])
+        height, width = self.samples[chosen].labels.shape
+        return float(rng.uniform(0, height)), float(rng.uniform(0, width))
+
+
+def _apart(labels: npt.NDArray[np.int32], coordinates: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Renumber the mirror image of an object beyond the frame as an object of its own."""
+    inside = (coordinates >= 0) & (coordinates <= np.array(shape)[:, None, None] - 1)
+    if inside.all():
+        return labels
+    return np.asarray(connected_parts(labels, background=0, connectivity=2))
+
+
+def _balanced_weights(samples: Sequence[Sample], params: TrainParams) -> npt.NDArray[np.float64]:
+    kinds = [sample.kind(params.normalize) for sample in samples]
+    sizes = np.array([kinds.count(kind) for kind in kinds], float)
+    weights = sizes**-params.balance
+    return np.asarray(weights / weights.sum(), np.float64)
+
+
+def _centres(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+    area = np.maximum(np.bincount(labels.ravel())[1:], 1)
+    rows, columns = np.nonzero(labels)
+    own = labels[rows, columns] - 1
+    sums = [np.bincount(own, weights=axis, minlength=len(area)) for axis in (rows, columns)]
+    return np.asarray(np.stack(sums, axis=1) / area[:, None], np.float64)
+
+
+def collate(items: Sequence[tuple[torch.Tensor, ...]]) -> tuple[torch.Tensor, Targets]:
+    """Stack crops into a batch; the pairs of neighbours get their image's number in front."""
+    pairs = [torch.cat([torch.full((len(item[3]), 1), i), item[3]], dim=1) for i, item in enumerate(items)]
+    targets = Targets(
+        labels=torch.stack([item[1] for item in items]),
+        distance=torch.stack([item[2] for item in items]),
+        pairs=torch.cat(pairs),
+    )
+    return torch.stack([item[0] for item in items]), targets
+
+
+def batches(dataset: CropDataset, first_step: int) -> Iterable[tuple[torch.Tensor, Targets]]:
+    """Return the batches of steps `first_step` up to the planned number, in order."""
+    params = dataset.params
+    n = params.batch_size
+    steps = [list(range(step * n, (step + 1) * n)) for step in range(first_step, params.steps)]
+    return DataLoader(
+        dataset,
+        batch_sampler=steps,
+        collate_fn=collate,
+        num_workers=params.workers,
+        persistent_workers=False,
+        pin_memory=torch.cuda.is_available(),
+        worker_init_fn=_one_thread if params.workers else None,
+    )
+
+
+def _one_thread(_worker: int) -> None:
+    torch.set_num_threads(1)

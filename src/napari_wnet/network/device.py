@@ -1,0 +1,68 @@
+"""Where the network runs, and in which precision."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from napari_wnet.errors import DeviceError
+
+
+def available_devices() -> list[str]:
+    """Return the names a user can choose from here; ``auto`` takes the fastest."""
+    names = ["auto", "cpu"]
+    if torch.cuda.is_available():
+        count = torch.cuda.device_count()
+        names += ["cuda"] if count == 1 else [f"cuda:{i}" for i in range(count)]
+    if torch.backends.mps.is_available():
+        names.append("mps")
+    return names
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the named device; ``auto`` is CUDA, else Apple's GPU, else the CPU.
+
+    Raises
+    ------
+    DeviceError
+        If there is no such device here.
+    """
+    if name == "auto":
+        kind = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        return torch.device(kind)
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise DeviceError(f"'{name}' is no device; choose one of {', '.join(available_devices())}.") from error
+    present = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not present.get(device.type, False):
+        raise DeviceError(f"Device '{name}' is not available here; choose one of {', '.join(available_devices())}.")
+    return device
+
+
+def fast_dtype(device: torch.device, precision: Literal["auto", "float32", "bfloat16"] = "auto") -> torch.dtype:
+    """Return the number format for autocast: bfloat16 where the hardware multiplies it faster than float32."""
+    if precision != "auto":
+        return torch.bfloat16 if precision == "bfloat16" else torch.float32
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        # Without the instructions bfloat16 is emulated, hundreds of times slower; torch has no public question for it.
+        checks = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        fast = any(getattr(torch.cpu, check, bool)() for check in checks)
+    else:
+        fast = False
+    return torch.bfloat16 if fast else torch.float32
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether torch failed for want of memory, on whichever device."""
+    text = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    )

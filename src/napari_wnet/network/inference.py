@@ -1,0 +1,132 @@
+"""The network over one plane: tiles in, maps out."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from napari_wnet.core.maps import UNIT, Maps
+from napari_wnet.core.tiling import Tile, padded_shape, plan_tiles
+from napari_wnet.errors import DeviceError
+from napari_wnet.network.device import fast_dtype, is_out_of_memory
+from napari_wnet.network.wnet import DISTANCE_SCALE, WNet, WNetOutput, receptive_radius
+from napari_wnet.params import TileParams
+from napari_wnet.reports import Progress
+
+SMALLEST_TILE = 64
+
+
+def fused(network: WNet) -> WNet:
+    """Return a copy for inference, its batch normalisations folded into the convolutions before them."""
+    network = copy.deepcopy(network).eval()
+    for module in list(network.modules()):
+        if isinstance(module, nn.Sequential):
+            layers = list(module)
+            for i, (first, second) in enumerate(pairwise(layers)):
+                if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                    module[i], module[i + 1] = fuse_conv_bn_eval(first, second), nn.Identity()
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def predict_tiles(
+    network: WNet, image: npt.NDArray[np.float32], params: TileParams, *, device: torch.device
+) -> Generator[Progress, None, Maps]:
+    """Compute the maps of a plane, tile by tile.
+
+    Parameters
+    ----------
+    network : WNet
+        In evaluation mode, on `device`; see :func:`fused`.
+    image : (C, Y, X) float32 array
+        Normalised.
+    params : TileParams
+        Where the device has too little memory for a tile, its size is halved, again and again.
+    device : torch.device
+
+    Yields
+    ------
+    Progress
+        Before the first tile and after each.
+
+    Returns
+    -------
+    Maps
+        Equal to the untiled ones when the overlap is the receptive radius.
+
+    Raises
+    ------
+    DeviceError
+        If even the smallest tile does not fit into memory.
+    """
+    config = network.config
+    shape = (image.shape[1], image.shape[2])
+    maps = Maps.empty(shape, config.embedding_dim, foreground=config.foreground_head)
+    factor, radius = config.pooling_factor, receptive_radius(config)
+    while True:
+        tiles = plan_tiles(shape, params, factor=factor, radius=radius)
+        yield Progress(done=0, total=len(tiles), what="tiles")
+        try:
+            for done, tile in enumerate(tiles, start=1):
+                _predict_tile(network, _read(image, tile, factor), tile, (maps, device))
+                yield Progress(done=done, total=len(tiles), what="tiles")
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if params.size // 2 < SMALLEST_TILE:
+                raise DeviceError(
+                    f"Not enough memory on {device} even for tiles of {params.size} px; "
+                    "close other programs or choose the device 'cpu'."
+                ) from error
+            params = params.replace(size=params.size // 2)
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
+        else:
+            return maps
+
+
+def _read(image: npt.NDArray[np.float32], tile: Tile, factor: int) -> npt.NDArray[np.float32]:
+    """Return a tile's window; beyond the image, up to the pooling grid, its last row and column are repeated."""
+    part = image[:, tile.read[0], tile.read[1]]
+    height, width = padded_shape((part.shape[1], part.shape[2]), factor)
+    if (height, width) != part.shape[1:]:
+        part = np.pad(part, ((0, 0), (0, height - part.shape[1]), (0, width - part.shape[2])), mode="edge")
+    return part
+
+
+def _predict_tile(network: WNet, part: npt.NDArray[np.float32], tile: Tile, into: tuple[Maps, torch.device]) -> None:
+    maps, device = into
+    with inference(device):
+        image = torch.from_numpy(np.ascontiguousarray(part))[None].to(device, memory_format=torch.channels_last)
+        output = network(image)
+        distance, embedding, foreground = _finished(output)
+    rows, columns = tile.crop
+    maps.distance[tile.write] = distance[0, 0, rows, columns].cpu().numpy()
+    maps.embedding[:, tile.write[0], tile.write[1]] = embedding[0, :, rows, columns].cpu().numpy()
+    if maps.foreground is not None and foreground is not None:
+        maps.foreground[tile.write] = foreground[0, 0, rows, columns].cpu().numpy()
+
+
+def _finished(output: WNetOutput) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Turn raw outputs into what :class:`Maps` holds: distance 0..1, fixed-point embedding, probabilities."""
+    distance = (output.distance.float() / DISTANCE_SCALE).clamp(max=1).half()
+    # Autocast returns half precision: unit length is restored before rounding.
+    embedding = (F.normalize(output.embedding.float(), dim=1) * UNIT).round_().to(torch.int16)
+    foreground = None if output.foreground is None else output.foreground.float().sigmoid().half()
+    return distance, embedding, foreground
+
+
+@contextmanager
+def inference(device: torch.device) -> Iterator[None]:
+    """Run without gradients, in the fastest number format of the device."""
+    dtype = fast_dtype(device)
+    with torch.inference_mode(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        yield

@@ -1,0 +1,170 @@
+"""Losses of the W-Net, written as sums over segments: no loop over objects or pixels.
+
+Source: Wu, Chen, Merhof 2020, section 2.2 and equation 1; reductions as in the method authors' published code.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from napari_wnet.network.wnet import DISTANCE_SCALE, WNetOutput
+from napari_wnet.params import LossParams
+
+EPS = 1e-12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Targets:
+    """What a batch should come out as.
+
+    Attributes
+    ----------
+    labels : (B, Y, X) int64 tensor
+        Objects numbered 1..K within each image, 0 background.
+    distance : (B, 1, Y, X) float32 tensor
+        0..1 per object.
+    pairs : (N, 3) int64 tensor
+        Ordered neighbours: image in the batch, object, neighbour.
+    """
+
+    labels: Tensor
+    distance: Tensor
+    pairs: Tensor
+
+    def to(self, device: torch.device) -> Targets:
+        """Return the same targets on another device."""
+        move = {"device": device, "non_blocking": True}
+        return Targets(
+            labels=self.labels.to(**move),  # type: ignore[call-overload]
+            distance=self.distance.to(**move),  # type: ignore[call-overload]
+            pairs=self.pairs.to(**move),  # type: ignore[call-overload]
+        )
+
+
+def distance_loss(predicted: Tensor, target: Tensor) -> Tensor:
+    """Return the mean squared error on ten times the distance map.
+
+    Parameters
+    ----------
+    predicted : (B, 1, Y, X) tensor
+        The network's distance output, ten times the map.
+    target : (B, 1, Y, X) tensor
+        Distance map, 0..1.
+    """
+    return F.mse_loss(predicted.float(), DISTANCE_SCALE * target)
+
+
+def foreground_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return binary cross-entropy plus the complement of soft Dice, for (B, 1, Y, X) logits and (B, Y, X) labels."""
+    target = (labels > 0).float()
+    logits = logits.float().squeeze(1)
+    probability = logits.sigmoid()
+    overlap = 2 * (probability * target).sum() + 1
+    dice = overlap / (probability.sum() + target.sum() + 1)
+    return F.binary_cross_entropy_with_logits(logits, target) + 1 - dice
+
+
+def embedding_loss(embedding: Tensor, labels: Tensor, pairs: Tensor, params: LossParams) -> Tensor:
+    """Pull pixels to their object's mean direction and make the means of neighbours orthogonal.
+
+    Parameters
+    ----------
+    embedding : (B, E, Y, X) tensor
+        Unit vectors.
+    labels : (B, Y, X) int64 tensor
+        Objects 1..K per image; 0 is background, an object adjacent to all where ``params.background``.
+    pairs : (N, 3) int64 tensor
+        Ordered neighbours (image, object, neighbour); every pair in both directions.
+    params : LossParams
+
+    Returns
+    -------
+    scalar tensor
+        ``params.inter_weight * inter + intra``, equation 1 of the paper; each term is the mean over the batch's
+        images. An object without neighbours counts with 0 in the object-wise inter term.
+
+    Notes
+    -----
+    An object's mean cosine to its own mean direction is the length of its mean vector, so one sum per object is all
+    that the pixels are read for: ``mean_i e_i . m/|m| = m . m/|m| = |m|``.
+    """
+    count = int(labels.max()) + 1
+    images = labels.shape[0]
+    segments = labels + count * torch.arange(images, device=labels.device).view(-1, 1, 1)
+    flat = embedding.float().permute(0, 2, 3, 1).reshape(-1, embedding.shape[1])
+    area = torch.bincount(segments.reshape(-1), minlength=images * count).float()
+    total = segment_sum(flat, segments.reshape(-1), images * count)
+    mean = total / area.clamp(min=1).unsqueeze(1)
+    length = (mean.square().sum(1) + EPS).sqrt()
+    direction = mean / length.unsqueeze(1)
+    present = area > 0
+    if not params.background:
+        present = present & (torch.arange(images * count, device=labels.device) % count > 0)
+    intra = _intra(length, area, present, (images, params.reduction))
+    inter = _inter(direction, present, _segment_pairs(pairs, count, present, images), (images, params))
+    return params.inter_weight * inter + intra
+
+
+def segment_sum(values: Tensor, segments: Tensor, count: int) -> Tensor:
+    """Sum the rows of `values` (N, E) that share a segment number: (count, E)."""
+    return torch.zeros(count, values.shape[1], dtype=values.dtype, device=values.device).index_add(0, segments, values)
+
+
+def _intra(length: Tensor, area: Tensor, present: Tensor, how: tuple[int, str]) -> Tensor:
+    images, reduction = how
+    weight = present.float() if reduction == "object" else area * present
+    weight = weight.view(images, -1)
+    error = (1 - length).view(images, -1)
+    return ((weight * error).sum(1) / weight.sum(1).clamp(min=1)).mean()
+
+
+def _segment_pairs(pairs: Tensor, count: int, present: Tensor, images: int) -> Tensor:
+    """Return neighbours as (N, 2) segment numbers, with background next to every object where it is one."""
+    own = pairs[:, :1] * count + pairs[:, 1:]
+    grounds = torch.arange(images, device=pairs.device) * count
+    objects = torch.nonzero(present & (torch.arange(len(present), device=pairs.device) % count > 0)).squeeze(1)
+    ground = grounds[objects // count]
+    with_ground = present[ground]
+    objects, ground = objects[with_ground], ground[with_ground]
+    return torch.cat([own, torch.stack([objects, ground], 1), torch.stack([ground, objects], 1)])
+
+
+def _inter(direction: Tensor, present: Tensor, pairs: Tensor, how: tuple[int, LossParams]) -> Tensor:
+    images, params = how
+    count = len(present) // images
+    cosine = (direction[pairs[:, 0]] * direction[pairs[:, 1]]).sum(1)
+    if params.inter != "raw":
+        cosine = cosine.abs() if params.inter == "abs" else cosine.square()
+    zeros = torch.zeros(len(present), device=direction.device)
+    per_object = zeros.index_add(0, pairs[:, 0], cosine)
+    degree = zeros.index_add(0, pairs[:, 0], torch.ones_like(cosine))
+    if params.reduction == "pixel":
+        image_total, image_pairs = per_object.view(images, count).sum(1), degree.view(images, count).sum(1)
+        return (image_total / image_pairs.clamp(min=1)).mean()
+    per_object = (per_object / degree.clamp(min=1)).view(images, count)
+    return (per_object.sum(1) / present.view(images, count).sum(1).clamp(min=1)).mean()
+
+
+def total_loss(output: WNetOutput, targets: Targets, params: LossParams) -> dict[str, Tensor]:
+    """Return each loss and their weighted sum as ``total``.
+
+    Parameters
+    ----------
+    output : WNetOutput
+    targets : Targets
+    params : LossParams
+        Weights and variants.
+    """
+    losses = {
+        "distance": distance_loss(output.distance, targets.distance),
+        "embedding": embedding_loss(output.embedding, targets.labels, targets.pairs, params),
+    }
+    total = params.distance_weight * losses["distance"] + params.embedding_weight * losses["embedding"]
+    if output.foreground is not None:
+        losses["foreground"] = foreground_loss(output.foreground, targets.labels)
+        total = total + params.foreground_weight * losses["foreground"]
+    return {**losses, "total": total}

@@ -1,0 +1,305 @@
+"""The training loop: one generator of reports, resumable to the same result, best weights by validation."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from napari_wnet.core.clustering import cluster
+from napari_wnet.core.image import normalize
+from napari_wnet.core.metrics import DatasetScores, evaluate
+from napari_wnet.errors import TrainingError
+from napari_wnet.network.checkpoint import load_state, save_state
+from napari_wnet.network.dataset import CropDataset, Sample, batches
+from napari_wnet.network.device import choose_device, fast_dtype
+from napari_wnet.network.inference import fused, predict_tiles
+from napari_wnet.network.losses import Targets, total_loss
+from napari_wnet.network.wnet import WNet
+from napari_wnet.params import SegmentParams, TrainParams, WNetConfig
+from napari_wnet.reports import EpochReport, drain
+
+REPORT_EVERY = 50
+SAVE_SECONDS = 240.0
+STAIRCASE_STEPS, STAIRCASE_DECAY = 5000, 0.9  # Wu, Chen, Merhof 2020, section 3.1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainingRun:
+    """Everything a training starts from.
+
+    Attributes
+    ----------
+    samples, validation : sequence of Sample
+        Disjoint; the best weights are those with the highest symmetric best Dice on `validation`, or the last ones
+        where it is empty.
+    config : WNetConfig
+    params : TrainParams
+    device : str
+    init : WNet or None
+        Weights to start from; of the same configuration.
+    state : Path or None
+        Checkpoint, written as the training goes on.
+    resume : bool
+        Go on from `state`: the result is that of a run that was never interrupted.
+    """
+
+    samples: Sequence[Sample]
+    validation: Sequence[Sample]
+    config: WNetConfig
+    params: TrainParams
+    device: str = "auto"
+    init: WNet | None = None
+    state: Path | None = None
+    resume: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Trained:
+    """The outcome: the best network, in evaluation mode on the CPU, and how it was chosen."""
+
+    network: WNet
+    step: int
+    steps_done: int
+    scores: dict[str, float]
+    seconds: float
+
+
+@dataclass(kw_only=True, eq=False)
+class _State:
+    """What changes while training, and is saved and restored whole."""
+
+    network: WNet
+    average: WNet
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    seconds: float = 0.0
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_step: int = 0
+    best_scores: dict[str, float] = field(default_factory=dict)
+
+    def save(self, path: Path, params: TrainParams) -> None:
+        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
+        tensors |= {f"best.{name}": value for name, value in self.best.items()}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": value for name, value in values.items()}
+        info = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "best_step": self.best_step,
+            "best_scores": self.best_scores,
+            "config": self.network.config.to_dict(),
+            "params": params.to_dict(),
+        }
+        save_state(path, {name: value.contiguous() for name, value in tensors.items()}, info)
+
+    def restore(self, path: Path) -> None:
+        tensors, info = load_state(path)
+        if info["config"] != self.network.config.to_dict():
+            raise TrainingError(f"{path} belongs to a network of another shape; resume with its configuration.")
+        groups: dict[str, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            group, _, rest = name.partition(".")
+            groups.setdefault(group, {})[rest] = value
+        self.network.load_state_dict(groups["network"])
+        self.average.load_state_dict(groups["average"])
+        self.best = groups.get("best", {})
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in groups.get("optimizer", {}).items():
+            index, _, rest = name.partition(".")
+            moments.setdefault(int(index), {})[rest] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        self.step, self.seconds = int(info["step"]), float(info["seconds"])
+        self.best_step, self.best_scores = int(info["best_step"]), dict(info["best_scores"])
+
+
+def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
+    """Train a network.
+
+    Yields
+    ------
+    EpochReport
+        Every 50 steps, and at each validation.
+
+    Returns
+    -------
+    Trained
+        Also after Ctrl-C (KeyboardInterrupt): the best so far. Closing the generator instead keeps nothing but the
+        checkpoint.
+
+    Raises
+    ------
+    TrainingError
+        If there is nothing to train on, `resume` finds nothing, or the loss diverges; the checkpoint keeps the best.
+    """
+    device = choose_device(run.device)
+    state = _start(run, device)
+    dataset = CropDataset(run.samples, run.params)
+    try:
+        yield from _loop(run, state, dataset, device)
+    except KeyboardInterrupt:
+        if run.state is not None:
+            state.save(run.state, run.params)
+    if not state.best:
+        state.best, state.best_step = _weights(state.average), state.step
+    network = WNet(run.config)
+    network.load_state_dict(state.best)
+    return Trained(
+        network=network.eval(),
+        step=state.best_step,
+        steps_done=state.step,
+        scores=state.best_scores,
+        seconds=state.seconds,
+    )
+
+
+def _start(run: TrainingRun, device: torch.device) -> _State:
+    torch.manual_seed(run.params.seed)
+    network = WNet(run.config)
+    if run.init is not None:
+        network.load_state_dict(run.init.state_dict())
+    average = WNet(run.config)
+    average.load_state_dict(network.state_dict())
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = average.to(device).requires_grad_(False)
+    kind = torch.optim.AdamW if run.params.optimizer == "adamw" else torch.optim.Adam
+    decay = run.params.weight_decay
+    optimizer = kind(network.parameters(), lr=run.params.learning_rate, weight_decay=decay)
+    state = _State(network=network, average=average, optimizer=optimizer)
+    if run.resume:
+        if run.state is None or not run.state.exists():
+            raise TrainingError(f"There is no checkpoint to resume at {run.state}; start without --resume.")
+        state.restore(run.state)
+    return state
+
+
+def _loop(
+    run: TrainingRun, state: _State, dataset: CropDataset, device: torch.device
+) -> Generator[EpochReport, None, None]:
+    params = run.params
+    sums: dict[str, float] = {}
+    count, began, saved = 0, time.monotonic() - state.seconds, time.monotonic()
+    first_step, first_time = state.step, time.monotonic()
+    state.network.train()
+    for image, targets in batches(dataset, state.step):
+        losses = _step(run, state, image.to(device), targets.to(device))
+        state.step += 1
+        state.seconds = time.monotonic() - began
+        for name, value in losses.items():
+            sums[name] = sums.get(name, 0.0) + value
+        count += 1
+        last = state.step == params.steps
+        validate = last or state.step % params.validate_every == 0
+        if not (validate or state.step % REPORT_EVERY == 0):
+            continue
+        scores = _validated(run, state, device) if validate else None
+        if run.state is not None and (validate or time.monotonic() - saved > SAVE_SECONDS):
+            state.save(run.state, params)
+            saved = time.monotonic()
+        pace = (time.monotonic() - first_time) / (state.step - first_step)
+        yield EpochReport(
+            step=state.step,
+            steps=params.steps,
+            losses={name: value / count for name, value in sums.items()},
+            learning_rate=learning_rate(state.step, params),
+            seconds_left=pace * (params.steps - state.step),
+            validation=scores,
+            best_step=state.best_step or None,
+        )
+        sums, count = {}, 0
+
+
+def _step(run: TrainingRun, state: _State, image: Tensor, targets: Targets) -> dict[str, float]:
+    """Take one optimiser step and return its losses."""
+    params, device = run.params, image.device
+    if state.step >= int(params.freeze_norm * params.steps):
+        freeze_norm(state.network)
+    for group in state.optimizer.param_groups:
+        group["lr"] = learning_rate(state.step, params)
+    dtype = fast_dtype(device, params.precision)
+    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        output = state.network(image.contiguous(memory_format=torch.channels_last))
+    losses = total_loss(output, targets, params.loss)
+    if not torch.isfinite(losses["total"]):
+        if run.state is not None and state.best:
+            state.save(run.state.with_suffix(".diverged" + run.state.suffix), params)
+        raise TrainingError(
+            f"The loss diverged at step {state.step + 1}; train again with a lower learning rate. "
+            f"The best weights so far are of step {state.best_step}."
+        )
+    state.optimizer.zero_grad(set_to_none=True)
+    losses["total"].backward()  # type: ignore[no-untyped-call]
+    if params.clip > 0:
+        nn.utils.clip_grad_norm_(state.network.parameters(), params.clip)
+    state.optimizer.step()
+    _update_average(state, params)
+    return {name: value.item() for name, value in losses.items()}
+
+
+@torch.no_grad()
+def _update_average(state: _State, params: TrainParams) -> None:
+    # Early on the average forgets faster, or it would remember the random start.
+    decay = min(params.ema, (1 + state.step) / (10 + state.step))
+    for mean, value in zip(state.average.state_dict().values(), state.network.state_dict().values(), strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(value, 1 - decay)
+        else:
+            mean.copy_(value)
+
+
+def freeze_norm(network: nn.Module) -> None:
+    """Keep the batch statistics as they are from here on: what is trained is then what is used."""
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
+def learning_rate(step: int, params: TrainParams) -> float:
+    """Return the learning rate at a step of the schedule."""
+    warm = min(1.0, (step + 1) / params.warmup_steps) if params.warmup_steps else 1.0
+    if params.schedule == "cosine":
+        warm *= 0.5 * (1 + math.cos(math.pi * min(1.0, step / params.steps)))
+    elif params.schedule == "staircase":
+        warm *= STAIRCASE_DECAY ** (step // STAIRCASE_STEPS)
+    return params.learning_rate * warm
+
+
+def _weights(network: WNet) -> dict[str, Tensor]:
+    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in network.state_dict().items()}
+
+
+def _validated(run: TrainingRun, state: _State, device: torch.device) -> dict[str, float] | None:
+    if not run.validation:
+        return None
+    params = SegmentParams(normalize=run.params.normalize)
+    scores = evaluate_network(state.average, run.validation, params, device).mean
+    if not state.best or scores["symmetric_best_dice"] > state.best_scores.get("symmetric_best_dice", -1.0):
+        state.best, state.best_step, state.best_scores = _weights(state.average), state.step, scores
+    return scores
+
+
+def evaluate_network(
+    network: WNet, samples: Sequence[Sample], params: SegmentParams, device: torch.device
+) -> DatasetScores:
+    """Segment annotated images and score the labels against the annotation."""
+    ready = fused(network)
+
+    def predicted() -> Generator[tuple[str, object, object], None, None]:
+        for sample in samples:
+            image = normalize(sample.image, params.normalize)
+            maps = drain(predict_tiles(ready, image, params.tiles, device=device))
+            yield sample.name, sample.labels, cluster(maps, params.clustering)
+
+    return evaluate(predicted())  # type: ignore[arg-type]
+
+
+def scores_summary(scores: Mapping[str, float]) -> dict[str, float]:
+    """Return the few scores that a log line or a model card shows."""
+    wanted = ("symmetric_best_dice", "mean_average_precision", "average_precision_0.5", "foreground_dice")
+    return {name: round(scores[name], 4) for name in wanted if name in scores}

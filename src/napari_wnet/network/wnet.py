@@ -1,0 +1,177 @@
+"""The W-Net: one U-Net regresses distance, its features and the image enter a second that gives the embedding.
+
+Source: Wu, Chen, Merhof 2020 (arXiv 2007.06660), figure 2 and section 2.1.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from napari_wnet.params import WNetConfig
+
+DISTANCE_SCALE = 10.0
+"""The network works on ten times the distance map, so that its squared error weighs as much as the embedding's."""
+NORMALIZE_EPS = 1e-12
+
+
+class WNetOutput(NamedTuple):
+    """What the network returns for a batch; ``foreground`` is None without that head.
+
+    Shapes: distance (B, 1, Y, X), ten times the distance map; embedding (B, E, Y, X), unit length;
+    foreground (B, 1, Y, X), a logit.
+    """
+
+    distance: Tensor
+    embedding: Tensor
+    foreground: Tensor | None
+
+
+class ChannelNorm(nn.Module):
+    """Normalise each pixel's channels by themselves, so that a result cannot depend on the tile around it."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(channels)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Normalise (B, C, Y, X) over C."""
+        normed: Tensor = self.norm(features.permute(0, 2, 3, 1))
+        return normed.permute(0, 3, 1, 2)
+
+
+def _conv(n_in: int, n_out: int, config: WNetConfig, kernel: int = 3) -> nn.Sequential:
+    """Return convolution, normalisation, ReLU; an even kernel is padded at the bottom and right only."""
+    layers: list[nn.Module] = []
+    if kernel % 2 == 0:
+        layers.append(nn.ZeroPad2d((0, kernel - 1, 0, kernel - 1)))
+    batch_norm = config.norm == "batch"  # its shift makes the bias superfluous
+    layers.append(nn.Conv2d(n_in, n_out, kernel, padding=kernel // 2 if kernel % 2 else 0, bias=not batch_norm))
+    if batch_norm:
+        layers.append(nn.BatchNorm2d(n_out))
+    elif config.norm == "channel":
+        layers.append(ChannelNorm(n_out))
+    layers.append(nn.ReLU(inplace=True))
+    return nn.Sequential(*layers)
+
+
+def _stage(n_in: int, n_out: int, config: WNetConfig, n_convs: int = 2) -> nn.Sequential:
+    return nn.Sequential(*(_conv(n_in if i == 0 else n_out, n_out, config) for i in range(n_convs)))
+
+
+class _Up(nn.Module):
+    """One decoder stage: enlarge the coarse features, join the skip connection, convolve."""
+
+    def __init__(self, n_in: int, n_out: int, config: WNetConfig) -> None:
+        super().__init__()
+        # A 1x1 convolution commutes with nearest-neighbour enlargement, and costs a sixteenth of the 2x2 after it.
+        self.before = config.upsample == "conv1x1"
+        self.up = _conv(n_in, n_out, config, kernel=1 if self.before else 2)
+        self.merge = _stage(2 * n_out, n_out, config, config.decoder_convs)
+
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        if self.before:
+            fine = F.interpolate(self.up(coarse), scale_factor=2.0, mode="nearest")
+        else:
+            fine = self.up(F.interpolate(coarse, scale_factor=2.0, mode="nearest"))
+        merged: Tensor = self.merge(torch.cat([fine, skip], dim=1))
+        return merged
+
+
+class UNet(nn.Module):
+    """A U-Net without its output layer: (B, in_channels, Y, X) to (B, widths[0], Y, X)."""
+
+    def __init__(self, in_channels: int, config: WNetConfig) -> None:
+        super().__init__()
+        widths = config.widths
+        self.encoder = nn.ModuleList(
+            _stage(n_in, n_out, config) for n_in, n_out in zip((in_channels, *widths[:-1]), widths, strict=True)
+        )
+        self.decoder = nn.ModuleList(
+            _Up(n_in, n_out, config) for n_in, n_out in zip(widths[:0:-1], widths[-2::-1], strict=True)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return features at the input's resolution."""
+        skips: list[Tensor] = []
+        for stage in self.encoder:
+            if skips:
+                features = F.max_pool2d(features, 2)
+            features = stage(features)
+            skips.append(features)
+        skips.pop()
+        for up in self.decoder:
+            features = up(features, skips.pop())
+        return features
+
+
+class WNet(nn.Module):
+    """Two cascaded U-Nets for distance and embedding.
+
+    Parameters
+    ----------
+    config : WNetConfig
+        Its ``stem`` s > 1 folds s x s pixels into channels before the first U-Net and unfolds them after the heads,
+        so that the costly layers run on a grid s times coarser.
+
+    Notes
+    -----
+    ``forward`` takes (B, in_channels, Y, X) with Y and X multiples of ``config.pooling_factor``.
+    """
+
+    def __init__(self, config: WNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        cell = config.stem**2
+        width = config.widths[0]
+        self.unet1 = UNet(config.in_channels * cell, config)
+        self.distance = nn.Conv2d(width, cell, 3, padding=1)
+        self.concat = nn.Conv2d(width, config.concat_channels, 3, padding=1)
+        self.foreground = nn.Conv2d(width, cell, 3, padding=1) if config.foreground_head else None
+        self.unet2 = UNet(config.in_channels * cell + config.concat_channels, config)
+        self.embedding = nn.Conv2d(width, config.embedding_dim * cell, 3, padding=1)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def forward(self, image: Tensor) -> WNetOutput:
+        """Return distance, embedding and foreground for a batch of images."""
+        stem = self.config.stem
+        folded = F.pixel_unshuffle(image, stem) if stem > 1 else image
+        features = self.unet1(folded)
+        distance = F.relu(self.distance(features))
+        foreground = None if self.foreground is None else self.foreground(features)
+        joined = self.concat(features.detach() if self.config.detach_features else features)
+        if self.config.normalize_features:
+            joined = F.normalize(joined, dim=1, eps=NORMALIZE_EPS)
+        embedding = self.embedding(self.unet2(torch.cat([folded, joined], dim=1)))
+        if stem > 1:
+            distance, embedding = F.pixel_shuffle(distance, stem), F.pixel_shuffle(embedding, stem)
+            foreground = None if foreground is None else F.pixel_shuffle(foreground, stem)
+        return WNetOutput(distance, F.normalize(embedding, dim=1, eps=NORMALIZE_EPS), foreground)
+
+
+def receptive_radius(config: WNetConfig) -> int:
+    """Return how far, in pixels, an output pixel can see: the halo that makes tiles equal the whole image.
+
+    The radius is summed over the layers along the longest path, rounded up to the pooling grid.
+    """
+    strides = [config.stem * 2**level for level in range(len(config.widths))]
+    # Entering a coarser cell (pooling, folding) reaches at most a cell minus a pixel further.
+    reach = strides[0] - 1 + sum(fine for fine in strides[:-1])
+    reach += sum(2 * stride for stride in strides)
+    up = 1 if config.upsample == "conv2x2" else 0
+    reach += sum((config.decoder_convs + up) * stride + stride for stride in strides[:-1])
+    radius: int = 2 * reach + 2 * strides[0]  # the concatenated features' and the embedding's own convolutions
+    factor = config.pooling_factor
+    return -(-radius // factor) * factor
+
+
+def n_parameters(network: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(parameter.numel() for parameter in network.parameters())

@@ -1,0 +1,313 @@
+"""Every setting of the project, declared once: default, range, wording, JSON, command-line flag and widget follow.
+
+A field is ``name: Annotated[type, {"min": ..., "max": ..., "label": ..., "tooltip": ...}] = default``.
+``*Params`` can be set by the user; ``*Config`` is fixed with a network's weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, Self
+
+from napari_wnet.errors import ParamsError
+from napari_wnet.fields import Params
+
+
+@dataclass(frozen=True, kw_only=True)
+class NormalizeParams(Params):
+    """How intensities and pixel scale are prepared before the network sees the image."""
+
+    method: Annotated[
+        Literal["percentile", "standardize", "none"],
+        {
+            "flag": "normalize",
+            "label": "intensities",
+            "tooltip": "How intensities are normalised; a model works best as it was trained.",
+        },
+    ] = "percentile"
+    low: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 50.0,
+            "step": 0.1,
+            "flag": "low-percentile",
+            "label": "low percentile",
+            "tooltip": "This percentile becomes 0.",
+        },
+    ] = 1.0
+    high: Annotated[
+        float,
+        {
+            "min": 50.0,
+            "max": 100.0,
+            "step": 0.1,
+            "flag": "high-percentile",
+            "label": "high percentile",
+            "tooltip": "This percentile becomes 1.",
+        },
+    ] = 99.8
+    together: Annotated[
+        bool,
+        {
+            "flag": "channels-together",
+            "label": "channels together",
+            "tooltip": "All channels share one range, which keeps colours; off: each channel has its own.",
+        },
+    ] = False
+    invert: Annotated[
+        bool, {"label": "invert", "tooltip": "Swap bright and dark, for a model trained on the opposite contrast."}
+    ] = False
+    diameter: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 5000.0,
+            "step": 1.0,
+            "flag": "diameter",
+            "label": "object diameter (px)",
+            "tooltip": "Typical diameter of your objects; the image is rescaled to the size the model knows. "
+            "0: no rescaling.",
+        },
+    ] = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TileParams(Params):
+    """How a large image is cut up for the network."""
+
+    size: Annotated[
+        int,
+        {
+            "min": 64,
+            "max": 16384,
+            "step": 64,
+            "flag": "tile-size",
+            "label": "tile size (px)",
+            "tooltip": "Side of the square the network computes at once; smaller needs less memory. "
+            "Results do not depend on it.",
+        },
+    ] = 1024
+    overlap: Annotated[
+        int,
+        {
+            "min": -1,
+            "max": 1024,
+            "flag": "tile-overlap",
+            "label": "overlap (px)",
+            "tooltip": "Margin read around each tile. -1: as much as the network can see, so that seams cannot show.",
+        },
+    ] = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusteringParams(Params):
+    """How maps become labels; the only stage re-run when a slider moves."""
+
+    method: Annotated[
+        Literal["angular", "watershed"],
+        {
+            "flag": "clustering",
+            "label": "method",
+            "tooltip": "angular: distance seeds grown by embedding angle (W-Net). watershed: distance map alone.",
+        },
+    ] = "angular"
+    seed_threshold: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 1.0,
+            "step": 0.01,
+            "label": "seed threshold",
+            "tooltip": "Distance above which pixels form a seed. Higher splits more and drops doubtful objects.",
+        },
+    ] = 0.5
+    seed_sigma: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 10.0,
+            "step": 0.1,
+            "label": "seed smoothing (px)",
+            "tooltip": "Gaussian smoothing of the distance map before seeds are taken.",
+        },
+    ] = 1.0
+    angle: Annotated[
+        float,
+        {
+            "min": 1.0,
+            "max": 90.0,
+            "step": 1.0,
+            "label": "angle (degrees)",
+            "tooltip": "A pixel joins an object when its embedding lies within this angle of the seed's.",
+        },
+    ] = 45.0
+    foreground_threshold: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 1.0,
+            "step": 0.01,
+            "label": "foreground threshold",
+            "tooltip": "Probability above which a pixel belongs to some object. Lower gives larger objects.",
+        },
+    ] = 0.5
+    min_area: Annotated[
+        int,
+        {
+            "min": 0,
+            "max": 1_000_000,
+            "label": "minimum area (px)",
+            "tooltip": "Smaller objects are dropped.",
+        },
+    ] = 25
+    fill: Annotated[
+        bool,
+        {
+            "label": "fill",
+            "tooltip": "Close holes in objects and give leftover foreground that touches an object to it.",
+        },
+    ] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentParams(Params):
+    """Everything that decides what :func:`napari_wnet.segment` returns for a given image and model."""
+
+    normalize: NormalizeParams = field(default_factory=NormalizeParams)
+    tiles: TileParams = field(default_factory=TileParams)
+    clustering: ClusteringParams = field(default_factory=ClusteringParams)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WNetConfig(Params):
+    """The shape of a network, fixed with its weights.
+
+    ``paper()`` is the published network (method authors' code, 15,541,193 parameters for RGB and 8 dimensions);
+    the defaults are this project's choice, measured in ``docs/training-notes.md``.
+    """
+
+    in_channels: Annotated[int, {"min": 1, "max": 64}] = 1
+    embedding_dim: Annotated[int, {"min": 2, "max": 64}] = 8
+    widths: Annotated[tuple[int, ...], {"min": 4, "max": 2048}] = (24, 48, 96)
+    stem: Annotated[int, {"min": 1, "max": 4}] = 2
+    norm: Literal["none", "batch", "channel"] = "batch"
+    upsample: Literal["conv2x2", "conv1x1"] = "conv1x1"
+    decoder_convs: Annotated[int, {"min": 1, "max": 4}] = 1
+    concat_channels: Annotated[int, {"min": 1, "max": 256}] = 32
+    normalize_features: bool = True
+    detach_features: bool = False
+    foreground_head: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 2 <= len(self.widths) <= 6:
+            raise ParamsError(f"WNetConfig.widths needs 2 to 6 levels, not {len(self.widths)}.")
+
+    @classmethod
+    def paper(cls, in_channels: int = 3, embedding_dim: int = 8) -> Self:
+        """Return the network of Wu, Chen, Merhof 2020 as its authors' code builds it."""
+        return cls(
+            in_channels=in_channels,
+            embedding_dim=embedding_dim,
+            widths=(32, 64, 128, 256, 512),
+            stem=1,
+            norm="none",
+            upsample="conv2x2",
+            decoder_convs=2,
+            concat_channels=32,
+            foreground_head=False,
+        )
+
+    @property
+    def pooling_factor(self) -> int:
+        """Pixels per cell of the coarsest grid; crops and tiles align with multiples of it."""
+        return int(self.stem * 2 ** (len(self.widths) - 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossParams(Params):
+    """Which errors training minimises and how they are weighed (method: Wu, Chen, Merhof 2020, section 2.2)."""
+
+    distance_weight: Annotated[float, {"min": 0.0, "max": 1000.0, "tooltip": "Weight of the distance regression."}] = (
+        1.0
+    )
+    embedding_weight: Annotated[float, {"min": 0.0, "max": 1000.0, "tooltip": "Weight of the embedding loss."}] = 1.0
+    foreground_weight: Annotated[
+        float, {"min": 0.0, "max": 1000.0, "tooltip": "Weight of the foreground head's BCE + Dice."}
+    ] = 1.0
+    inter_weight: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 1000.0,
+            "tooltip": "Lambda: weight of the push between neighbours within the embedding loss.",
+        },
+    ] = 1.0
+    reduction: Annotated[
+        Literal["object", "pixel"],
+        {"tooltip": "Whether each object or each pixel counts the same in the pull to the mean."},
+    ] = "object"
+    inter: Annotated[
+        Literal["abs", "square", "raw"], {"tooltip": "How the cosine between neighbours' means is penalised."}
+    ] = "abs"
+    background: Annotated[bool, {"tooltip": "Background is an object, adjacent to every other."}] = True
+    neighbour_distance: Annotated[
+        float, {"min": 1.0, "max": 500.0, "tooltip": "Objects closer than this (network pixels) must be orthogonal."}
+    ] = 10.0
+    targets: Annotated[
+        Literal["edt", "ring"],
+        {
+            "tooltip": "edt: true distance to the boundary; ring: one-pixel inner ring set to zero first, as the authors do."
+        },
+    ] = "edt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentParams(Params):
+    """How training crops are varied; 0 or off switches a transformation off."""
+
+    flip: bool = True
+    rotate: Annotated[bool, {"tooltip": "Any angle, not only quarter turns."}] = True
+    scale_low: Annotated[float, {"min": 0.1, "max": 1.0}] = 0.7
+    scale_high: Annotated[float, {"min": 1.0, "max": 10.0}] = 1.4
+    elastic: Annotated[float, {"min": 0.0, "max": 50.0, "tooltip": "Displacement of the elastic grid in px."}] = 3.0
+    gamma: Annotated[float, {"min": 0.0, "max": 2.0, "tooltip": "Largest |log gamma|."}] = 0.4
+    contrast: Annotated[float, {"min": 0.0, "max": 1.0, "tooltip": "Largest relative change of contrast."}] = 0.2
+    brightness: Annotated[float, {"min": 0.0, "max": 1.0}] = 0.1
+    blur: Annotated[float, {"min": 0.0, "max": 10.0, "tooltip": "Largest sigma in px."}] = 1.2
+    noise: Annotated[float, {"min": 0.0, "max": 1.0, "tooltip": "Largest standard deviation."}] = 0.06
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainParams(Params):
+    """How a network is trained."""
+
+    steps: Annotated[int, {"min": 1, "max": 10_000_000, "tooltip": "Optimiser steps in all."}] = 4000
+    batch_size: Annotated[int, {"min": 1, "max": 512, "tooltip": "Crops per step."}] = 8
+    crop_size: Annotated[int, {"min": 32, "max": 2048, "tooltip": "Side of a training crop in network pixels."}] = 256
+    learning_rate: Annotated[float, {"min": 1e-7, "max": 1.0, "tooltip": "Peak of the schedule."}] = 1e-3
+    schedule: Annotated[
+        Literal["cosine", "staircase", "constant"],
+        {"tooltip": "cosine: warm-up, then down to 0; staircase: x0.9 every 5000 steps (paper)."},
+    ] = "cosine"
+    warmup_steps: Annotated[int, {"min": 0, "max": 100_000}] = 200
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    weight_decay: Annotated[float, {"min": 0.0, "max": 1.0}] = 1e-4
+    clip: Annotated[float, {"min": 0.0, "max": 1e6, "tooltip": "Largest gradient norm; 0: no clipping."}] = 1.0
+    ema: Annotated[float, {"min": 0.0, "max": 0.99999, "tooltip": "Decay of the averaged weights; 0: none."}] = 0.998
+    freeze_norm: Annotated[
+        float, {"min": 0.0, "max": 1.0, "tooltip": "Part of the steps after which batch statistics stay as they are."}
+    ] = 0.6
+    validate_every: Annotated[int, {"min": 1, "max": 1_000_000, "tooltip": "Steps between validations."}] = 500
+    seed: Annotated[int, {"min": 0, "max": 2**31 - 1}] = 0
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"], {"tooltip": "auto: bfloat16 where the hardware multiplies it fast."}
+    ] = "auto"
+    workers: Annotated[int, {"min": 0, "max": 64, "tooltip": "Processes that prepare crops; 0: none."}] = 0
+    balance: Annotated[
+        float, {"min": 0.0, "max": 1.0, "tooltip": "0: every image as often; 1: every kind of image as often."}
+    ] = 0.5
+    normalize: NormalizeParams = field(default_factory=NormalizeParams)
+    loss: LossParams = field(default_factory=LossParams)
+    augment: AugmentParams = field(default_factory=AugmentParams)

@@ -1,0 +1,65 @@
+"""What long work yields while it runs: plain values that a bar, a log or a widget can show."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a piece of work has come.
+
+    Attributes
+    ----------
+    done, total : int
+        Units finished and units in all; a unit is a tile, a file or a step.
+    what : str
+        What is being done, for a person to read.
+    """
+
+    done: int
+    total: int
+    what: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EpochReport:
+    """The state of a training run at a validation or a logging point.
+
+    Attributes
+    ----------
+    step, steps : int
+        Optimiser steps done and planned.
+    losses : dict of str to float
+        Mean of each loss term since the last report, and their weighted sum as ``total``.
+    learning_rate : float
+        At this step.
+    seconds_left : float
+        Estimate from the steps so far.
+    validation : dict of str to float or None
+        Scores on the validation set, where this report follows a validation.
+    best_step : int or None
+        Step of the best validation so far.
+    """
+
+    step: int
+    steps: int
+    losses: dict[str, float]
+    learning_rate: float
+    seconds_left: float
+    validation: dict[str, float] | None = None
+    best_step: int | None = None
+
+
+def drain(steps: Generator[object, None, Result]) -> Result:
+    """Run a generator of reports to its end and return its result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result

@@ -1,0 +1,227 @@
+"""The whole pipeline on one page: image -> normalise -> tiles -> maps -> seeds -> clustering -> labels."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from napari_wnet.core.clustering import cluster
+from napari_wnet.core.image import check_image, is_constant, match_channels, normalize, resize_plane, to_planes
+from napari_wnet.core.maps import Maps
+from napari_wnet.errors import ImageError, ParamsError
+from napari_wnet.network.checkpoint import Model
+from napari_wnet.network.device import choose_device
+from napari_wnet.network.inference import fused, predict_tiles
+from napari_wnet.network.registry import load_model
+from napari_wnet.network.wnet import WNet
+from napari_wnet.params import NormalizeParams, SegmentParams
+from napari_wnet.reports import Progress, drain
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Segmentation:
+    """The result for one plane, with all that is needed to make it again.
+
+    Attributes
+    ----------
+    labels : (Y, X) int32 array
+        Objects 1..N, 0 background.
+    maps : Maps
+        What the network returned; :func:`napari_wnet.core.clustering.cluster` makes other labels of it at once.
+    params : SegmentParams
+        As used.
+    model : str
+        Name of the model.
+    model_sha256 : str
+        Of its file.
+    notes : tuple of str
+        What was done to the image, or why there is nothing to see, for a person to read.
+    """
+
+    labels: npt.NDArray[np.int32]
+    maps: Maps
+    params: SegmentParams
+    model: str
+    model_sha256: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n_objects(self) -> int:
+        """How many objects there are."""
+        return int(self.labels.max(initial=0))
+
+
+def segment(
+    image: Array,
+    model: str | Path | Model = "nuclei",
+    params: SegmentParams | None = None,
+    *,
+    device: str = "auto",
+    foreground: Array | None = None,
+) -> Segmentation:
+    """Segment one image.
+
+    Parameters
+    ----------
+    image : (Y, X), (Y, X, 3), (Y, X, 4) or (C, Y, X) array
+        Grey, colour (with or without alpha), or with channels first.
+    model : str, Path or Model
+        Name of a known model, path of a model file, or a loaded model.
+    params : SegmentParams, optional
+        By default those that the model recommends.
+    device : str
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    foreground : (Y, X) bool array, optional
+        Where objects are; takes the place of the network's own foreground.
+
+    Returns
+    -------
+    Segmentation
+
+    Raises
+    ------
+    WNetError
+        If the image, the model, a parameter or the device cannot be used; the message names the remedy.
+
+    References
+    ----------
+    Wu, Chen, Merhof 2020, arXiv 2007.06660.
+    """
+    ready = model if isinstance(model, Model) else load_model(model)
+    channels_first, note = as_image(image, ready.header.config.in_channels)
+    steps = segment_steps(channels_first, ready, params, device=device, foreground=foreground)
+    result = drain(steps)
+    return result if note is None else _with_note(result, note)
+
+
+def as_image(array: Array, in_channels: int) -> tuple[Array, str | None]:
+    """Return a single image as (in_channels, Y, X), and a note where it was converted.
+
+    Raises
+    ------
+    ImageError
+        If the array cannot be used, or is a stack: planes are segmented one by one.
+    """
+    check_image(np.asarray(array) if np.ndim(array) < 2 else array)
+    rgb = array.ndim == 3 and array.shape[-1] in (3, 4) and array.shape[0] != in_channels
+    if array.ndim > 3 or (array.ndim == 3 and not rgb and array.shape[0] != in_channels):
+        raise ImageError(
+            f"An array of shape {array.shape} is not one image with {in_channels} channel(s); "
+            "segment its planes one by one, each of shape (Y, X), (Y, X, 3) or (C, Y, X)."
+        )
+    planes = to_planes(array, rgb=rgb, channel_axis=None if rgb or array.ndim == 2 else 0)
+    return match_channels(planes, in_channels, rgb=rgb)
+
+
+def segment_steps(
+    image: Array,
+    model: Model,
+    params: SegmentParams | None = None,
+    *,
+    device: str = "auto",
+    foreground: Array | None = None,
+) -> Generator[Progress, None, Segmentation]:
+    """Do what :func:`segment` does for (C, Y, X) in small steps, reporting after each tile."""
+    params = params or model.header.params
+    maps = yield from predict_steps(image, model, params, device=device)
+    labels = cluster(maps, params.clustering, foreground)
+    result = Segmentation(
+        labels=labels, maps=maps, params=params, model=model.name, model_sha256=model.sha256, notes=model.header.notes
+    )
+    if is_constant(image):
+        return _with_note(result, "Every pixel has the same value: there is nothing to find.")
+    if not result.n_objects:
+        return _with_note(result, "No object was found; try a lower seed threshold or another model.")
+    return result
+
+
+def predict_steps(
+    image: Array, model: Model, params: SegmentParams, *, device: str = "auto"
+) -> Generator[Progress, None, Maps]:
+    """Run the network over one image.
+
+    Parameters
+    ----------
+    image : (C, Y, X) array
+        With as many channels as the model reads.
+    model : Model
+    params : SegmentParams
+        `normalize` and `tiles` are used.
+    device : str
+
+    Yields
+    ------
+    Progress
+        Before the first tile and after each.
+
+    Returns
+    -------
+    Maps
+        At the size of `image`.
+
+    Raises
+    ------
+    ImageError, ParamsError, DeviceError
+        If the image, the diameter or the device cannot be used.
+    """
+    config = model.header.config
+    check_image(image)
+    if image.ndim != 3 or image.shape[0] != config.in_channels:
+        raise ImageError(
+            f"Model {model.name} reads {config.in_channels} channel(s); the image has shape {image.shape}."
+        )
+    shape = (image.shape[1], image.shape[2])
+    target = choose_device(device)
+    if is_constant(image):
+        return Maps.empty(shape, config.embedding_dim, foreground=config.foreground_head)
+    normed = normalize(image, params.normalize)
+    scale = rescaling(model.header.diameter, params.normalize)
+    if scale == 1.0:
+        return (yield from predict_tiles(_ready(model, target), normed, params.tiles, device=target))
+    small = resize_plane(normed, (max(2, round(shape[0] * scale)), max(2, round(shape[1] * scale))))
+    maps = yield from predict_tiles(_ready(model, target), small, params.tiles, device=target)
+    return resized_maps(maps, shape)
+
+
+def rescaling(model_diameter: float, params: NormalizeParams) -> float:
+    """Return the factor that brings objects of the given diameter to the size the model knows; 1 for none.
+
+    Raises
+    ------
+    ParamsError
+        If a diameter is given but the model does not say which it knows.
+    """
+    if params.diameter == 0:
+        return 1.0
+    if model_diameter == 0:
+        raise ParamsError("This model does not say what object diameter it knows; set the object diameter to 0.")
+    return model_diameter / params.diameter
+
+
+def resized_maps(maps: Maps, shape: tuple[int, int]) -> Maps:
+    """Resample maps to another size, so that labels are made at the image's own."""
+    foreground = maps.foreground
+    return Maps.from_floats(
+        resize_plane(maps.distance[np.newaxis], shape)[0],
+        resize_plane(maps.embedding, shape),
+        None if foreground is None else resize_plane(foreground[np.newaxis], shape)[0],
+    )
+
+
+@lru_cache(maxsize=2)
+def _ready(model: Model, device: torch.device) -> WNet:
+    """Return the network prepared for inference on a device; the last two stay there."""
+    return fused(model.network).to(device)
+
+
+def _with_note(result: Segmentation, note: str) -> Segmentation:
+    return replace(result, notes=(*result.notes, note))

@@ -1,0 +1,247 @@
+"""Training as a use case: folders of image and labels pairs in, a model file, a log and a checkpoint out."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import hashlib
+import io
+import platform
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+
+import napari_wnet
+from napari_wnet.core.metrics import DatasetScores
+from napari_wnet.datasets.folder import load_steps, pairs
+from napari_wnet.datasets.split import split
+from napari_wnet.errors import OutputError, TrainingError
+from napari_wnet.fields import Params
+from napari_wnet.io.atomic import write_text
+from napari_wnet.network.checkpoint import ModelHeader, save_model
+from napari_wnet.network.dataset import Sample
+from napari_wnet.network.device import choose_device
+from napari_wnet.network.registry import load_model
+from napari_wnet.network.training import Trained, TrainingRun, evaluate_network, scores_summary, train_steps
+from napari_wnet.params import SegmentParams, TrainParams, WNetConfig
+from napari_wnet.reports import EpochReport, Progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainJob(Params):
+    """A training as a configuration file describes it; every key of the file is a field here."""
+
+    images: Annotated[str, {"tooltip": "Folder of images."}] = ""
+    labels: Annotated[str, {"tooltip": "Folder of labels, matched by name."}] = ""
+    out: Annotated[str, {"tooltip": "Model file to write (.safetensors)."}] = ""
+    init: Annotated[str, {"tooltip": "Model to start from: a name or a file."}] = ""
+    split: Annotated[
+        Literal["tenths", "validation", "none"],
+        {
+            "tooltip": "tenths: of the sorted names, every tenth is left out for testing and every tenth validates; "
+            "validation: every tenth validates; none: the last weights are kept."
+        },
+    ] = "validation"
+    name: Annotated[str, {"tooltip": "Name of the model; by default its file's."}] = ""
+    description: str = ""
+    licence: Annotated[str, {"tooltip": "Licence of the weights, as an SPDX name."}] = ""
+    data: Annotated[str, {"tooltip": "What the data is and where it comes from, for the model's card."}] = ""
+    channels: Annotated[tuple[str, ...], {"tooltip": "Names of the channels."}] = ()
+    network: WNetConfig = field(default_factory=WNetConfig)
+    params: TrainParams = field(default_factory=TrainParams)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainingData:
+    """Annotated images by use, and what could not be read."""
+
+    train: tuple[Sample, ...]
+    validation: tuple[Sample, ...]
+    test_names: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def load_data_steps(job: TrainJob) -> Generator[Progress, None, TrainingData]:
+    """Read the pairs of a job and split them by their sorted names.
+
+    Yields
+    ------
+    Progress
+        For each pair.
+
+    Raises
+    ------
+    TrainingError
+        If nothing is left to train on.
+    """
+    found = pairs(job.images, job.labels)
+    parts = split_names([pair.name for pair in found.pairs], job.split)
+    # What is only tested on must not even be looked at here.
+    wanted = set(parts["train"]) | set(parts["validation"])
+    loaded = yield from load_steps(replace(found, pairs=tuple(pair for pair in found.pairs if pair.name in wanted)))
+    samples = {sample.name: sample for sample in loaded.samples}
+    data = {use: tuple(samples[name] for name in parts[use] if name in samples) for use in ("train", "validation")}
+    if not data["train"]:
+        raise TrainingError(f"No usable pair of image and labels is left to train on in {job.images}.")
+    return TrainingData(problems=loaded.problems, test_names=parts["test"], **data)
+
+
+def split_names(names: Sequence[str], how: str) -> dict[str, tuple[str, ...]]:
+    """Return the names to train on, validate on and leave out for testing, each sorted."""
+    parts = split(names)
+    if how == "tenths":
+        return {"train": parts.train, "validation": parts.validation, "test": parts.test}
+    ordered = tuple(sorted(names))
+    if how == "none" or len(ordered) < 2:
+        return {"train": ordered, "validation": (), "test": ()}
+    validation = parts.validation or ordered[-1:]  # a small set gives its last image
+    train = tuple(name for name in ordered if name not in validation)
+    return {"train": train, "validation": validation, "test": ()}
+
+
+def train_job_steps(
+    job: TrainJob, data: TrainingData, *, device: str = "auto", resume: bool = False, overwrite: bool = False
+) -> Generator[EpochReport, None, tuple[Path, Trained]]:
+    """Train and write the model file; beside it a log (.csv) and a checkpoint (.state.safetensors) to resume from.
+
+    Yields
+    ------
+    EpochReport
+
+    Returns
+    -------
+    path : Path
+        Of the model file.
+    trained : Trained
+
+    Raises
+    ------
+    WNetError
+        If the job cannot start, the loss diverges, or a file cannot be written.
+    """
+    out = Path(job.out)
+    if not job.out or out.suffix != ".safetensors":
+        raise OutputError(f"The model file must end in .safetensors, not '{job.out}'; choose another name with --out.")
+    if out.exists() and not (overwrite or resume):
+        raise OutputError(f"{out} exists already; choose another name, or give --overwrite.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    init = load_model(job.init).network if job.init else None
+    config = init.config if init is not None else _fitted(job.network, data.train)
+    state = out.with_suffix(".state.safetensors")
+    run = TrainingRun(
+        samples=data.train,
+        validation=data.validation,
+        config=config,
+        params=job.params,
+        device=device,
+        init=init,
+        state=state,
+        resume=resume,
+    )
+    rows: list[dict[str, Any]] = _read_log(out.with_suffix(".csv")) if resume else []
+    steps = train_steps(run)
+    while True:
+        try:
+            report = next(steps)
+        except StopIteration as stop:
+            trained: Trained = stop.value
+            break
+        rows.append(_log_row(report))
+        write_text(out.with_suffix(".csv"), _as_csv(rows), overwrite=True)
+        yield report
+    _write_model(out, job, data, trained)
+    return out, trained
+
+
+def _fitted(config: WNetConfig, samples: Sequence[Sample]) -> WNetConfig:
+    """Return the configuration for the number of channels of the data."""
+    counts = {sample.image.shape[0] for sample in samples}
+    if len(counts) > 1:
+        raise TrainingError(
+            f"The images have different numbers of channels ({', '.join(map(str, sorted(counts)))}); "
+            "train on images of one kind."
+        )
+    return config.replace(in_channels=counts.pop())
+
+
+def _write_model(out: Path, job: TrainJob, data: TrainingData, trained: Trained) -> None:
+    params = SegmentParams(normalize=job.params.normalize)
+    scores: dict[str, Any] = {}
+    if data.validation:
+        scores["validation"] = summary(evaluate_network(trained.network, data.validation, params, choose_device("cpu")))
+    header = ModelHeader(
+        name=job.name or out.stem,
+        config=trained.network.config,
+        params=params,
+        description=job.description,
+        channels=job.channels,
+        diameter=float(np.median([sample.diameter() for sample in data.train])),
+        licence=job.licence,
+        provenance=provenance(job, data, trained),
+        scores=scores,
+    )
+    save_model(out, trained.network, header, overwrite=True)
+
+
+def summary(scores: DatasetScores) -> dict[str, float]:
+    """Return the scores a model card shows: means over images, and pooled average precision."""
+    pooled = {f"pooled_average_precision_{one.threshold:g}": one.average_precision for one in scores.pooled}
+    wanted = ("pooled_average_precision_0.5", "pooled_average_precision_0.75")
+    return {
+        **scores_summary(scores.mean),
+        "abs_count_difference": round(scores.mean["abs_count_difference"], 4),
+        **{name: round(pooled[name], 4) for name in wanted if name in pooled},
+        "n_images": len(scores.images),
+    }
+
+
+def provenance(job: TrainJob, data: TrainingData, trained: Trained) -> dict[str, Any]:
+    """Return where a model comes from: data, split, steps, seed, code, date, hardware."""
+    names = sorted(sample.name for sample in data.train)
+    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
+    return {
+        "data": job.data or Path(job.images).name,
+        "split": job.split,
+        "n_images": {"train": len(names), "validation": len(data.validation), "test": len(data.test_names)},
+        "n_objects": sum(sample.n_objects for sample in data.train),
+        "train_names_sha256": digest,
+        "init": job.init,
+        "best_step": trained.step,
+        "steps_done": trained.steps_done,
+        "seconds": round(trained.seconds),
+        "params": job.params.to_dict(),
+        "code": f"napari-wnet {napari_wnet.__version__}",
+        "torch": torch.__version__,
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "hardware": gpu or f"{platform.machine()} CPU, {torch.get_num_threads()} threads",
+    }
+
+
+def _log_row(report: EpochReport) -> dict[str, Any]:
+    return {
+        "step": report.step,
+        "learning_rate": report.learning_rate,
+        **{f"loss_{name}": value for name, value in report.losses.items()},
+        **{f"validation_{name}": value for name, value in scores_summary(report.validation or {}).items()},
+    }
+
+
+def _as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _read_log(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

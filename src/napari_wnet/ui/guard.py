@@ -1,0 +1,74 @@
+"""Which labels are still ours: a layer that somebody edited is never written again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Labels
+
+from napari_wnet.ui.layers import Index
+from napari_wnet.ui.work import Snapshot
+
+
+class LabelsGuard:
+    """Watches a labels layer of ours for changes that are not ours.
+
+    Painting, filling, erasing, polygons and other plugins' undoable edits report ``paint``; assigning ``layer.data``
+    reports ``data``; writing into the array reports nothing, so that checksums of what was written are compared too,
+    which takes long enough to be done outside the GUI thread: see :meth:`snapshot`.
+
+    Parameters
+    ----------
+    layer : Labels
+    checksums : mapping of index to int
+        Of the planes as written.
+    """
+
+    def __init__(self, layer: Labels, checksums: Mapping[Index, int]) -> None:
+        self.layer = layer
+        self.edited = False
+        self._checksums = dict(checksums)
+        self._ours = False
+        layer.events.paint.connect(self._on_change)
+        layer.events.data.connect(self._on_change)
+
+    def snapshot(self) -> Snapshot:
+        """Return what is to be compared with the checksums."""
+        return Snapshot(array=self.layer.data, checksums=dict(self._checksums))
+
+    def write(self, planes: Mapping[Index, npt.NDArray[Any]], checksums: Mapping[Index, int]) -> None:
+        """Put new labels into the layer: a single plane as a new array, planes of a stack in place."""
+        with self._writing():
+            if () in planes:
+                self.layer.data = planes[()]
+            else:
+                for index, plane in planes.items():
+                    self.layer.data[index] = plane
+                self.layer.refresh()
+        self._checksums.update(checksums)
+
+    def replace(self, labels: npt.NDArray[np.int32], checksums: Mapping[Index, int]) -> None:
+        """Put a new array of all planes into the layer."""
+        with self._writing():
+            self.layer.data = labels
+        self._checksums = dict(checksums)
+
+    def release(self) -> None:
+        """Stop watching."""
+        self.layer.events.paint.disconnect(self._on_change)
+        self.layer.events.data.disconnect(self._on_change)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self._ours = True
+        try:
+            yield
+        finally:
+            self._ours = False
+
+    def _on_change(self) -> None:
+        self.edited = self.edited or not self._ours

@@ -1,0 +1,237 @@
+"""The Segment dock: an image becomes labels, and sliders adjust them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from napari_wnet.params import SegmentParams
+from napari_wnet.reports import Progress
+from napari_wnet.ui.form import ParamsForm
+from napari_wnet.ui.input_form import InputForm
+from napari_wnet.ui.layers import MARK
+from napari_wnet.ui.segmenter import Job, Segmenter
+from napari_wnet.ui.settings import SegmentSettings
+from napari_wnet.ui.work import Catalog
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
+
+RUN_STYLE = """
+QPushButton { background-color: #2f7d4f; color: white; font-weight: bold; padding: 7px; border-radius: 3px; }
+QPushButton:hover { background-color: #389660; }
+QPushButton:disabled { background-color: #3c4a42; color: #8a958e; }
+"""
+COLOURS = {"info": "", "warning": "color: #e0a030;", "error": "color: #e8655a;"}
+NOTIFY = {"info": show_info, "warning": show_warning, "error": show_error}
+BEGIN = "Open an image to begin: File > Open Files, or File > Open Sample > W-Net."
+READY = "Press Run. The sliders below then adjust the result at once."
+CLOCK_MS = 250
+
+
+class SegmentWidget(QWidget):
+    """Segments an image layer and adjusts the result.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        Whose layers are read and added to.
+    """
+
+    valueChanged = Signal(object)  # noqa: N815
+
+    def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        # Layers are told apart by identity, which napari's proxy for plugins does not keep.
+        viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.segmenter = Segmenter(viewer, self)
+        self.inputs = InputForm(viewer)
+        self.form = ParamsForm(SegmentParams, shown=("clustering",))
+        self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
+        self.reset_button = QPushButton("Reset to the model's values")
+        self.progress_bar, self.elapsed, self.status = QProgressBar(), QLabel(), QLabel()
+        self._timer = QTimer(self)
+        self._started = 0.0
+        self._kept_for = self._ready_model = ""
+        self._run_when_ready = False
+        self._docked = False
+        self._had_image = self.inputs.image() is not None
+        self._lay_out()
+        self._connect()
+        self._show_busy(False)
+        self._say_what_to_do()
+        self.segmenter.load_catalog()
+
+    def value(self) -> SegmentSettings:
+        """Return the dock's settings."""
+        return self.inputs.value().replace(params=self.form.value())
+
+    def setValue(self, settings: SegmentSettings) -> None:  # noqa: N802
+        """Make these settings; layers that are not there leave the choice as it is."""
+        self._kept_for = settings.model  # these parameters, not those the model recommends
+        self.inputs.setValue(settings)
+        self.form.setValue(settings.params)
+
+    def choose_image(self, layer: Layer | None) -> None:
+        """Choose a layer, or the image that it is a result of; say so if it is no image."""
+        result_of = {} if layer is None else layer.metadata.get(MARK, {})
+        self.inputs.image_box.setLayer(self.inputs.image_box.named(result_of.get("source", "")) or layer)
+        if layer is not None and not result_of and self.inputs.image() is not layer:
+            self._complain(f"'{layer.name}' is a {type(layer).__name__} layer; choose an image layer.")
+
+    def run(self) -> None:
+        """Segment the chosen image, as soon as it is known what the model recommends."""
+        image, model = self.inputs.image(), self.inputs.model_box.value()
+        self._run_when_ready = image is not None and model != self._ready_model
+        if image is None:
+            self._complain(BEGIN)
+        elif self._run_when_ready:
+            self._say("Loading the model...", "info")
+            self.segmenter.load_model(model)
+        else:
+            self._say(f"Segmenting '{image.name}'...", "info")
+            self.segmenter.run(Job(image=image, foreground=self.inputs.foreground(), settings=self.value()))
+
+    def event(self, event: QEvent) -> bool:
+        """Stop working when the dock is closed: napari then takes this widget out of its parent."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self._docked and self.parent() is None:
+                self.segmenter.close()
+                self.inputs.release()
+            self._docked = self.parent() is not None
+        return bool(super().event(event))
+
+    def _lay_out(self) -> None:
+        self.run_button.setStyleSheet(RUN_STYLE)
+        self.run_button.setToolTip("Find the objects in the image.")
+        self.cancel_button.setToolTip("Stop within a tile; no layer is changed.")
+        self.reset_button.setToolTip("Set everything below to what the model recommends.")
+        self.status.setWordWrap(True)
+        buttons, news, bar, below = QHBoxLayout(), QWidget(), QHBoxLayout(), QWidget()
+        buttons.addWidget(self.run_button, 3)
+        buttons.addWidget(self.cancel_button, 1)
+        bar.addWidget(self.progress_bar, 1)
+        bar.addWidget(self.elapsed)
+        column = QVBoxLayout(news)
+        column.setContentsMargins(2, 0, 2, 0)
+        column.addLayout(bar)
+        column.addWidget(self.status, 1)
+        # Room for the bar and a line, or for two lines and more: the sliders stay where they are.
+        news.setMinimumHeight(self.progress_bar.sizeHint().height() + 2 * self.status.fontMetrics().lineSpacing() + 12)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(below)
+        inner = QVBoxLayout(below)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addWidget(QLabel("<b>Adjust the result</b>"))
+        inner.addWidget(self.form)
+        inner.addWidget(self.reset_button)
+        inner.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.inputs)
+        layout.addLayout(buttons)
+        layout.addWidget(news)
+        layout.addWidget(scroll, 1)
+        self.setMinimumWidth(330)
+
+    def _connect(self) -> None:
+        self.run_button.clicked.connect(self.run)
+        self.cancel_button.clicked.connect(self.segmenter.cancel)
+        self.reset_button.clicked.connect(self.form.reset)
+        self.form.valueChanged.connect(self._on_params)
+        self.inputs.valueChanged.connect(self._on_inputs)
+        self.inputs.modelChanged.connect(self._on_model_chosen)
+        self.segmenter.catalogLoaded.connect(self._on_catalog)
+        self.segmenter.modelLoaded.connect(self._on_model_loaded)
+        self.segmenter.progressed.connect(self._show_progress)
+        self.segmenter.segmented.connect(self._on_segmented)
+        self.segmenter.said.connect(self._say)
+        self.segmenter.busyChanged.connect(self._show_busy)
+        self._timer.timeout.connect(self._show_elapsed)
+
+    def _on_catalog(self, catalog: Catalog) -> None:
+        self.inputs.setCatalog(catalog)
+        if not catalog.models and not self.inputs.model_box.value():
+            self._complain("No model is installed; choose a model file.", "warning")
+        self._show_buttons()
+
+    def _on_model_chosen(self, model: str) -> None:
+        self._ready_model = ""
+        self.segmenter.load_model(model)
+        self._on_inputs()
+
+    def _on_model_loaded(self, model: str, header: Any) -> None:
+        if model != self.inputs.model_box.value():
+            return
+        names = header.channels or [f"channel {number + 1}" for number in range(header.config.in_channels)]
+        self.inputs.setChannels(names)
+        self.form.setDefault(header.params)
+        if self._kept_for != model:
+            self.form.reset()
+        self._kept_for, self._ready_model = "", model
+        if header.notes:
+            self._complain(" ".join(header.notes), "warning")
+        if self._run_when_ready:
+            self.run()
+
+    def _on_inputs(self) -> None:
+        self._show_buttons()
+        if not self.segmenter.busy and self._had_image != (self.inputs.image() is not None):
+            self._had_image = not self._had_image
+            self._say_what_to_do()
+        self.valueChanged.emit(self.value())
+
+    def _on_params(self) -> None:
+        image = self.inputs.image()
+        if image is not None:
+            self.segmenter.tune(Job(image=image, foreground=self.inputs.foreground(), settings=self.value()))
+        self.valueChanged.emit(self.value())
+
+    def _on_segmented(self, job: Job) -> None:
+        if self.value().params != job.settings.params:  # a slider moved meanwhile
+            self._on_params()
+
+    def _say(self, text: str, level: str, popup: str = "") -> None:
+        self.status.setText(text)
+        self.status.setStyleSheet(COLOURS[level])
+        if popup:
+            NOTIFY[level](popup)
+
+    def _complain(self, text: str, level: str = "error") -> None:
+        self._say(text, level, text)
+
+    def _say_what_to_do(self) -> None:
+        self._say(BEGIN if self.inputs.image() is None else READY, "info")
+
+    def _show_busy(self, busy: bool) -> None:
+        self._show_buttons()
+        self.progress_bar.setVisible(busy)
+        self.elapsed.setVisible(busy)
+        if busy:
+            self._started = time.monotonic()
+            self.progress_bar.setRange(0, 0)
+            self._show_elapsed()
+            self._timer.start(CLOCK_MS)
+        else:
+            self._timer.stop()
+
+    def _show_buttons(self) -> None:
+        busy = self.segmenter.busy
+        ready = self.inputs.image() is not None and bool(self.inputs.model_box.value())
+        self.run_button.setEnabled(ready and not busy)
+        self.cancel_button.setEnabled(busy)
+
+    def _show_progress(self, report: Progress) -> None:
+        self.progress_bar.setRange(0, report.total)
+        self.progress_bar.setValue(report.done)
+        self.progress_bar.setFormat(report.what)
+
+    def _show_elapsed(self) -> None:
+        self.elapsed.setText(f"{time.monotonic() - self._started:.0f} s")

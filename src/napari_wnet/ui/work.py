@@ -1,0 +1,342 @@
+"""What the Segment dock does outside the GUI thread: generators without Qt, arrays in and arrays out."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Generator, Hashable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_wnet.core.clustering import cluster
+from napari_wnet.core.image import check_image, is_constant, match_channels
+from napari_wnet.core.maps import Maps
+from napari_wnet.core.measure import measure
+from napari_wnet.core.render import embedding_rgb
+from napari_wnet.errors import ImageError
+from napari_wnet.params import SegmentParams
+from napari_wnet.reports import Progress
+from napari_wnet.ui.cache import MapsCache
+from napari_wnet.ui.foreground import Foreground
+from napari_wnet.ui.layers import Index, Source, stacked_features
+
+if TYPE_CHECKING:
+    from napari_wnet.network.checkpoint import Model
+
+Array = npt.NDArray[Any]
+Labels = npt.NDArray[np.int32]
+Columns = Mapping[str, Array]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapshot:
+    """A labels array as this plugin wrote it.
+
+    Attributes
+    ----------
+    array : (*lead, Y, X) integer array
+        The layer's own; whoever edits it in place changes it here as well.
+    checksums : mapping of index to int
+        Of the planes written, at that time.
+    """
+
+    array: Array
+    checksums: Mapping[Index, int]
+
+    def if_edited(self) -> Array | None:
+        """Return the array if some plane is no longer what was written."""
+        edited = any(checksum(self.array[index]) != known for index, known in self.checksums.items())
+        return self.array if edited else None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Request:
+    """One press of Run, complete: nothing the user changes afterwards matters to it.
+
+    Attributes
+    ----------
+    source : Source
+    indices : sequence of index
+        Planes to segment.
+    model, device : str
+    params : SegmentParams
+    foreground : Foreground or None
+    previous : Snapshot or None
+        The labels that would be replaced.
+    """
+
+    source: Source
+    indices: Sequence[Index]
+    model: str
+    device: str
+    params: SegmentParams
+    foreground: Foreground | None = None
+    previous: Snapshot | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunResult:
+    """What a run gives, ready for layers.
+
+    Attributes
+    ----------
+    distance : (*lead, Y, X) float32 array
+    picture : (*lead, Y, X, 3) uint8 array
+    labels : (*lead, Y, X) int32 array
+        Planes that were not asked for are zero in all three.
+    indices : tuple of index
+        Planes that were segmented.
+    keys : mapping of index to hashable
+        Under which the planes' maps are cached.
+    tables : mapping of index to columns
+        Measurements of each plane.
+    features : columns
+        All of them, as a layer's features table.
+    checksums : mapping of index to int
+        Of each plane of labels.
+    model_name, sha256 : str
+    in_channels : int
+    edited : array or None
+        The previous labels, if they were changed in place.
+    notes : tuple of str
+        For the user.
+    """
+
+    distance: Array
+    picture: Array
+    labels: Labels
+    indices: tuple[Index, ...]
+    keys: Mapping[Index, Hashable]
+    tables: Mapping[Index, Columns]
+    features: Columns
+    checksums: Mapping[Index, int]
+    model_name: str
+    sha256: str
+    in_channels: int
+    edited: Array | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class PlaneLabels:
+    """New labels of one plane, from cached maps; `edited` is the array of the old ones, if someone changed them."""
+
+    index: Index
+    labels: Labels
+    checksum: int
+    edited: Array | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Reclustered:
+    """The end of a re-clustering: new measurements, and how many planes had no maps left."""
+
+    tables: Mapping[Index, Columns]
+    features: Columns
+    n_missing: int
+
+
+def checksum(labels: Array) -> int:
+    """Return a number that changes when the labels do."""
+    return zlib.adler32(np.ascontiguousarray(labels))
+
+
+@dataclass
+class Models:
+    """The models used last, so that pressing Run again reads no file."""
+
+    limit: int = 2
+    _loaded: dict[Hashable, Model] = field(default_factory=dict)
+
+    def steps(self, name: str) -> Generator[Progress, None, Model]:
+        """Load a model by name or from a file, unless it is at hand and the file is unchanged."""
+        from napari_wnet.network.registry import load_steps  # torch: seconds, and not on the GUI thread
+
+        path = Path(name)
+        key = (name, path.stat().st_mtime_ns if path.is_file() else 0)
+        if key not in self._loaded:
+            yield Progress(done=0, total=0, what=f"loading {path.stem}")
+            model = yield from load_steps(name)
+            while len(self._loaded) >= self.limit:
+                self._loaded.pop(next(iter(self._loaded)))
+            self._loaded[key] = model
+        return self._loaded[key]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    """What can be chosen here: models (name and description) and devices."""
+
+    models: tuple[tuple[str, str], ...]
+    devices: tuple[str, ...]
+
+
+def catalog_steps() -> Generator[Progress, None, Catalog]:
+    """Find out which models and devices there are; importing torch alone takes a second or more."""
+    yield Progress(done=0, total=0, what="looking for models")
+    from napari_wnet.network.device import available_devices
+    from napari_wnet.network.registry import list_models
+
+    models = tuple((entry.name, entry.description) for entry in list_models())
+    return Catalog(models=models, devices=tuple(available_devices()))
+
+
+def run_steps(request: Request, models: Models, cache: MapsCache) -> Generator[Progress, None, RunResult]:
+    """Segment the planes of a request.
+
+    A plane that cannot be used is left empty and noted, as long as another one can be.
+
+    Raises
+    ------
+    WNetError
+        If no plane can be used, or the model or the device cannot.
+    """
+    model = yield from models.steps(request.model)
+    from napari_wnet.segment import predict_steps  # torch again
+
+    run = _Run(request, model)
+    for number, index in enumerate(request.indices):
+        try:
+            image = _prepared(request.source, index, model.header.config.in_channels, run.notes)
+            mask = _mask(request.foreground, index, image.shape[-2:])
+        except ImageError as error:
+            run.refuse(index, error)
+            continue
+        if is_constant(image):
+            run.notes.append(f"{run.name(index)} has one value everywhere: there is nothing to find in it.")
+        key = _key(image, model, request.params)
+        maps = cache.get(key)
+        if maps is None:
+            steps = predict_steps(image, model, request.params, device=request.device)
+            maps = yield from _scaled(steps, number, len(request.indices))
+            cache.put(key, maps)
+        yield Progress(done=number + 1, total=len(request.indices), what="clustering")
+        run.add(index, key, maps, cluster(maps, request.params.clustering, mask), image)
+    return run.result()
+
+
+class _Run:
+    """The results of a run as they come together, plane by plane."""
+
+    def __init__(self, request: Request, model: Model) -> None:
+        shape = request.source.shape
+        self.request, self.model = request, model
+        self.distance, self.picture = np.zeros(shape, np.float32), np.zeros((*shape, 3), np.uint8)
+        self.labels = np.zeros(shape, np.int32)
+        self.keys: dict[Index, Hashable] = {}
+        self.tables: dict[Index, Columns] = {}
+        self.notes: list[str] = []
+        self.problems: list[ImageError] = []
+
+    def add(self, index: Index, key: Hashable, maps: Maps, labels: Labels, image: Array) -> None:
+        self.keys[index], self.tables[index] = key, measure(labels, image)
+        self.distance[index], self.labels[index] = maps.distance, labels
+        self.picture[index] = embedding_rgb(maps.embedding, maps.foreground)
+
+    def refuse(self, index: Index, problem: ImageError) -> None:
+        self.problems.append(problem)
+        self.notes.append(f"{self.name(index)} is left empty. {problem}")
+
+    def name(self, index: Index) -> str:
+        name = f"'{self.request.source.name}'"
+        return f"Plane {', '.join(map(str, index))} of {name}" if index else name
+
+    def result(self) -> RunResult:
+        if not self.tables:
+            raise self.problems[0]
+        if not any(len(table["label"]) for table in self.tables.values()):
+            self.notes.append("No object was found. Try a lower seed or foreground threshold, or another model.")
+        return RunResult(
+            distance=self.distance,
+            picture=self.picture,
+            labels=self.labels,
+            indices=tuple(self.tables),
+            keys=self.keys,
+            tables=self.tables,
+            features=stacked_features(self.tables),
+            checksums={index: checksum(self.labels[index]) for index in self.tables},
+            model_name=self.model.header.name,
+            sha256=self.model.sha256,
+            in_channels=self.model.header.config.in_channels,
+            edited=None if self.request.previous is None else self.request.previous.if_edited(),
+            notes=tuple(dict.fromkeys(self.notes)),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Tuning:
+    """One position of the sliders: what is clustered again, and from what.
+
+    Attributes
+    ----------
+    source : Source
+    foreground : Foreground or None
+    params : SegmentParams
+    in_channels : int
+    keys : mapping of index to hashable
+        Where the maps are, in the order in which planes are wanted.
+    tables : mapping of index to columns
+        Measurements so far.
+    previous : Snapshot or None
+        The labels that would be replaced.
+    """
+
+    source: Source
+    foreground: Foreground | None
+    params: SegmentParams
+    in_channels: int
+    keys: Mapping[Index, Hashable]
+    tables: Mapping[Index, Columns]
+    previous: Snapshot | None
+
+
+def recluster_steps(tuning: Tuning, cache: MapsCache) -> Generator[PlaneLabels, None, Reclustered]:
+    """Cluster cached maps again, the planes in the order given; the network is never run."""
+    edited = None if tuning.previous is None else tuning.previous.if_edited()
+    tables, n_missing = dict(tuning.tables), 0
+    for index, key in tuning.keys.items():
+        maps = cache.get(key)
+        if maps is None:
+            n_missing += 1
+            continue
+        labels = cluster(maps, tuning.params.clustering, _mask(tuning.foreground, index, maps.shape))
+        yield PlaneLabels(index=index, labels=labels, checksum=checksum(labels), edited=edited)
+        # After the labels are on their way to the screen, and never for a position the slider has already left.
+        tables[index] = measure(labels, _prepared(tuning.source, index, tuning.in_channels, []))
+    return Reclustered(tables=tables, features=stacked_features(tables), n_missing=n_missing)
+
+
+def _scaled(steps: Generator[Progress, None, Maps], number: int, n_planes: int) -> Generator[Progress, None, Maps]:
+    """Pass on a plane's progress as progress over all planes."""
+    plane = f"plane {number + 1} of {n_planes}, " if n_planes > 1 else ""
+    with closing(steps):
+        while True:
+            try:
+                report = next(steps)
+            except StopIteration as end:
+                return end.value
+            total = max(report.total, 1)
+            what = f"{plane}tile {min(report.done + 1, total)} of {total}"
+            yield Progress(done=number * total + report.done, total=n_planes * total, what=what)
+
+
+def _prepared(source: Source, index: Index, in_channels: int, notes: list[str]) -> Array:
+    """Read a plane as the model wants it, (in_channels, Y, X)."""
+    image, note = match_channels(source.plane(index), in_channels, rgb=source.rgb)
+    if note:
+        notes.append(note)
+    check_image(image, f"'{source.name}'")
+    return image
+
+
+def _mask(foreground: Foreground | None, index: Index, shape: tuple[int, ...]) -> npt.NDArray[np.bool_] | None:
+    return None if foreground is None else foreground.mask(index, (shape[0], shape[1]))
+
+
+def _key(image: Array, model: Model, params: SegmentParams) -> Hashable:
+    """Identify maps by what they depend on: the pixels, the weights and the normalisation, not the tiles."""
+    return zlib.crc32(np.ascontiguousarray(image)), image.shape, image.dtype.str, model.sha256, params.normalize

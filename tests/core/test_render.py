@@ -1,0 +1,239 @@
+"""Pictures: what colours and outlines must tell, for any size and number of channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from napari_wnet.core.maps import Maps
+from napari_wnet.core.render import DARKEST, PALETTE, embedding_rgb, label_colours, overlay
+from napari_wnet.errors import ImageError
+from scenes import label_pair
+
+Array = npt.NDArray[Any]
+
+
+def embedding_of(labels: Array, n_dims: int, noise: float = 0.02) -> Array:
+    """Return one direction an object, with noise, of unit length."""
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((labels.max() + 1, n_dims))[labels]
+    vectors += noise * rng.standard_normal(vectors.shape)
+    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.moveaxis(vectors, -1, 0).astype(np.float16)
+
+
+def disks(side: int, n: int) -> Array:
+    """Return n x n disks that nearly touch, on (side, side) pixels."""
+    pitch = side // n
+    y, x = np.mgrid[:side, :side]
+    cell = (y // pitch) * n + x // pitch + 1
+    inside = (y % pitch - pitch / 2) ** 2 + (x % pitch - pitch / 2) ** 2 < (0.48 * pitch) ** 2
+    return np.where(inside & (y < n * pitch) & (x < n * pitch), cell, 0)
+
+
+@pytest.mark.parametrize("n_dims", [1, 2, 3, 4, 8, 16])
+def test_objects_have_colours_of_their_own(n_dims: int) -> None:
+    labels = label_pair(0)[0]
+    picture = embedding_rgb(embedding_of(labels, n_dims), labels > 0)
+    assert picture.shape == (*labels.shape, 3)
+    assert picture.dtype == np.uint8
+    assert (picture[labels == 0] == 0).all()
+    assert (picture[labels > 0] >= int(255 * DARKEST)).all()
+    if n_dims >= 3:
+        means = np.array([picture[labels == label].mean(axis=0) for label in np.unique(labels[labels > 0])])
+        apart = np.linalg.norm(means[:, None] - means, axis=-1)[~np.eye(len(means), dtype=bool)]
+        spread = max(picture[labels == label].std(axis=0).max() for label in np.unique(labels[labels > 0]))
+        assert apart.min() > 2 * spread
+
+
+def test_colours_span_the_range() -> None:
+    embedding = np.random.default_rng(0).standard_normal((8, 60, 70))
+    picture = embedding_rgb(embedding)
+    for channel in range(3):
+        assert picture[..., channel].min() == round(255 * DARKEST)
+        assert picture[..., channel].max() == 255
+
+
+def test_picture_does_not_depend_on_layout_sign_or_offset() -> None:
+    labels = label_pair(3)[0]
+    embedding = embedding_of(labels, 8)
+    picture = embedding_rgb(embedding, labels > 0)
+    maps = Maps.empty((40, 48), 8, foreground=False)
+    maps.embedding[:] = embedding
+    np.testing.assert_array_equal(embedding_rgb(maps.embedding, labels > 0), picture)
+    np.testing.assert_array_equal(embedding_rgb(np.ascontiguousarray(embedding), labels > 0), picture)
+    shifted = embedding_rgb(embedding.astype(np.float64) + 3, labels > 0)
+    assert np.abs(shifted.astype(int) - picture).max() <= 1
+
+
+def test_background_does_not_influence_the_colours() -> None:
+    labels = label_pair(5)[0]
+    embedding = embedding_of(labels, 8)
+    other = np.where(labels > 0, embedding, -embedding[::-1])
+    np.testing.assert_array_equal(embedding_rgb(other, labels > 0), embedding_rgb(embedding, labels > 0))
+
+
+def test_picture_fades_with_the_probability() -> None:
+    labels = label_pair(2)[0]
+    embedding = embedding_of(labels, 8)
+    bright, dim = embedding_rgb(embedding, np.ones(labels.shape)), embedding_rgb(embedding, np.full(labels.shape, 0.6))
+    assert np.abs(dim - 0.6 * bright).max() <= 1
+    assert (embedding_rgb(embedding, np.zeros(labels.shape, np.float16)) == 0).all()
+
+
+def test_noise_in_a_component_is_not_blown_up() -> None:
+    rng = np.random.default_rng(0)
+    embedding = np.stack([rng.uniform(-1, 1, (50, 50)), 1e-4 * rng.standard_normal((50, 50)), np.zeros((50, 50))])
+    picture = embedding_rgb(embedding).astype(float)
+    assert picture[..., 0].std() > 40
+    assert picture[..., 1:].std(axis=(0, 1)).max() < 1
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (0, 5)])
+def test_constant_and_tiny_embeddings(shape: tuple[int, int]) -> None:
+    picture = embedding_rgb(np.full((8, *shape), 0.5, np.float16))
+    assert picture.shape == (*shape, 3)
+    assert np.unique(picture).size <= 1
+
+
+def test_large_embeddings_are_coloured_to_the_last_pixel() -> None:
+    """Pixels beyond the first block and beyond those the colours are fitted to have their object's colour too."""
+    labels = disks(700, 4)
+    picture = embedding_rgb(embedding_of(labels, 8, noise=0), labels > 0)
+    for label in np.unique(labels[labels > 0]):
+        assert np.ptp(picture[labels == label].astype(int), axis=0).max() <= 1
+
+
+def test_embedding_shapes_are_checked() -> None:
+    with pytest.raises(ImageError, match=r"\(E, Y, X\)"):
+        embedding_rgb(np.zeros((4, 5)))
+    with pytest.raises(ImageError, match="one plane"):
+        embedding_rgb(np.zeros((8, 4, 5)), np.ones((5, 4)))
+
+
+@pytest.mark.parametrize("side", [64, 512, 1200])
+def test_outlines_close_around_each_object_inside_it(side: int) -> None:
+    labels = disks(side, 4)
+    plain, drawn = overlay(np.zeros((1, side, side)), labels * 0), overlay(np.zeros((1, side, side)), labels)
+    changed = (plain != drawn).any(axis=-1)
+    assert not changed[labels == 0].any()
+    for label in np.unique(labels[labels > 0]):
+        own = labels == label
+        edge = own & ~ndimage.binary_erosion(own, border_value=1)
+        assert changed[edge].all()
+        assert not changed[own].all()
+        colours = np.unique(drawn[own & changed], axis=0)
+        assert len(colours) == 1
+        assert colours[0].tolist() in PALETTE.tolist()
+
+
+def test_outlines_are_wider_on_larger_images_but_do_not_fill_small_objects() -> None:
+    def mean_width(side: int, n: int) -> float:
+        labels = disks(side, n)
+        drawn = overlay(np.zeros((1, side, side)), labels).any(axis=-1)
+        edge = (labels > 0) & ~ndimage.binary_erosion(labels > 0)
+        return float(drawn.sum() / edge.sum())
+
+    assert mean_width(512, 4) > 1.4
+    assert mean_width(1536, 4) > 2.2 * mean_width(512, 4)
+    small = disks(1024, 100)
+    drawn = overlay(np.zeros((1, 1024, 1024)), small).any(axis=-1)
+    assert drawn[small > 0].mean() < 0.75
+
+
+def test_outlines_show_on_white_and_on_black() -> None:
+    labels = disks(300, 3)
+    image = np.broadcast_to(np.where(np.arange(300) < 150, 0, 255), (1, 300, 300))
+    plain, drawn = overlay(image, labels * 0).astype(int), overlay(image, labels).astype(int)
+    contrast = np.abs(plain - drawn).max(axis=-1)
+    for label in range(1, 10):
+        assert np.sum(contrast[labels == label] > 120) > 200
+
+
+@given(st.integers(0, 11), st.integers(1, 3))
+def test_close_objects_differ_in_colour(seed: int, scale: int) -> None:
+    labels = np.kron(label_pair(seed)[0], np.ones((scale, scale), int))
+    colours = label_colours(labels)
+    assert colours[0].tolist() == [0, 0, 0]
+    for axis in (0, 1):
+        one, other = (np.moveaxis(labels, axis, 0)[part] for part in (slice(1, None), slice(None, -1)))
+        touching = (one != other) & (one > 0) & (other > 0)
+        assert (colours[one[touching]] != colours[other[touching]]).any(axis=-1).all()
+
+
+def test_neighbours_in_a_grid_differ_and_the_colours_are_all_used() -> None:
+    labels = disks(512, 16)
+    colours = label_colours(labels)[1:].reshape(16, 16, 3)
+    for one, other in [(colours[1:], colours[:-1]), (colours[:, 1:], colours[:, :-1])]:
+        assert (one != other).any(axis=-1).all()
+    assert len(np.unique(colours.reshape(-1, 3), axis=0)) == len(PALETTE)
+
+
+def test_more_neighbours_than_colours() -> None:
+    labels = np.arange(1, 26).reshape(5, 5)
+    colours = label_colours(labels)[1:]
+    used = np.unique(colours, axis=0, return_counts=True)[1]
+    assert used.sum() == 25
+    assert used.max() - used.min() <= 1
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64, np.bool_])
+def test_any_channels_and_types(n_channels: int, dtype: type[np.generic]) -> None:
+    image = (np.random.default_rng(0).random((n_channels, 40, 48)) * 200 > 100).astype(dtype)
+    picture = overlay(image, np.zeros((40, 48), int))
+    assert picture.shape == (40, 48, 3)
+    assert picture.min() == 0
+    assert picture.max() == 255
+
+
+def test_grey_stays_grey_and_colours_stay_colours() -> None:
+    rng = np.random.default_rng(0)
+    none = np.zeros((40, 48), int)
+    grey = overlay(rng.random((1, 40, 48)), none)
+    assert (grey == grey[..., :1]).all()
+    colour = rng.integers(0, 256, (3, 40, 48)).astype(np.uint8)
+    picture = overlay(colour, none).astype(float)
+    for channel in range(3):
+        correlation = np.corrcoef(picture[..., channel].ravel(), colour[channel].ravel())[0, 1]
+        assert correlation > 0.99
+    weak_blue = colour * np.array([1, 1, 0.2])[:, None, None]
+    assert overlay(weak_blue, none)[..., 2].max() < 80
+
+
+def test_two_channels_are_told_apart() -> None:
+    image = np.zeros((2, 20, 20))
+    image[0, :, :10], image[1, :, 10:] = 5, 900
+    picture = overlay(image, np.zeros((20, 20), int))
+    assert picture[0, 0].tolist() == [255, 0, 0]
+    assert picture[0, -1].tolist() == [0, 255, 255]
+
+
+def test_numbers_of_labels_do_not_matter() -> None:
+    labels = label_pair(1)[0]
+    image = np.random.default_rng(0).random((1, *labels.shape))
+    expected = overlay(image, labels)
+    np.testing.assert_array_equal(overlay(image, labels.astype(np.uint64) * 2**50), expected)
+    np.testing.assert_array_equal(overlay(image, labels * 3), expected)
+
+
+def test_labels_without_background() -> None:
+    labels = np.repeat([[3, 8]], 40, axis=0).repeat(30, axis=1)
+    drawn = overlay(np.zeros((1, 40, 60)), labels).any(axis=-1)
+    assert drawn[:, 29:31].all()
+    assert not drawn[:, :20].any()
+
+
+def test_shapes_are_checked() -> None:
+    with pytest.raises(ImageError, match="channels first"):
+        overlay(np.zeros((4, 5)), np.zeros((4, 5), int))
+    with pytest.raises(ImageError, match="that very image"):
+        overlay(np.zeros((1, 4, 5)), np.zeros((5, 4), int))
+    with pytest.raises(ImageError, match="astype"):
+        overlay(np.zeros((1, 4, 5)), np.zeros((4, 5)))

@@ -1,0 +1,43 @@
+"""What tests of the docks share."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ui_stand_ins import Oracle, save_random_model
+
+
+@pytest.fixture
+def oracle(monkeypatch: pytest.MonkeyPatch) -> Oracle:
+    """Replace the network, and nothing else."""
+    oracle = Oracle()
+    # The name napari_wnet.segment is the public function; the module of that name is only in sys.modules.
+    monkeypatch.setattr(importlib.import_module("napari_wnet.segment"), "predict_steps", oracle.predict_steps)
+    return oracle
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    """A one-channel model."""
+    return save_random_model(tmp_path / "grey.safetensors")
+
+
+@pytest.fixture
+def rgb_model_file(tmp_path: Path) -> Path:
+    """A three-channel model."""
+    return save_random_model(tmp_path / "colour.safetensors", in_channels=3)
+
+
+@pytest.fixture(autouse=True)
+def no_left_over_threads() -> Iterator[None]:
+    """No test leaves work running."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "napari-wnet":
+            thread.join(10)
+            assert not thread.is_alive()
