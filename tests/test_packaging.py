@@ -88,11 +88,6 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = napari_wnet.segmnet
 
 
-def test_segment_is_the_function_even_after_its_module_was_imported():
-    code = "import types, napari_wnet.segment; print(isinstance(napari_wnet.segment, types.FunctionType))"
-    assert run(code) == "True"
-
-
 def test_the_top_level_manifest_is_the_packages():
     link, real = ROOT / "napari.yaml", ROOT / "src" / "napari_wnet" / "napari.yaml"
     if link.is_symlink():

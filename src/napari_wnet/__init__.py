@@ -6,8 +6,7 @@ The public names load on first use, so that importing the package costs nothing:
 from __future__ import annotations
 
 import importlib
-import sys
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from napari_wnet.errors import WNetError
     from napari_wnet.network.registry import load_model
     from napari_wnet.params import SegmentParams, TrainParams, WNetConfig
-    from napari_wnet.segment import Segmentation, segment
+    from napari_wnet.pipeline import Segmentation, segment
 
     __version__: str
 
@@ -34,30 +33,15 @@ __all__ = [
 _HOMES = MappingProxyType(
     {
         "SegmentParams": "params",
-        "Segmentation": "segment",
+        "Segmentation": "pipeline",
         "TrainParams": "params",
         "WNetConfig": "params",
         "WNetError": "errors",
         "evaluate": "core.metrics",
         "load_model": "network.registry",
-        "segment": "segment",
+        "segment": "pipeline",
     }
 )
-
-
-class _Package(ModuleType):
-    """The package as a module that keeps its public names.
-
-    The import system binds each submodule to its name in the package. ``segment`` is a submodule and a public function;
-    the function must win whichever is imported first.
-    """
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in _HOMES and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

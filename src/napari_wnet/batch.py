@@ -18,6 +18,7 @@ from napari_wnet.core.maps import Maps, to_float
 from napari_wnet.core.measure import measure
 from napari_wnet.core.render import embedding_rgb, overlay
 from napari_wnet.errors import ImageError, OutputError, ParamsError, WNetError
+from napari_wnet.io.atomic import refuse_existing
 from napari_wnet.io.axes import Planes, arrange
 from napari_wnet.io.exports import write_distance, write_embedding, write_picture, write_table
 from napari_wnet.io.images import ImageFile, is_image_name, read_image, read_mask, write_labels
@@ -25,8 +26,8 @@ from napari_wnet.io.sidecar import RunRecord, sidecar_info, write_sidecar
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.device import choose_device, fast_dtype
 from napari_wnet.params import SegmentParams
+from napari_wnet.pipeline import segment_steps
 from napari_wnet.reports import Progress
-from napari_wnet.segment import segment_steps
 
 Kind = Literal["labels", "distmap", "embedding", "pca", "overlay"]
 KINDS: tuple[Kind, ...] = ("labels", "distmap", "embedding", "pca", "overlay")
@@ -145,12 +146,13 @@ def segment_files_steps(job: BatchJob, files: Sequence[Path]) -> Generator[Progr
     for path in files:
         began = monotonic()
         try:
-            if path.stem in taken:
+            stem = _stem(path)
+            if stem in taken:
                 raise OutputError(
-                    f"Its results would have the same names as those of {taken[path.stem]}; "
+                    f"Its results would have the same names as those of {taken[stem]}; "
                     "segment the two into different folders."
                 )
-            taken[path.stem] = path
+            taken[stem] = path
             result = yield from _segment_file(job, path)
         except WNetError as error:
             yield FileResult(path=path, error=str(error), seconds=monotonic() - began)
@@ -161,8 +163,7 @@ def segment_files_steps(job: BatchJob, files: Sequence[Path]) -> Generator[Progr
 def _segment_file(job: BatchJob, path: Path) -> Generator[Progress, None, dict[str, Any]]:
     outputs = _outputs(job, path)
     for output in outputs.values():
-        if output.exists() and not job.overwrite:
-            raise OutputError(f"{output} exists already; give --overwrite, or another folder with --out.")
+        refuse_existing(output, overwrite=job.overwrite)
     file = read_image(path)
     planes = arrange(file, axes=job.axes, channels=job.channels)
     mask_path = _mask_path(job, path)
@@ -170,7 +171,6 @@ def _segment_file(job: BatchJob, path: Path) -> Generator[Progress, None, dict[s
     done = yield from _segment_planes(job, planes, mask)
     notes = tuple(dict.fromkeys((*file.notes, *done.notes)))
     labels = done.labels.reshape(*planes.array.shape[:-3], *done.labels.shape[-2:])
-    job.out.mkdir(parents=True, exist_ok=True)
     _write(job, outputs, (file, planes, done, labels))
     device = choose_device(job.device)
     record = RunRecord(
@@ -200,7 +200,11 @@ def _segment_file(job: BatchJob, path: Path) -> Generator[Progress, None, dict[s
 
 def _outputs(job: BatchJob, path: Path) -> dict[str, Path]:
     kinds = dict.fromkeys(("labels", *job.save, "table", "sidecar"))
-    return {kind: job.out / (path.stem.removesuffix(".ome") + ENDINGS[kind]) for kind in kinds}
+    return {kind: job.out / (_stem(path) + ENDINGS[kind]) for kind in kinds}
+
+
+def _stem(path: Path) -> str:
+    return path.stem.removesuffix(".ome")
 
 
 def _mask_path(job: BatchJob, path: Path) -> Path | None:
@@ -226,7 +230,7 @@ def _matching(mask: npt.NDArray[np.bool_], planes: Planes, path: Path) -> npt.ND
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Done:
-    """All planes of a file; the maps of the last plane only, unless `keep` asked for all."""
+    """All planes of a file, with the maps that are to be written: of all planes, of the middle one, or none."""
 
     labels: npt.NDArray[np.int32]
     images: list[npt.NDArray[Any]]
@@ -247,7 +251,8 @@ def _segment_planes(
         notes.update(dict.fromkeys((*(() if note is None else (note,)), *result.notes)))
         done.labels[index] = result.labels
         done.images.append(plane)
-        if set(job.save) & {"distmap", "embedding", "pca"}:
+        # The maps of a long stack are large: only what is written of them is kept.
+        if set(job.save) & {"distmap", "embedding"} or ("pca" in job.save and index == len(stack) // 2):
             done.maps.append(result.maps)
     return _Done(labels=done.labels, images=done.images, maps=done.maps, notes=tuple(notes))
 
@@ -271,7 +276,7 @@ def _write(
     # A picture shows one plane; of a stack, the middle one.
     middle = len(done.images) // 2
     if "pca" in outputs:
-        maps = done.maps[middle]
+        maps = done.maps[min(middle, len(done.maps) - 1)]
         write_picture(outputs["pca"], embedding_rgb(maps.embedding, maps.foreground), **over)
     if "overlay" in outputs:
         write_picture(outputs["overlay"], overlay(done.images[middle], done.labels[middle]), **over)

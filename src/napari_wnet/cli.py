@@ -31,6 +31,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    # Its complaints about damaged files come again, in our words, with the remedy.
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     given = parser().parse_args(arguments)
     run: Command = given.run
     try:

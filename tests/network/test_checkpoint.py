@@ -472,6 +472,21 @@ def test_a_header_of_100_mb_is_not_parsed(tmp_path: Path) -> None:
         read_model(path)
 
 
+def test_a_file_of_more_than_a_gigabyte_is_not_read(tmp_path: Path) -> None:
+    header = json.dumps({"a": {"dtype": "U8", "shape": [2**30], "data_offsets": [0, 2**30]}}).encode()
+    path = raw_file(tmp_path / "m.safetensors", header)
+    with path.open("r+b") as file:
+        file.truncate(8 + len(header) + 2**30)  # sparse
+    with pytest.raises(ModelError, match="larger than 1024 MB"):
+        load_state(path)
+
+
+def test_nothing_is_written_that_could_not_be_read(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="too large to be read again"):
+        save_state(tmp_path / "s.safetensors", {"a": torch.zeros(1)}, {"log": "x" * 2**23})
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "entry",
     [

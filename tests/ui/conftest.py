@@ -16,8 +16,7 @@ from ui_stand_ins import Oracle, save_random_model
 def oracle(monkeypatch: pytest.MonkeyPatch) -> Oracle:
     """Replace the network, and nothing else."""
     oracle = Oracle()
-    # The name napari_wnet.segment is the public function; the module of that name is only in sys.modules.
-    monkeypatch.setattr(importlib.import_module("napari_wnet.segment"), "predict_steps", oracle.predict_steps)
+    monkeypatch.setattr(importlib.import_module("napari_wnet.pipeline"), "predict_steps", oracle.predict_steps)
     return oracle
 
 

@@ -19,6 +19,16 @@ from napari_wnet.ui.work import (
     Snapshot,
     Tuning,
     catalog_steps,
+    checksum,
+    recluster_steps,
+    run_steps,
+)
+    Models,
+    PlaneLabels,
+    Request,
+    Snapshot,
+    Tuning,
+    catalog_steps,
     recluster_steps,
     run_steps,
 )
@@ -213,7 +223,7 @@ def test_planes_without_maps_are_counted(oracle, model_file):
 
 def test_an_edit_in_place_is_noticed():
     labels = np.zeros((2, 4, 4), np.int32)
-    snapshot = Snapshot(array=labels, checksums={(0,): 1048577})
+    snapshot = Snapshot(array=labels, checksums={(0,): checksum(labels[0])})
     assert snapshot.if_edited() is None
     labels[1, 0, 0] = 1
     assert snapshot.if_edited() is None

@@ -40,6 +40,11 @@ def with_bar(steps: Generator[Progress, None, Result]) -> Result:
             show(bar, report)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as ``1 object``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def show(bar: object, report: Progress) -> None:
     """Bring a tqdm bar to the state of a report."""
     bar.total, bar.n = report.total, report.done  # type: ignore[attr-defined]
@@ -61,7 +66,7 @@ def show_files(reports: Iterable[Progress | FileResult]) -> list[FileResult]:
             if report.error:
                 warn(f"{report.path}: {report.error}")
                 continue
-            say(f"{report.path}: {report.n_objects} objects, {report.seconds:.1f} s")
+            say(f"{report.path}: {counted(report.n_objects, 'object')}, {report.seconds:.1f} s")
             for note in report.notes:
                 say(f"  {note}")
     return finished

@@ -13,7 +13,7 @@ from napari_wnet.params import TrainParams, WNetConfig
 
 if TYPE_CHECKING:
     from napari_wnet.reports import EpochReport
-    from napari_wnet.train import TrainJob
+    from napari_wnet.train_job import TrainJob
 
 TEXT_FLAGS = ("images", "labels", "out", "init", "split", "name", "description", "licence", "data")
 
@@ -55,7 +55,7 @@ def read_job(given: argparse.Namespace) -> TrainJob:
     ParamsError
         If the file cannot be read or has an unknown key.
     """
-    from napari_wnet.train import TrainJob
+    from napari_wnet.train_job import TrainJob
 
     values: dict[str, Any] = {}
     if given.config is not None:
@@ -80,7 +80,7 @@ def run(given: argparse.Namespace) -> int:
     job = read_job(given)
     import torch
 
-    from napari_wnet.train import load_data_steps, train_job_steps
+    from napari_wnet.train_job import load_data_steps, train_job_steps
 
     if given.threads:
         torch.set_num_threads(given.threads)

@@ -182,10 +182,13 @@ def apply_range(image: Array, ranges: tuple[FloatImage, FloatImage], params: Nor
     return normed
 
 
-def is_constant(image: Array) -> bool:
-    """Tell whether every pixel has the same value, so that there is nothing to find."""
+def is_informative(image: Array) -> bool:
+    """Tell whether there is anything to find: not where all pixels are equal, nor in a mask of true and false."""
+    if image.dtype == np.bool_:
+        return False
     first = image.reshape(-1)[0]
-    return bool((image[..., :1, :] == first).all() and (image == first).all())
+    # Most images differ within their first row: no need to read on.
+    return bool((image[..., :1, :] != first).any() or (image != first).any())
 
 
 def resize_plane(image: Array, shape: tuple[int, int]) -> FloatImage:

@@ -7,6 +7,7 @@ import logging
 import math
 import threading
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -193,6 +194,12 @@ def _ome_pixel_size(xml: str) -> PixelSize | None:
     return _checked(sizes[0], sizes[1])
 
 
+def _ratio(value: float) -> tuple[int, int]:
+    """Return the nearest ratio of two 32-bit integers: the tag holds one, and tifffile's own is coarser."""
+    largest = 2**31
+    return Fraction(value).limit_denominator(max(1, min(largest, int(largest / value)))).as_integer_ratio()
+
+
 def _checked(height: float, width: float) -> PixelSize | None:
     sane = all(math.isfinite(size) and size > 0 for size in (height, width))
     return (float(height), float(width)) if sane else None
@@ -227,7 +234,7 @@ def write_tiff(path: Path, array: Array, axes: str, pixel_size: PixelSize | None
     if pixel_size is not None:
         options["metadata"]["unit"] = UNIT
         per_unit = 1.0 if imagej else MICROMETRES["cm"]
-        options["resolution"] = (per_unit / pixel_size[1], per_unit / pixel_size[0])
+        options["resolution"] = (_ratio(per_unit / pixel_size[1]), _ratio(per_unit / pixel_size[0]))
         options["resolutionunit"] = "NONE" if imagej else "CENTIMETER"
     if imagej:
         options["metadata"] |= {"min": 0.0, "max": float(array.max()) or 1.0, "mode": "grayscale"}

@@ -66,7 +66,7 @@ class InputForm(QWidget):
 
     def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._channel_names: tuple[str, ...] = ()
+        self.channel_names: tuple[str, ...] = ()
         self.image_box = LayerChooser(viewer, is_candidate, follows=True)
         self.foreground_box = LayerChooser(viewer, is_foreground, none="(automatic)")
         self.axis_box, self.channel_picker, self.planes_box = WideBox(), ChannelPicker(), WideBox()
@@ -128,7 +128,7 @@ class InputForm(QWidget):
 
     def setChannels(self, names: Sequence[str]) -> None:  # noqa: N802
         """Say which channels the chosen model reads."""
-        self._channel_names = tuple(names)
+        self.channel_names = tuple(names)
         self._on_image(self.image())
 
     def release(self) -> None:
@@ -176,7 +176,7 @@ class InputForm(QWidget):
         self.axis_box.addItem("one channel", NO_AXIS)
         for axis in axes:
             self.axis_box.addItem(f"axis {axis} ({n_channels(layer, axis)} channels)", axis)
-        guess = None if layer is None else likely_channel_axis(layer, len(self._channel_names))
+        guess = None if layer is None else likely_channel_axis(layer, len(self.channel_names))
         self.axis_box.setCurrentIndex(max(self.axis_box.findData(old if guess is None else guess), 0))
         self.axis_box.blockSignals(False)
         self._on_axis()
@@ -185,7 +185,7 @@ class InputForm(QWidget):
         layer, axis = self.image(), self.axis_box.currentData()
         chosen = layer is not None and axis not in (None, NO_AXIS)
         if chosen:
-            self.channel_picker.offer(n_channels(layer, axis), self._channel_names)
+            self.channel_picker.offer(n_channels(layer, axis), self.channel_names)
         count = 1 if layer is None else n_planes(layer, axis if chosen else None)
         planes = self.planes_box.currentData()
         self.planes_box.blockSignals(True)
@@ -207,7 +207,7 @@ class InputForm(QWidget):
 
     @property
     def _reads_one(self) -> bool:
-        return len(self._channel_names) == 1
+        return len(self.channel_names) == 1
 
     def _on_change(self) -> None:
         self.valueChanged.emit()

@@ -111,6 +111,11 @@ class Segmenter(QObject):
         """Whether a run is going on."""
         return self._run.busy
 
+    @property
+    def tuning(self) -> bool:
+        """Whether cached maps are being clustered."""
+        return self._tune.busy
+
     def load_catalog(self) -> None:
         """Find out which models and devices there are."""
         if not self._catalog.busy:

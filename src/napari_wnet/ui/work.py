@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_wnet.core.clustering import cluster
-from napari_wnet.core.image import check_image, is_constant, match_channels
+from napari_wnet.core.image import check_image, is_informative, match_channels
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.measure import measure
 from napari_wnet.core.render import embedding_rgb
@@ -196,7 +196,7 @@ def run_steps(request: Request, models: Models, cache: MapsCache) -> Generator[P
         If no plane can be used, or the model or the device cannot.
     """
     model = yield from models.steps(request.model)
-    from napari_wnet.segment import predict_steps  # torch again
+    from napari_wnet.pipeline import predict_steps  # torch again
 
     run = _Run(request, model)
     for number, index in enumerate(request.indices):
@@ -206,7 +206,7 @@ def run_steps(request: Request, models: Models, cache: MapsCache) -> Generator[P
         except ImageError as error:
             run.refuse(index, error)
             continue
-        if is_constant(image):
+        if not is_informative(image):
             run.notes.append(f"{run.name(index)} has one value everywhere: there is nothing to find in it.")
         key = _key(image, model, request.params)
         maps = cache.get(key)

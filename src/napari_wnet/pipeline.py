@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from napari_wnet.core.clustering import cluster
-from napari_wnet.core.image import check_image, is_constant, match_channels, normalize, resize_plane, to_planes
+from napari_wnet.core.image import check_image, is_informative, match_channels, normalize, resize_plane, to_planes
 from napari_wnet.core.maps import Maps
 from napari_wnet.errors import ImageError, ParamsError
 from napari_wnet.network.checkpoint import Model
@@ -25,6 +25,10 @@ from napari_wnet.params import NormalizeParams, SegmentParams
 from napari_wnet.reports import Progress, drain
 
 Array = npt.NDArray[Any]
+NOTHING_TO_FIND = (
+    "Every pixel has the same value, or the image is a mask of true and false: there is nothing to find. "
+    "Choose the image itself."
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -137,8 +141,8 @@ def segment_steps(
     result = Segmentation(
         labels=labels, maps=maps, params=params, model=model.name, model_sha256=model.sha256, notes=model.header.notes
     )
-    if is_constant(image):
-        return _with_note(result, "Every pixel has the same value: there is nothing to find.")
+    if not is_informative(image):
+        return _with_note(result, NOTHING_TO_FIND)
     if not result.n_objects:
         return _with_note(result, "No object was found; try a lower seed threshold or another model.")
     return result
@@ -181,7 +185,7 @@ def predict_steps(
         )
     shape = (image.shape[1], image.shape[2])
     target = choose_device(device)
-    if is_constant(image):
+    if not is_informative(image):
         return Maps.empty(shape, config.embedding_dim, foreground=config.foreground_head)
     normed = normalize(image, params.normalize)
     scale = rescaling(model.header.diameter, params.normalize)
