@@ -12,10 +12,10 @@ import json
 import sys
 from pathlib import Path
 
+from napari_wnet.atomic import write_bytes, write_text
 from napari_wnet.errors import ModelError, WNetError
 from napari_wnet.network.catalog import SUFFIX, ModelEntry, package_entries
 from napari_wnet.network.checkpoint import read_model
-from napari_wnet.network.container import write_atomic
 
 MODELS = Path(__file__).parents[1] / "src" / "napari_wnet" / "models"
 MAX_BYTES = 10_000_000
@@ -51,9 +51,9 @@ def add_model(path: Path, folder: Path) -> ModelEntry:
         {key: value for key, value in dataclasses.asdict(item).items() if key != "source"}
         for item in sorted([*others, entry], key=lambda item: item.name)
     ]
-    write_atomic(folder / entry.file, data, overwrite=True)
+    write_bytes(folder / entry.file, data, overwrite=True)
     text = json.dumps({"models": listed}, indent=2, ensure_ascii=False) + "\n"
-    write_atomic(folder / "registry.json", text.encode("utf-8"), overwrite=True)
+    write_text(folder / "registry.json", text, overwrite=True)
     return entry
 
 

@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_wnet.atomic import refuse_existing
 from napari_wnet.core.image import match_channels
 from napari_wnet.core.maps import Maps, to_float
 from napari_wnet.core.measure import measure
 from napari_wnet.core.render import embedding_rgb, overlay
 from napari_wnet.errors import ImageError, OutputError, ParamsError, WNetError
-from napari_wnet.io.atomic import refuse_existing
 from napari_wnet.io.axes import Planes, arrange
 from napari_wnet.io.exports import write_distance, write_embedding, write_picture, write_table
 from napari_wnet.io.images import ImageFile, is_image_name, read_image, read_mask, write_labels

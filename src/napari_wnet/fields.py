@@ -69,7 +69,12 @@ class Params:
                 own[head] = value
         _refuse_unknown(type(self), [*own, *groups])
         for name, inner in groups.items():
-            own[name] = own.get(name, getattr(self, name)).replace(**inner)
+            group = own.get(name, getattr(self, name))
+            if not isinstance(group, Params):
+                raise ParamsError(
+                    f"{type(self).__name__}.{name} is no group, so it has no '{next(iter(inner))}' to set."
+                )
+            own[name] = group.replace(**inner)
         return dataclasses.replace(self, **own)
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,7 +156,10 @@ def _checked_items(owner: str, info: FieldInfo, value: Any) -> tuple[Any, ...]:
 def _checked_number(where: str, info: FieldInfo, value: Any) -> Any:
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         raise ParamsError(f"{where} must be a number, not {value!r}.")
-    number = float(value)
+    try:
+        number = float(value)
+    except (OverflowError, ValueError, TypeError):  # a whole number of hundreds of digits, or an odd type
+        number = math.nan
     if not math.isfinite(number) or (info.kind is int and number != int(number)):
         raise ParamsError(f"{where} must be a {'whole' if info.kind is int else 'finite'} number, not {value!r}.")
     low, high = info.options.get("min", -math.inf), info.options.get("max", math.inf)

@@ -257,9 +257,7 @@ class LossParams(Params):
     ] = 10.0
     targets: Annotated[
         Literal["edt", "ring"],
-        {
-            "tooltip": "edt: true distance to the boundary; ring: one-pixel inner ring set to zero first, as the authors do."
-        },
+        {"tooltip": "edt: distance to the boundary; ring: outermost pixels set to zero first, as the authors do."},
     ] = "edt"
 
 

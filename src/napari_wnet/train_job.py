@@ -16,12 +16,12 @@ import numpy as np
 import torch
 
 import napari_wnet
+from napari_wnet.atomic import write_text
 from napari_wnet.core.metrics import DatasetScores
 from napari_wnet.datasets.folder import load_steps, pairs
 from napari_wnet.datasets.split import split
 from napari_wnet.errors import OutputError, TrainingError
 from napari_wnet.fields import Params
-from napari_wnet.io.atomic import write_text
 from napari_wnet.network.checkpoint import ModelHeader, save_model
 from napari_wnet.network.dataset import Sample
 from napari_wnet.network.device import choose_device

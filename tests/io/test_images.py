@@ -383,6 +383,12 @@ def test_labels_round_trip(tmp_path: Path, lead: str, top: int, size: tuple[floa
     assert file.pixel_size == (None if size is None else pytest.approx(size, rel=1e-6))
 
 
+@pytest.mark.parametrize("size", [(1e-12, 1e-12), (1e14, 1e14), (1.0, 1e14)])
+def test_a_pixel_size_beyond_all_measure_is_left_out(tmp_path: Path, size: tuple[float, float]) -> None:
+    write_labels(tmp_path / "a.tif", np.ones((4, 5), int), size)
+    assert read_image(tmp_path / "a.tif").pixel_size is None
+
+
 def test_labels_files_are_imagejs_and_compressed(tmp_path: Path) -> None:
     labels = np.zeros((3, 200, 200), np.int32)
     labels[:, 50:60] = 7

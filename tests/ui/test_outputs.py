@@ -159,9 +159,10 @@ def test_a_deleted_layer_is_made_anew(viewer, outputs, name):
     assert viewer.layers["cells labels"].data.max() == 2
 
 
-def test_another_shape_makes_other_arrays(viewer):
-    outputs = Outputs(viewer, "cells", {})
+def test_layers_follow_a_source_that_moved(viewer, outputs):
     outputs.publish(result(1), {})
-    outputs.publish(result(2, lead=(2,)), {})
-    assert viewer.layers[-1].data.shape == (2, 8, 9)
-    assert viewer.layers[-1].data.max() == 2
+    outputs.move({**PLACEMENT, "scale": (2, 3), "translate": (0, 0)})
+    outputs.publish(result(2), {})
+    for layer in viewer.layers:
+        assert layer.scale.tolist() == [2, 3]
+        assert layer.translate.tolist() == [0, 0]

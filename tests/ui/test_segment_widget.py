@@ -59,7 +59,7 @@ def test_run_adds_the_layers(viewer, dock, qtbot):
     assert (labels.extent.world == viewer.layers["cells"].extent.world).all()
     assert labels.units == viewer.layers["cells"].units
     assert {"index", "area", "centroid_y", "centroid_x", "mean_intensity"} <= set(labels.features)
-    assert labels.features["mean_intensity"].tolist() == [100, 110, 120, 130]
+    assert sorted(labels.features["mean_intensity"]) == [100, 110, 120, 130]
     made = labels.metadata[MARK]
     assert SegmentParams.from_dict(made["params"]) == dock.form.value()
     assert (made["model"], made["source"]) == ("grey", "cells")
@@ -141,7 +141,7 @@ def test_cancel_leaves_everything_as_it_was(viewer, dock, oracle, qtbot):
 
 
 @pytest.mark.parametrize("error", [RuntimeError("mat1 and mat2"), RuntimeError("CUDA out of memory"), MemoryError()])
-def test_an_error_reaches_the_user_and_the_dock_goes_on(viewer, dock, oracle, qtbot, error, monkeypatch):
+def test_an_error_reaches_the_user_and_the_dock_goes_on(viewer, dock, oracle, qtbot, error):
     from napari.utils.notifications import notification_manager
 
     viewer.add_image(blobs(), name="cells")

@@ -23,15 +23,6 @@ from napari_wnet.ui.work import (
     recluster_steps,
     run_steps,
 )
-    Models,
-    PlaneLabels,
-    Request,
-    Snapshot,
-    Tuning,
-    catalog_steps,
-    recluster_steps,
-    run_steps,
-)
 from ui_stand_ins import blobs, save_random_model
 
 PARAMS = SegmentParams(clustering=ClusteringParams(min_area=10))

@@ -89,7 +89,7 @@ def foreground_mask(maps: Maps, params: ClusteringParams, foreground: npt.NDArra
 
 def smoothed_distance(maps: Maps, params: ClusteringParams) -> FloatMap:
     """Return the distance map smoothed for seeds, rounded so that turning the image changes no threshold."""
-    distance = maps.distance.astype(np.float32)
+    distance = maps.distance.astype(np.float64)  # in float32, rows before columns would differ in the fifth decimal
     if params.seed_sigma > 0:
         distance = ndimage.gaussian_filter(distance, params.seed_sigma, truncate=3.0)
     return np.asarray(np.round(distance, 5), np.float32)

@@ -13,6 +13,7 @@ from napari_wnet.params import NormalizeParams
 
 Array = npt.NDArray[Any]
 FloatImage = npt.NDArray[np.float32]
+Range = npt.NDArray[np.float64]
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)  # Rec. 709, as scikit-image's rgb2gray
 CLIP = (-1.0, 4.0)
@@ -28,7 +29,7 @@ def check_image(array: Array, what: str = "The image") -> None:
     ImageError
         If the array is empty, not numeric, smaller than 2 x 2 px, or holds NaN or infinite values.
     """
-    if array.dtype == object or not (np.issubdtype(array.dtype, np.number) or array.dtype == bool):
+    if array.dtype.kind not in "biufc":
         raise ImageError(f"{what} holds {array.dtype} values; convert it to numbers first.")
     if np.issubdtype(array.dtype, np.complexfloating):
         raise ImageError(f"{what} is complex; take its magnitude or phase first.")
@@ -37,7 +38,9 @@ def check_image(array: Array, what: str = "The image") -> None:
     if array.ndim < 2 or min(array.shape[-2:]) < 2:
         raise ImageError(f"{what} has shape {array.shape}; at least 2 x 2 pixels are needed.")
     # A sum is NaN or infinite when any value is, at no extra memory; float16 and float32 may overflow, so look again.
-    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array.sum(dtype=np.float64)):
+    with np.errstate(over="ignore", invalid="ignore"):
+        doubtful = np.issubdtype(array.dtype, np.floating) and not np.isfinite(array.sum(dtype=np.float64))
+    if doubtful:
         bad = int(array.size - np.count_nonzero(np.isfinite(array)))
         if bad:
             raise ImageError(
@@ -114,7 +117,7 @@ def match_channels(image: Array, in_channels: int, *, rgb: bool = False) -> tupl
     )
 
 
-def intensity_range(image: Array, params: NormalizeParams) -> tuple[FloatImage, FloatImage]:
+def intensity_range(image: Array, params: NormalizeParams) -> tuple[Range, Range]:
     """Return offset and divisor of each channel, each of shape (C, 1, 1), from the whole image.
 
     Raises
@@ -126,7 +129,7 @@ def intensity_range(image: Array, params: NormalizeParams) -> tuple[FloatImage, 
         raise ImageError(f"Expected an image (C, Y, X), not one of shape {image.shape}.")
     groups = [image] if params.together else list(image)
     ranges = np.array([_range(group, params) for group in groups], np.float64)
-    each: FloatImage = np.broadcast_to(ranges, (image.shape[0], 2)).astype(np.float32)
+    each = np.broadcast_to(ranges, (image.shape[0], 2))
     return each[:, :1, np.newaxis], each[:, 1:, np.newaxis]
 
 
@@ -171,14 +174,18 @@ def normalize(image: Array, params: NormalizeParams) -> FloatImage:
     return apply_range(image, intensity_range(image, params), params)
 
 
-def apply_range(image: Array, ranges: tuple[FloatImage, FloatImage], params: NormalizeParams) -> FloatImage:
+def apply_range(image: Array, ranges: tuple[Range, Range], params: NormalizeParams) -> FloatImage:
     """Normalise with offset and divisor already known: a crop with the statistics of its whole image."""
-    normed = np.subtract(image, ranges[0], dtype=np.float32)
-    normed /= ranges[1]
-    if params.method == "percentile":
-        np.clip(normed, *CLIP, out=normed)
+    # float32 holds all values of narrow types; of wider ones only what is left once the offset is gone.
+    narrow = image.dtype.itemsize <= 2 or image.dtype == np.float32
+    offset, divisor = (side.astype(np.float32 if narrow else np.float64) for side in ranges)
+    normed = np.subtract(image, offset, dtype=offset.dtype)
+    normed /= divisor
+    normed = normed.astype(np.float32, copy=False)
     if params.invert:
         np.subtract(1.0 if params.method == "percentile" else 0.0, normed, out=normed)
+    if params.method == "percentile":
+        np.clip(normed, *CLIP, out=normed)
     return normed
 
 

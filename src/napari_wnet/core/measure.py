@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
-import uuid
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -96,38 +93,6 @@ def format_table(columns: Mapping[str, Column]) -> str:
     # Plain Python numbers are written in their shortest exact form; NumPy's would carry the name of their type.
     writer.writerows(zip(*(np.asarray(column).tolist() for column in columns.values()), strict=True))
     return text.getvalue()
-
-
-def write_table(columns: Mapping[str, Column], path: str | Path) -> None:
-    """Write columns as a CSV file in UTF-8; see :func:`format_table`.
-
-    The file is complete or not there at all; one of the same name is replaced.
-
-    Parameters
-    ----------
-    columns : mapping of str to 1D array
-        All of the same length.
-    path : str or Path
-        In a folder that exists.
-
-    Raises
-    ------
-    OutputError
-        If the columns differ in length or the file cannot be written.
-    """
-    path = Path(path)
-    content = format_table(columns).encode("utf-8")
-    partial = path.with_name(f".{uuid.uuid4().hex}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written ({error.strerror}); choose an existing folder you may write to."
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            partial.unlink()
 
 
 def _check_pixel_size(pixel_size: tuple[float, float] | None) -> tuple[float, float] | None:

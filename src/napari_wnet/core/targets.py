@@ -37,8 +37,8 @@ def distance_map(labels: Labels, kind: Literal["edt", "ring"] = "edt") -> FloatM
     if kind == "ring":
         ring = ndimage.grey_erosion(labels, footprint=SQUARE) != ndimage.grey_dilation(labels, footprint=SQUARE)
         inside = (labels > 0) & ~ring
-        if inside.any() and not inside.all():
-            distance[:] = ndimage.distance_transform_edt(inside)
+        # Without any ring, one object fills the image and no pixel is nearer to its boundary than another.
+        distance[:] = 1 if inside.all() else ndimage.distance_transform_edt(inside)
     for label, box in enumerate(ndimage.find_objects(labels), start=1):
         if box is None:
             continue

@@ -52,7 +52,7 @@ def plan_tiles(shape: tuple[int, int], params: TileParams, *, factor: int, radiu
     list of Tile
         In raster order; a single tile where the plane fits into one.
     """
-    overlap = radius if params.overlap < 0 else padded_shape((params.overlap, 0), factor)[0]
+    overlap = padded_shape((radius if params.overlap < 0 else params.overlap, 0), factor)[0]
     rows = _spans(shape[0], params.size, factor, overlap)
     columns = _spans(shape[1], params.size, factor, overlap)
     return [

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from napari_wnet.atomic import atomic_path
 from napari_wnet.errors import ImageError
-from napari_wnet.io.atomic import atomic_path
 
 
 @dataclass(frozen=True, kw_only=True)

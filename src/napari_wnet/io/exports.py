@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from napari_wnet.atomic import atomic_path, write_text
 from napari_wnet.core import measure
 from napari_wnet.errors import OutputError
-from napari_wnet.io.atomic import atomic_path
 from napari_wnet.io.tiff import PixelSize, write_tiff
 
 Array = npt.NDArray[Any]
@@ -103,5 +103,4 @@ def write_table(path: str | Path, columns: Mapping[str, Array], *, overwrite: bo
     OutputError
         If the file exists or cannot be written, or the columns differ in length.
     """
-    with atomic_path(path, overwrite=overwrite) as partial:
-        measure.write_table(columns, partial)
+    write_text(path, measure.format_table(columns), overwrite=overwrite)

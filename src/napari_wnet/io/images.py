@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from skimage.measure import label
 
+from napari_wnet.atomic import atomic_path
 from napari_wnet.core.labels import check_labels
 from napari_wnet.errors import ImageError
-from napari_wnet.io.atomic import atomic_path
 from napari_wnet.io.raster import plain_colours, read_npy, read_picture
 from napari_wnet.io.tiff import UNIT, PixelSize, read_palette, read_tiff, write_tiff
 

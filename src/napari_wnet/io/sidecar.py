@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from napari_wnet.atomic import write_text
 from napari_wnet.core.labels import present_labels
 from napari_wnet.errors import ImageError, ParamsError
-from napari_wnet.io.atomic import write_text
 from napari_wnet.params import SegmentParams
 
 FORMAT = "napari-wnet result"

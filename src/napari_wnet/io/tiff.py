@@ -36,6 +36,8 @@ MICROMETRES = MappingProxyType({
 CENTIMETRE = 3
 """The TIFF tag's code. Inches are not believed: cameras write 72 or 300 dpi whatever the magnification."""
 IMAGEJ_TYPES = frozenset({"uint8", "uint16", "float32"})
+LARGEST_RATIO = 2**31
+"""Resolutions are noted as ratios of 32-bit numbers; pixel sizes beyond (a kilometre, an atom) are left out."""
 LARGEST_IMAGEJ = 2**32 - 2**25
 """Bytes: ImageJ's own format has 32-bit offsets."""
 
@@ -196,8 +198,8 @@ def _ome_pixel_size(xml: str) -> PixelSize | None:
 
 def _ratio(value: float) -> tuple[int, int]:
     """Return the nearest ratio of two 32-bit integers: the tag holds one, and tifffile's own is coarser."""
-    largest = 2**31
-    return Fraction(value).limit_denominator(max(1, min(largest, int(largest / value)))).as_integer_ratio()
+    largest = min(LARGEST_RATIO, int(LARGEST_RATIO / value))
+    return Fraction(value).limit_denominator(largest).as_integer_ratio()
 
 
 def _checked(height: float, width: float) -> PixelSize | None:
@@ -211,12 +213,12 @@ def write_tiff(path: Path, array: Array, axes: str, pixel_size: PixelSize | None
     Parameters
     ----------
     path : Path
-        Normally from :func:`napari_wnet.io.atomic.atomic_path`.
+        Normally from :func:`napari_wnet.atomic.atomic_path`.
     array : ndarray
     axes : str
         One letter an axis, for example ``TYX``; ``Q`` is unknown.
     pixel_size : (float, float), optional
-        Height and width of a pixel in micrometres.
+        Height and width of a pixel in micrometres; must be above 0.
 
     Raises
     ------
@@ -231,9 +233,9 @@ def write_tiff(path: Path, array: Array, axes: str, pixel_size: PixelSize | None
     imagej = array.dtype.name in IMAGEJ_TYPES and array.nbytes < LARGEST_IMAGEJ and set(axes) <= set("TZCYX")
     imagej = imagej and list(axes) == sorted(axes, key="TZCYX".index)
     options: dict[str, Any] = {"metadata": {"axes": axes}, "imagej": imagej, "photometric": "minisblack"}
-    if pixel_size is not None:
+    per_unit = 1.0 if imagej else MICROMETRES["cm"]
+    if pixel_size is not None and all(1 / LARGEST_RATIO < per_unit / size < LARGEST_RATIO for size in pixel_size):
         options["metadata"]["unit"] = UNIT
-        per_unit = 1.0 if imagej else MICROMETRES["cm"]
         options["resolution"] = (_ratio(per_unit / pixel_size[1]), _ratio(per_unit / pixel_size[0]))
         options["resolutionunit"] = "NONE" if imagej else "CENTIMETER"
     if imagej:

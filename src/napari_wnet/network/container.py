@@ -11,7 +11,6 @@ import hashlib
 import json
 import math
 import os
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from napari_wnet.atomic import write_bytes
 from napari_wnet.errors import ModelError, OutputError
 
 MAX_HEADER_BYTES = 4 * 2**20
@@ -102,36 +102,8 @@ def write_container(
     data = safetensors.torch.save(owned, dict(metadata))
     if int.from_bytes(data[:8], "little") > MAX_HEADER_BYTES or len(data) > MAX_FILE_BYTES:
         raise OutputError(f"{path} would be too large to be read again; shorten its description and provenance.")
-    write_atomic(path, data, overwrite=overwrite)
+    write_bytes(path, data, overwrite=overwrite)
     return hashlib.sha256(data).hexdigest()
-
-
-def write_atomic(path: Path, data: bytes, *, overwrite: bool = False) -> None:
-    """Write bytes to a temporary neighbour of ``path``, force them to disk, and rename it.
-
-    Raises
-    ------
-    OutputError
-        If the file exists and may not be replaced, or cannot be written.
-    """
-    # Not mkstemp: that file would be readable by its owner alone, and a model is there to be shared.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        if path.exists() and not overwrite:
-            raise OutputError(f"{path} exists already; choose another name or allow overwriting.")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written ({error.strerror or error}); free some space or choose another folder."
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def parse_object(text: str | bytes, path: Path, *, constants: bool = False) -> dict[str, Any]:

@@ -63,6 +63,7 @@ def fast_dtype(device: torch.device, precision: Literal["auto", "float32", "bflo
 def is_out_of_memory(error: BaseException) -> bool:
     """Tell whether torch failed for want of memory, on whichever device."""
     text = str(error).lower()
+    signs = ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")  # the last: cuDNN, cuBLAS
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+        isinstance(error, RuntimeError) and any(sign in text for sign in signs)
     )

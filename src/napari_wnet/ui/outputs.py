@@ -47,6 +47,16 @@ class Outputs:
         """Return the labels as they are, to find out whether they were edited."""
         return None if self.labels is None or self._guard is None else self._guard.snapshot()
 
+    def move(self, placement: Mapping[str, Any]) -> None:
+        """Follow the source when its scale or place has changed."""
+        changed = {
+            key: value for key, value in placement.items() if not np.array_equal(value, self._placement.get(key))
+        }
+        self._placement = dict(placement)
+        for layer in [*self._images.values(), *([self.labels] if self.labels is not None else [])]:
+            for key, value in changed.items():
+                setattr(layer, key, value)
+
     def publish(self, result: RunResult, metadata: Mapping[str, Any]) -> str:
         """Show the result of a run, and return what is to be said of it."""
         self._shape = result.labels.shape
@@ -56,7 +66,7 @@ class Outputs:
         everything = len(result.indices) == int(np.prod(self._shape[:-2], dtype=int))
         if self._guard is None:
             self._add_labels(result.labels, result.checksums)
-        elif everything or self._guard.layer.data.shape != self._shape:
+        elif everything:
             self._guard.replace(result.labels, result.checksums)
         else:
             self._guard.write({index: result.labels[index] for index in result.indices}, result.checksums)
@@ -103,7 +113,7 @@ class Outputs:
 
     def _show_image(self, kind: str, array: Array, indices: tuple[Index, ...], options: Mapping[str, Any]) -> None:
         layer = self._images.get(kind)
-        if layer is None or layer not in self._viewer.layers or layer.data.shape != array.shape:
+        if layer is None or layer not in self._viewer.layers:
             self._images[kind] = self._viewer.add_image(
                 array,
                 **self._placement,

@@ -209,26 +209,32 @@ class Segmenter(QObject):
         if job.image not in self._viewer.layers:
             self.said.emit(f"'{source.name}' was removed meanwhile; its labels were not added.", "info", "")
             return
-        old = self._sessions.get(job.image)
-        outputs = Outputs(self._viewer, source.name, source.placement) if old is None else old.outputs
-        metadata = _metadata(job, result)
-        again = old is not None and old.basis == _basis(job.settings) and old.source.shape == source.shape
-        session = Session(
-            source=source,
-            outputs=outputs,
-            basis=_basis(job.settings),
-            keys={**old.keys, **result.keys} if old is not None and again else result.keys,
-            tables={**old.tables, **result.tables} if old is not None and again else result.tables,
-            in_channels=result.in_channels,
-            metadata=metadata,
-        )
+        session = self._session(job, source, result)
         self._sessions[job.image] = session
-        kept = outputs.publish(result, metadata)
+        kept = session.outputs.publish(result, session.metadata)
         count = _objects(result.tables)
         news = " ".join([*result.notes, kept]).strip()
         text = f"{count} found with {result.model_name} in {time.monotonic() - self._began:.1f} s. {news}"
         self.said.emit(text.strip(), "warning" if kept else "info", news)
         self.segmented.emit(job)
+
+    def _session(self, job: Job, source: Source, result: RunResult) -> Session:
+        """Return what is known now; results of an earlier run stay valid for planes not run again on the same basis."""
+        old = self._sessions.get(job.image)
+        if old is not None and old.source.shape != source.shape:
+            old = None
+        outputs = Outputs(self._viewer, source.name, source.placement) if old is None else old.outputs
+        outputs.move(source.placement)
+        alike = old is not None and old.basis == _basis(job.settings)
+        return Session(
+            source=source,
+            outputs=outputs,
+            basis=_basis(job.settings),
+            keys={**old.keys, **result.keys} if old is not None and alike else result.keys,
+            tables={**old.tables, **result.tables} if old is not None and alike else result.tables,
+            in_channels=result.in_channels,
+            metadata=_metadata(job, result),
+        )
 
     def _on_plane(self, plane: PlaneLabels) -> None:
         session = self._tuned_session()

@@ -73,6 +73,18 @@ def write_text(path: str | Path, text: str, *, overwrite: bool = False) -> None:
         partial.write_text(text, encoding="utf-8", newline="\n")
 
 
+def write_bytes(path: str | Path, data: bytes, *, overwrite: bool = False) -> None:
+    """Write bytes, all of them or nothing.
+
+    Raises
+    ------
+    OutputError
+        As :func:`atomic_path`.
+    """
+    with atomic_path(path, overwrite=overwrite) as partial:
+        partial.write_bytes(data)
+
+
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
     """Refuse a place where something is that must not be replaced, before any work is done for it.
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_wnet.atomic import atomic_path, write_text
 from napari_wnet.errors import OutputError
-from napari_wnet.io.atomic import atomic_path, write_text
 
 
 def names(folder: Path) -> list[str]:
@@ -116,7 +116,7 @@ def test_a_limit_on_file_sizes_stops_the_write_and_leaves_nothing(tmp_path: Path
     code = (
         "import resource, sys\n"
         "from napari_wnet.errors import OutputError\n"
-        "from napari_wnet.io.atomic import write_text\n"
+        "from napari_wnet.atomic import write_text\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n    write_text(sys.argv[1], 'x' * 5000)\n"
         "except OutputError as error:\n    print(error)\n"
