@@ -73,10 +73,10 @@ def test_sliders_cluster_again_without_the_network(viewer, dock, oracle, qtbot):
     viewer.add_image(blobs(), name="cells")
     run(dock, qtbot)
     labels, n_calls = viewer.layers["cells labels"], len(oracle.calls)
-    move(dock, qtbot, "min_area", 150)
+    move(dock, qtbot, "min_area", 120)
     assert labels.data.max() == 2
     assert len(labels.features) == 2
-    assert labels.metadata[MARK]["params"]["clustering"]["min_area"] == 150
+    assert labels.metadata[MARK]["params"]["clustering"]["min_area"] == 120
     move(dock, qtbot, "min_area", 10)
     assert labels.data.max() == 4
     move(dock, qtbot, "seed_threshold", 1.0)
@@ -89,7 +89,7 @@ def test_what_needs_the_network_waits_for_run(viewer, dock, oracle, qtbot):
     viewer.add_image(blobs(), name="cells")
     run(dock, qtbot)
     before = viewer.layers["cells labels"].data.copy()
-    dock.form.setValue(dock.form.value().replace(normalize__invert=True, clustering__min_area=150))
+    dock.form.setValue(dock.form.value().replace(normalize__invert=True, clustering__min_area=120))
     assert "Press Run" in dock.status.text()
     assert (viewer.layers["cells labels"].data == before).all()
     run(dock, qtbot)
@@ -101,7 +101,7 @@ def test_a_slider_moved_during_the_run_counts(viewer, dock, oracle, qtbot):
     viewer.add_image(blobs(), name="cells")
     oracle.gate = threading.Event()
     dock.run_button.click()
-    dock.form.editor("clustering__min_area").parts[0].value = 150
+    dock.form.editor("clustering__min_area").parts[0].value = 120
     oracle.gate.set()
     qtbot.waitUntil(lambda: len(viewer.layers) == 4 and viewer.layers[-1].data.max() == 2, timeout=TIMEOUT)
 
@@ -112,7 +112,7 @@ def test_edited_labels_are_never_overwritten(viewer, dock, qtbot):
     edited = viewer.layers["cells labels"]
     edited.paint((5, 5), 9)
     kept = edited.data.copy()
-    move(dock, qtbot, "min_area", 150)
+    move(dock, qtbot, "min_area", 120)
     assert "kept" in dock.status.text()
     assert viewer.layers["cells labels [1]"].data.max() == 2
     move(dock, qtbot, "min_area", 10)
@@ -167,7 +167,7 @@ def test_an_error_reaches_the_user_and_the_dock_goes_on(viewer, dock, oracle, qt
         (np.ones((20, 20), bool), "one value"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:.*NaN.*:RuntimeWarning")
+@pytest.mark.filterwarnings("ignore:.*NaN.*:RuntimeWarning", "ignore:invalid value:RuntimeWarning:napari[.]")
 def test_bad_images_get_words_not_tracebacks(viewer, dock, qtbot, data, words):
     viewer.add_image(data, name="bad", contrast_limits=(0, 1))
     dock.run()
@@ -276,7 +276,7 @@ def test_layers_may_go_and_change_names_while_running(viewer, dock, oracle, qtbo
 def test_labels_deleted_while_tuning_stay_deleted_until_the_next_move(viewer, dock, qtbot):
     viewer.add_image(blobs(), name="cells")
     run(dock, qtbot)
-    dock.form.editor("clustering__min_area").parts[0].value = 150
+    dock.form.editor("clustering__min_area").parts[0].value = 120
     viewer.layers.remove("cells labels")
     qtbot.waitUntil(lambda: not dock.segmenter.tuning, timeout=TIMEOUT)
     assert "cells labels" not in viewer.layers

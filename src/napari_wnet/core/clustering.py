@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
+from skimage.measure import label as connected_parts
 from skimage.segmentation import watershed
 
 from napari_wnet.core.filling import claim_rest, fill_holes, keep_seeded
@@ -116,10 +117,11 @@ def _angular(maps: Maps, seeds: Labels, mask: Mask, params: ClusteringParams) ->
     ordered = _canonical(embedding, seeds)
     labels, parents = _grow(embedding, ordered, mask, float(UNIT * np.cos(np.radians(params.angle))))
     labels = parents[labels]
-    labels = keep_seeded(labels, parents[ordered.labels])
+    labels, whole = keep_seeded(labels, parents[ordered.labels])
     if params.fill:
         labels = claim_rest(labels, mask, embedding, ordered.directions)
-    return labels
+    # Pieces that not even leftover foreground joins are objects of their own.
+    return labels if whole else np.asarray(connected_parts(labels, background=0, connectivity=2), np.int32)
 
 
 def _canonical(embedding: FixedArray, seeds: Labels) -> _Seeds:

@@ -17,16 +17,24 @@ MAX_CLAIM_STEPS = 256
 """Steps, in pixels, that leftover foreground may be away from its object."""
 
 
-def keep_seeded(labels: Labels, seeds: Labels) -> Labels:
-    """Drop the pieces of an object, torn off where others claimed more, that hold none of its seed's pixels."""
+def keep_seeded(labels: Labels, seeds: Labels) -> tuple[Labels, bool]:
+    """Drop the pieces of an object, torn off where others claimed more, that hold none of its seed's pixels.
+
+    Returns
+    -------
+    (Y, X) int32 array
+    bool
+        Whether each object is in one piece now; a seed may have been torn apart itself.
+    """
     parts = np.asarray(connected_parts(labels, background=0, connectivity=2))
     n_parts = int(parts.max(initial=0))
     if n_parts == np.count_nonzero(np.bincount(labels.ravel())[1:]):
-        return labels
+        return labels, True
     keep = np.zeros(n_parts + 1, bool)
     keep[parts[(seeds > 0) & (seeds == labels)]] = True
     keep[0] = False
-    return np.where(keep[parts], labels, 0).astype(np.int32)
+    kept = np.where(keep[parts], labels, 0).astype(np.int32)
+    return kept, np.count_nonzero(keep) == np.count_nonzero(np.bincount(kept.ravel())[1:])
 
 
 def claim_rest(labels: Labels, mask: Mask, embedding: FixedArray, directions: npt.NDArray[np.float32]) -> Labels:

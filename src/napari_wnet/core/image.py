@@ -158,6 +158,11 @@ def _percentiles(values: Array, at: tuple[float, float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def working_type(image: Array) -> type[np.float32 | np.float64]:
+    """Return float32 where it holds every value; of wider types it holds only what is left once the offset is gone."""
+    return np.float32 if image.dtype.itemsize <= 2 or image.dtype == np.float32 else np.float64
+
+
 def normalize(image: Array, params: NormalizeParams) -> FloatImage:
     """Bring intensities to the range a network was trained on, with the statistics of the whole image.
 
@@ -176,9 +181,7 @@ def normalize(image: Array, params: NormalizeParams) -> FloatImage:
 
 def apply_range(image: Array, ranges: tuple[Range, Range], params: NormalizeParams) -> FloatImage:
     """Normalise with offset and divisor already known: a crop with the statistics of its whole image."""
-    # float32 holds all values of narrow types; of wider ones only what is left once the offset is gone.
-    narrow = image.dtype.itemsize <= 2 or image.dtype == np.float32
-    offset, divisor = (side.astype(np.float32 if narrow else np.float64) for side in ranges)
+    offset, divisor = (side.astype(working_type(image)) for side in ranges)
     normed = np.subtract(image, offset, dtype=offset.dtype)
     normed /= divisor
     normed = normed.astype(np.float32, copy=False)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_wnet.core.image import working_type
 from napari_wnet.params import AugmentParams
 
 FloatImage = npt.NDArray[np.float32]
@@ -63,6 +64,8 @@ def warp(array: npt.NDArray[Any], coordinates: Coordinates, *, order: int) -> np
     if not beyond:
         array = array[low[0] : high[0], low[1] : high[1]]
         coordinates = coordinates - low[:, None, None].astype(np.float32)
+    if order > 0:
+        array = array.astype(working_type(array), copy=False)
     return np.asarray(ndimage.map_coordinates(array, coordinates, order=order, mode="mirror", prefilter=False))
 
 

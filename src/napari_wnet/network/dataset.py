@@ -13,6 +13,7 @@ from skimage.measure import label as connected_parts
 from torch.utils.data import DataLoader, Dataset
 
 from napari_wnet.core.image import apply_range, check_image, intensity_range, normalize
+from napari_wnet.core.labels import present_labels
 from napari_wnet.core.targets import distance_map, drop_small, neighbours
 from napari_wnet.errors import ImageError, TrainingError
 from napari_wnet.network.augment import vary_intensities, warp, warp_coordinates
@@ -59,7 +60,9 @@ class Sample:
             )
         if not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
             raise ImageError(f"{name}: labels must be whole numbers from 0 up, not {labels.dtype}.")
-        return cls(name=name, image=image, labels=drop_small(labels, 1))
+        values, numbers = present_labels(labels)  # however large the numbers are
+        objects = (numbers + (values[0] > 0)).reshape(labels.shape)
+        return cls(name=name, image=image, labels=objects.astype(np.int32))
 
     @property
     def n_objects(self) -> int:
@@ -103,7 +106,7 @@ class CropDataset(Dataset[Crop]):
         sample = self.samples[chosen]
         coordinates = warp_coordinates(rng, params.crop_size, self._centre(rng, chosen), params.augment)
         labels = drop_small(_apart(warp(sample.labels, coordinates, order=0), coordinates, sample.labels.shape), 1)
-        raw = np.stack([warp(channel.astype(np.float32), coordinates, order=1) for channel in sample.image])
+        raw = np.stack([warp(channel, coordinates, order=1) for channel in sample.image])
         image = apply_range(raw, self.ranges[chosen], params.normalize)
         image = vary_intensities(image, rng, params.augment)
         distance = distance_map(labels, params.loss.targets)

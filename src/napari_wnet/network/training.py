@@ -19,6 +19,7 @@ from napari_wnet.network.checkpoint import load_state, save_state
 from napari_wnet.network.dataset import CropDataset, Sample, batches
 from napari_wnet.network.device import choose_device, fast_dtype
 from napari_wnet.network.inference import fused, predict_tiles
+from napari_wnet.network.interrupt import whole
 from napari_wnet.network.losses import Targets, total_loss
 from napari_wnet.network.wnet import WNet
 from napari_wnet.params import SegmentParams, TrainParams, WNetConfig
@@ -78,6 +79,7 @@ class _State:
     average: WNet
     optimizer: torch.optim.Optimizer
     step: int = 0
+    validated: int = 0
     seconds: float = 0.0
     best: dict[str, Tensor] = field(default_factory=dict)
     best_step: int = 0
@@ -91,6 +93,7 @@ class _State:
             tensors |= {f"optimizer.{index}.{name}": value for name, value in values.items()}
         info = {
             "step": self.step,
+            "validated": self.validated,
             "seconds": self.seconds,
             "best_step": self.best_step,
             "best_scores": self.best_scores,
@@ -116,6 +119,7 @@ class _State:
             moments.setdefault(int(index), {})[rest] = value
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
         self.step, self.seconds = int(info["step"]), float(info["seconds"])
+        self.validated = int(info.get("validated", self.step))
         self.best_step, self.best_scores = int(info["best_step"]), dict(info["best_scores"])
 
 
@@ -160,6 +164,7 @@ def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
 
 
 def _start(run: TrainingRun, device: torch.device) -> _State:
+    _check(run)
     torch.manual_seed(run.params.seed)
     network = WNet(run.config)
     if run.init is not None:
@@ -179,6 +184,22 @@ def _start(run: TrainingRun, device: torch.device) -> _State:
     return state
 
 
+def _check(run: TrainingRun) -> None:
+    factor, channels = run.config.pooling_factor, run.config.in_channels
+    if run.params.crop_size % factor:
+        fitting = -(-run.params.crop_size // factor) * factor
+        raise TrainingError(
+            f"Crops of {run.params.crop_size} px do not fit this network, which needs a multiple of {factor}; "
+            f"set the crop size to {fitting}."
+        )
+    for sample in (*run.samples, *run.validation):
+        if sample.image.shape[0] != channels:
+            raise TrainingError(
+                f"Image {sample.name} has {sample.image.shape[0]} channel(s), the network reads {channels}; "
+                "train on images of one kind, or start from another model."
+            )
+
+
 def _loop(
     run: TrainingRun, state: _State, dataset: CropDataset, device: torch.device
 ) -> Generator[EpochReport, None, None]:
@@ -186,16 +207,18 @@ def _loop(
     sums: dict[str, float] = {}
     count, began, saved = 0, time.monotonic() - state.seconds, time.monotonic()
     first_step, first_time = state.step, time.monotonic()
+    if _due(state.step, params) and state.validated < state.step:  # Ctrl-C came while it was validated
+        _validated(run, state, device)
     state.network.train()
     for image, targets in batches(dataset, state.step):
-        losses = _step(run, state, image.to(device), targets.to(device))
-        state.step += 1
+        with whole():  # a checkpoint from within a step would not resume to the same result
+            losses = _step(run, state, image.to(device), targets.to(device))
+            state.step += 1
         state.seconds = time.monotonic() - began
         for name, value in losses.items():
             sums[name] = sums.get(name, 0.0) + value
         count += 1
-        last = state.step == params.steps
-        validate = last or state.step % params.validate_every == 0
+        validate = _due(state.step, params)
         if not (validate or state.step % REPORT_EVERY == 0):
             continue
         scores = _validated(run, state, device) if validate else None
@@ -213,6 +236,11 @@ def _loop(
             best_step=state.best_step or None,
         )
         sums, count = {}, 0
+
+
+def _due(step: int, params: TrainParams) -> bool:
+    """Tell whether the weights after so many steps are to be validated."""
+    return step == params.steps or step % params.validate_every == 0
 
 
 def _step(run: TrainingRun, state: _State, image: Tensor, targets: Targets) -> dict[str, float]:
@@ -281,6 +309,7 @@ def _validated(run: TrainingRun, state: _State, device: torch.device) -> dict[st
     scores = evaluate_network(state.average, run.validation, params, device).mean
     if not state.best or scores["symmetric_best_dice"] > state.best_scores.get("symmetric_best_dice", -1.0):
         state.best, state.best_step, state.best_scores = _weights(state.average), state.step, scores
+    state.validated = state.step
     return scores
 
 

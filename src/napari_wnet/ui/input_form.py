@@ -63,6 +63,7 @@ class InputForm(QWidget):
 
     valueChanged = Signal()  # noqa: N815
     modelChanged = Signal(str)  # noqa: N815
+    foregroundChanged = Signal(object)  # noqa: N815
 
     def __init__(self, viewer: ViewerModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,6 +82,7 @@ class InputForm(QWidget):
         self.axis_box.currentIndexChanged.connect(self._on_axis)
         self.model_box.modelChanged.connect(self.modelChanged)
         self.foreground_box.layerChanged.connect(self._on_change)
+        self.foreground_box.layerChanged.connect(self.foregroundChanged)
         self.channel_picker.changed.connect(self._on_change)
         for box in (self.planes_box, self.device_box):
             box.currentIndexChanged.connect(self._on_change)

@@ -147,6 +147,7 @@ class SegmentWidget(QWidget):
         self.reset_button.clicked.connect(self.form.reset)
         self.form.valueChanged.connect(self._on_params)
         self.inputs.valueChanged.connect(self._on_inputs)
+        self.inputs.foregroundChanged.connect(self._on_foreground)
         self.inputs.modelChanged.connect(self._on_model_chosen)
         self.segmenter.catalogLoaded.connect(self._on_catalog)
         self.segmenter.modelLoaded.connect(self._on_model_loaded)
@@ -189,14 +190,21 @@ class SegmentWidget(QWidget):
         self.valueChanged.emit(self.value())
 
     def _on_params(self) -> None:
+        self._tune()
+        self.valueChanged.emit(self.value())
+
+    def _on_foreground(self) -> None:
+        self._tune()  # the mask cuts what is clustered, so that the network need not run
+
+    def _tune(self) -> None:
         image = self.inputs.image()
         if image is not None:
             self.segmenter.tune(Job(image=image, foreground=self.inputs.foreground(), settings=self.value()))
-        self.valueChanged.emit(self.value())
 
     def _on_segmented(self, job: Job) -> None:
-        if self.value().params != job.settings.params:  # a slider moved meanwhile
-            self._on_params()
+        now = self.value()
+        if (now.params, now.foreground) != (job.settings.params, job.settings.foreground):  # changed meanwhile
+            self._tune()
 
     def _say(self, text: str, level: str, popup: str = "") -> None:
         self.status.setText(text)
