@@ -117,6 +117,7 @@ def train_job_steps(
     path : Path
         Of the model file.
     trained : Trained
+        After Ctrl-C (KeyboardInterrupt) too: the best so far.
 
     Raises
     ------
@@ -144,15 +145,19 @@ def train_job_steps(
     )
     rows: list[dict[str, Any]] = _read_log(out.with_suffix(".csv")) if resume else []
     steps = train_steps(run)
+    interrupt: KeyboardInterrupt | None = None
     while True:
         try:
-            report = next(steps)
+            report = next(steps) if interrupt is None else steps.throw(interrupt)
         except StopIteration as stop:
             trained: Trained = stop.value
             break
         rows.append(_log_row(report))
         write_text(out.with_suffix(".csv"), _as_csv(rows), overwrite=True)
-        yield report
+        try:
+            yield report
+        except KeyboardInterrupt as error:  # Ctrl-C while the report was shown: the training is told all the same
+            interrupt = error
     _write_model(out, job, data, trained)
     return out, trained
 

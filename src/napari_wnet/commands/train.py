@@ -89,12 +89,17 @@ def run(given: argparse.Namespace) -> int:
         warn(problem)
     say(f"{len(data.train)} images to train on, {len(data.validation)} to validate, {len(data.test_names)} left out")
     steps = train_job_steps(job, data, device=given.device, resume=given.resume, overwrite=given.overwrite)
+    interrupt: KeyboardInterrupt | None = None
     while True:
         try:
-            say(_line(next(steps)))
+            say(_line(next(steps) if interrupt is None else steps.throw(interrupt)))
         except StopIteration as stop:
             path, trained = stop.value
             break
+        except KeyboardInterrupt as error:
+            if interrupt is not None:  # twice: leave at once, the checkpoint stays
+                raise
+            interrupt = error
     say(f"best weights, of step {trained.step}, written to {path}")
     return 0
 

@@ -1,0 +1,200 @@
+"""Training from folders on the command line: what is written, resumed, refused and told."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_wnet import cli
+from napari_wnet.core.metrics import evaluate_image
+from napari_wnet.errors import ParamsError
+from napari_wnet.network.checkpoint import read_model
+from napari_wnet.pipeline import segment
+from napari_wnet.train_job import TrainJob, split_names
+
+SMALL = ["--widths", "8", "16", "--batch-size", "2", "--crop-size", "32", "--warmup-steps", "0", "--device", "cpu"]
+
+
+def disks(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a noisy picture of light disks and their labels."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:64, :64]
+    labels = np.zeros((64, 64), np.uint16)
+    for number in range(1, 9):
+        row, column = rng.integers(6, 58, 2)
+        labels[(rows - row) ** 2 + (columns - column) ** 2 < 36] = number
+    image = 40 + 120 * (labels > 0) + rng.normal(0, 8, labels.shape)
+    return image.clip(0, 255).astype(np.uint8), labels
+
+
+@pytest.fixture
+def folders(tmp_path):
+    for part in ("images", "labels"):
+        (tmp_path / part).mkdir()
+    for seed in range(6):
+        image, labels = disks(seed)
+        tifffile.imwrite(tmp_path / "images" / f"plate{seed}.tif", image)
+        tifffile.imwrite(tmp_path / "labels" / f"plate{seed}_labels.tif", labels)
+    return tmp_path
+
+
+def train(folder, *arguments, out="model.safetensors"):
+    data = ["--images", str(folder / "images"), "--labels", str(folder / "labels"), "--out", str(folder / out)]
+    return cli.main(["train", *data, *SMALL, *map(str, arguments)])
+
+
+def test_training_writes_a_model_that_says_where_it_comes_from(folders, capsys):
+    (folders / "images" / "notes.txt").write_text("stray")
+    (folders / "images" / "broken.png").write_text("no picture")
+    (folders / "labels" / "broken.png").write_text("no labels")
+    assert train(folders, "--steps", 4, "--validate-every", 2, "--licence", "CC0-1.0", "--data", "disks") == 0
+    captured = capsys.readouterr()
+    assert "5 images to train on, 1 to validate" in captured.out
+    assert "notes.txt" in captured.err
+    assert "broken.png" in captured.err
+    assert "validation SBD" in captured.out
+    model = read_model(folders / "model.safetensors")
+    assert model.header.licence == "CC0-1.0"
+    assert model.header.config.widths == (8, 16)
+    assert model.header.provenance["data"] == "disks"
+    assert model.header.provenance["n_images"] == {"train": 5, "validation": 1, "test": 0}
+    assert model.header.provenance["params"]["steps"] == 4
+    assert model.header.scores["validation"]["n_images"] == 1
+    assert 8 < model.header.diameter < 13
+    with (folders / "model.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [2, 4]
+    assert all(float(row["loss_total"]) > 0 for row in rows)
+    assert segment(disks(9)[0], folders / "model.safetensors", device="cpu").labels.shape == (64, 64)
+
+
+def test_an_interrupted_training_resumes_to_the_same_model(folders, monkeypatch):
+    assert train(folders, "--steps", 6, "--validate-every", 3, out="whole.safetensors") == 0
+    monkeypatch.setattr("napari_wnet.network.training.REPORT_EVERY", 2)
+    real = cli.train._line
+
+    def interrupt(report):
+        if report.step == 4:
+            raise KeyboardInterrupt
+        return real(report)
+
+    monkeypatch.setattr("napari_wnet.commands.train._line", interrupt)
+    assert train(folders, "--steps", 6, "--validate-every", 3, out="parts.safetensors") == 0
+    # Ctrl-C keeps the best so far.
+    assert read_model(folders / "parts.safetensors").header.provenance["best_step"] == 3
+    monkeypatch.setattr("napari_wnet.commands.train._line", real)
+    assert train(folders, "--steps", 6, "--validate-every", 3, "--resume", out="parts.safetensors") == 0
+    whole, parts = (read_model(folders / name) for name in ("whole.safetensors", "parts.safetensors"))
+    for name, value in whole.network.state_dict().items():
+        assert np.array_equal(value.numpy(), parts.network.state_dict()[name].numpy()), name
+
+
+def test_a_model_is_not_overwritten_unasked(folders, capsys):
+    assert train(folders, "--steps", 1) == 0
+    assert train(folders, "--steps", 1) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert train(folders, "--steps", 1, "--overwrite") == 0
+
+
+def test_training_goes_on_from_a_model(folders):
+    assert train(folders, "--steps", 2) == 0
+    assert (
+        train(
+            folders, "--steps", 1, "--learning-rate", 1e-7, "--init", folders / "model.safetensors", out="b.safetensors"
+        )
+        == 0
+    )
+    first, second = (read_model(folders / name) for name in ("model.safetensors", "b.safetensors"))
+    weights = [model.network.embedding.weight.detach().numpy() for model in (first, second)]
+    assert np.allclose(*weights, atol=1e-3)
+    assert second.header.provenance["init"]
+
+
+def test_settings_come_from_a_file_and_flags_win(folders):
+    config = folders / "job.yaml"
+    config.write_text(
+        f"images: {folders / 'images'}\nlabels: {folders / 'labels'}\nout: {folders / 'c.safetensors'}\n"
+        "name: mine\nnetwork:\n  widths: [8, 16]\n  embedding_dim: 4\n"
+        "params:\n  steps: 3\n  batch_size: 2\n  crop_size: 32\n"
+    )
+    assert cli.main(["train", "--config", str(config), "--steps", "1", "--device", "cpu"]) == 0
+    header = read_model(folders / "c.safetensors").header
+    assert (header.name, header.config.embedding_dim, header.provenance["params"]["steps"]) == ("mine", 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("stps: 3", "no parameter 'stps'"),
+        ("params:\n  stepps: 3", "did you mean 'steps'"),
+        ("params:\n  steps: many", "number"),
+        ("params: [1, 2]", "named values"),
+        ("a: [", "YAML"),
+    ],
+)
+def test_a_mistake_in_the_file_is_named(folders, capsys, text, says):
+    config = folders / "job.yaml"
+    config.write_text(text)
+    assert train(folders, "--config", config) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_what_is_missing_is_named(capsys):
+    assert cli.main(["train", "--steps", "1"]) == 2
+    assert "--images, --labels, --out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["--resume"], 1, "no checkpoint to resume"),
+        (["--split", "thirds"], 2, "choose one of"),
+        (["--init", "nothing"], 1, "nuclei"),
+        (["--crop-size", "33"], 1, "multiple"),
+        (["--learning-rate", "7"], 2, "between"),
+    ],
+)
+def test_what_cannot_work_is_refused(folders, capsys, arguments, status, says):
+    assert train(folders, "--steps", 1, *arguments) == status
+    captured = capsys.readouterr()
+    assert says in captured.err
+    assert not (folders / "model.safetensors").exists()
+
+
+def test_images_with_different_channels_are_refused(folders, capsys):
+    tifffile.imwrite(folders / "images" / "plate0.tif", np.zeros((64, 64, 3), np.uint8), photometric="rgb")
+    assert train(folders, "--steps", 1) == 1
+    assert "different numbers of channels" in capsys.readouterr().err
+
+
+def test_the_model_file_must_be_safetensors(folders, capsys):
+    assert train(folders, "--steps", 1, out="model.pth") == 1
+    assert ".safetensors" in capsys.readouterr().err
+
+
+def test_splits_never_share_an_image():
+    names = [f"{number:03}" for number in range(40)]
+    for how in ("tenths", "validation", "none"):
+        parts = split_names(names, how)
+        assert sorted(sum(parts.values(), ())) == names
+    assert split_names(names, "tenths")["test"] == ("000", "010", "020", "030")
+    assert split_names(names, "tenths")["validation"] == ("005", "015", "025", "035")
+    assert split_names(names[:3], "validation") == {"train": ("000", "001"), "validation": ("002",), "test": ()}
+    assert split_names(names[:1], "validation")["train"] == ("000",)
+
+
+def test_a_job_is_checked_like_any_settings():
+    assert TrainJob.from_dict(TrainJob(images="a").to_dict()) == TrainJob(images="a")
+    with pytest.raises(ParamsError, match="choose one of"):
+        TrainJob(split="halves")
+
+
+def test_training_on_disks_finds_other_disks(folders):
+    arguments = ["--steps", 150, "--validate-every", 150, "--learning-rate", 0.01, "--batch-size", 4, "--stem", 1]
+    assert train(folders, *arguments, "--no-rotate", "--elastic", 0, "--blur", 0, "--ema", 0.9) == 0
+    image, labels = disks(77)
+    found = segment(image, folders / "model.safetensors", device="cpu").labels
+    assert evaluate_image(labels, found).symmetric_best_dice > 0.7
