@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_wnet.cli import parser as whole_parser
@@ -17,6 +18,7 @@ from napari_wnet.flags import add_flags, apply_flags, flag_name
 from napari_wnet.params import ClusteringParams, SegmentParams, TrainParams, WNetConfig
 from test_params import any_params, fitting
 
+steady = settings(deadline=None, derandomize=True, max_examples=20)
 CLASSES = (SegmentParams, TrainParams, WNetConfig)
 
 
@@ -55,6 +57,7 @@ def value_at(params: Params, path: str) -> Any:
 
 
 @pytest.mark.parametrize(("cls", "path", "info"), LEAVES, ids=lambda value: value if isinstance(value, str) else "")
+@steady
 @given(data=st.data())
 def test_each_field_has_a_flag_that_sets_it_alone(
     cls: type[Params], path: str, info: FieldInfo, data: st.DataObject
@@ -70,6 +73,7 @@ def test_each_field_has_a_flag_that_sets_it_alone(
 
 
 @pytest.mark.parametrize("cls", CLASSES)
+@steady
 @given(data=st.data())
 def test_flags_that_are_not_given_change_nothing(cls: type[Params], data: st.DataObject) -> None:
     before, other = data.draw(any_params(cls)), data.draw(any_params(cls))
@@ -160,8 +164,6 @@ def test_out_of_range_is_told_as_for_any_parameter(arguments: list[str], message
 def test_what_cannot_be_read_is_wrong_use(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import re
-
     with pytest.raises(SystemExit) as error:
         parser_of(SegmentParams).parse_args(arguments)
     assert error.value.code == 2

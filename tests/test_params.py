@@ -9,7 +9,7 @@ import typing
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_wnet.errors import ParamsError
@@ -25,6 +25,7 @@ from napari_wnet.params import (
     WNetConfig,
 )
 
+steady = settings(deadline=None, derandomize=True, max_examples=50)
 CLASSES = (
     AugmentParams,
     ClusteringParams,
@@ -86,6 +87,7 @@ def test_what_a_form_shows_has_words(cls: type[Params]) -> None:
 
 
 @pytest.mark.parametrize("cls", CLASSES)
+@steady
 @given(data=st.data())
 def test_dictionaries_come_back(cls: type[Params], data: st.DataObject) -> None:
     params = data.draw(any_params(cls))
@@ -96,6 +98,7 @@ def test_dictionaries_come_back(cls: type[Params], data: st.DataObject) -> None:
     assert again.to_dict() == params.to_dict()
 
 
+@steady
 @given(any_params(SegmentParams), st.sets(st.sampled_from(["normalize", "tiles", "clustering"])))
 def test_what_a_dictionary_lacks_takes_its_default(params: SegmentParams, left_out: set[str]) -> None:
     values = {name: value for name, value in params.to_dict().items() if name not in left_out}
@@ -115,7 +118,7 @@ def test_a_misspelt_name_suggests_the_right_one(cls: type[Params], info: FieldIn
 def test_a_name_like_no_other_lists_them_all() -> None:
     with pytest.raises(ParamsError, match="'quux'; known are size, overlap"):
         TileParams.from_dict({"quux": 1})
-    with pytest.raises(ParamsError, match="TileParams has no parameter 'siz'.*'size'"):
+    with pytest.raises(ParamsError, match=r"TileParams has no parameter 'siz'.*'size'"):
         SegmentParams.from_dict({"tiles": {"siz": 64}})
 
 
@@ -187,6 +190,7 @@ def test_nothing_changes_in_place(cls: type[Params]) -> None:
         setattr(params, cls.fields()[0].name, cls.fields()[0].default)
 
 
+@steady
 @given(any_params(SegmentParams), any_params(SegmentParams))
 def test_a_path_changes_one_value_of_a_group(params: SegmentParams, other: SegmentParams) -> None:
     changes = {
@@ -223,9 +227,9 @@ def test_wrong_paths_are_refused(path: str, message: str) -> None:
 
 def test_a_path_into_a_choice_is_refused() -> None:
     """A choice is text, and text has a method of the name ``replace``."""
-    with pytest.raises(ParamsError, match="TrainParams.schedule is no group"):
+    with pytest.raises(ParamsError, match=r"TrainParams\.schedule is no group"):
         TrainParams().replace(schedule__peak=1)
-    with pytest.raises(ParamsError, match="SegmentParams.tiles is no group|tiles must be"):
+    with pytest.raises(ParamsError, match=r"SegmentParams\.tiles is no group"):
         SegmentParams().replace(tiles={"size": 64}, tiles__size=64)
 
 

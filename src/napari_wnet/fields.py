@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import math
 import typing
 from collections.abc import Mapping
@@ -39,15 +40,7 @@ class Params:
     @classmethod
     def fields(cls) -> tuple[FieldInfo, ...]:
         """Return the declared fields in order."""
-        hints = typing.get_type_hints(cls, include_extras=True)
-        infos = []
-        for item in dataclasses.fields(cls):
-            hint, options = hints[item.name], {}
-            if typing.get_origin(hint) is Annotated:
-                hint, options = typing.get_args(hint)[:2]
-            default = item.default_factory() if callable(item.default_factory) else item.default
-            infos.append(FieldInfo(name=item.name, kind=hint, default=default, options=options))
-        return tuple(infos)
+        return _declared(cls)
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed.
@@ -110,6 +103,19 @@ class Params:
                 for name, value in values.items()
             }
         )
+
+
+@functools.cache  # reading the annotations takes milliseconds, and forms do it with every move of a slider
+def _declared(cls: type[Params]) -> tuple[FieldInfo, ...]:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    infos = []
+    for item in dataclasses.fields(cls):
+        hint, options = hints[item.name], {}
+        if typing.get_origin(hint) is Annotated:
+            hint, options = typing.get_args(hint)[:2]
+        default = item.default_factory() if callable(item.default_factory) else item.default
+        infos.append(FieldInfo(name=item.name, kind=hint, default=default, options=options))
+    return tuple(infos)
 
 
 def _refuse_unknown(cls: type[Params], names: list[str]) -> None:

@@ -105,11 +105,12 @@ class ClusteringParams(Params):
     """How maps become labels; the only stage re-run when a slider moves."""
 
     method: Annotated[
-        Literal["angular", "watershed"],
+        Literal["combined", "angular", "watershed"],
         {
             "flag": "clustering",
             "label": "method",
-            "tooltip": "angular: distance seeds grown by embedding angle (W-Net). watershed: distance map alone.",
+            "tooltip": "angular: seeds grown by the embedding's angle (W-Net). watershed: by the distance map alone. "
+            "combined: by the angle where it is clear, else by the distance map.",
         },
     ] = "angular"
     seed_threshold: Annotated[

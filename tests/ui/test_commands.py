@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from skimage.io import imsave
-from ui_stand_ins import blobs
 
 from napari_wnet.ui.commands import open_dock, segment_active_layer
 from napari_wnet.ui.launch import prepare
 from napari_wnet.ui.segment_widget import SegmentWidget
+from ui_stand_ins import blobs
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def viewer(make_napari_viewer):
     for widget in viewer.window.dock_widgets.values():
         if isinstance(widget, SegmentWidget):
             widget.segmenter.close()
-            assert widget.segmenter.wait(20)
+            assert widget.segmenter.wait(60)
 
 
 def test_the_menu_opens_one_dock_on_the_active_image(viewer):

@@ -37,18 +37,24 @@ def keep_seeded(labels: Labels, seeds: Labels) -> tuple[Labels, bool]:
     return kept, np.count_nonzero(keep) == np.count_nonzero(np.bincount(kept.ravel())[1:])
 
 
-def claim_rest(labels: Labels, mask: Mask, embedding: FixedArray, directions: npt.NDArray[np.float32]) -> Labels:
+def claim_rest(
+    labels: Labels,
+    mask: Mask,
+    vectors: tuple[FixedArray, npt.NDArray[np.float32]],
+    levels: npt.NDArray[np.int16] | None = None,
+) -> Labels:
     """Give leftover foreground to the touching object whose direction is nearest, pixel layer by pixel layer.
 
     Parameters
     ----------
     labels : (Y, X) int32 array
-        Objects numbered as the rows of `directions`, from 1.
+        Objects numbered as the directions, from 1.
     mask : (Y, X) bool array
         Foreground.
-    embedding : (Y, X, E) array
-    directions : (N, E) array
-        Unit vector of each object.
+    vectors : (Y, X, E) int16 array and (N, E) float32 array
+        Embedding of each pixel, and unit vector of each object.
+    levels : (Y, X) int16 array, optional
+        The pixels of a higher level are given away before those of a lower one: a watershed.
 
     Returns
     -------
@@ -56,22 +62,41 @@ def claim_rest(labels: Labels, mask: Mask, embedding: FixedArray, directions: np
         Foreground that touches no object, even through other foreground, stays 0.
     """
     framed = np.pad(labels, 1)
-    flat = framed.ravel()
     width = framed.shape[1]
     inner = np.flatnonzero(mask.ravel() & (labels.ravel() == 0))
     waiting = (inner // mask.shape[1] + 1) * width + inner % mask.shape[1] + 1
-    vectors = embedding.reshape(-1, embedding.shape[-1])[inner].astype(np.float32)
-    padded = np.vstack([np.full((1, directions.shape[1]), np.float32(-2)), directions])
+    embedding = vectors[0].reshape(-1, vectors[0].shape[-1])[inner].astype(np.float32)
+    directions = np.vstack([np.full((1, vectors[1].shape[1]), np.float32(-2)), vectors[1]])
+    rank = np.zeros(len(inner), np.int16) if levels is None else levels.ravel()[inner]
+    for level in np.unique(rank)[::-1]:
+        due = rank >= level
+        left = _give_away(framed.ravel(), width, (waiting[due], embedding[due]), directions)
+        stay = ~due
+        stay[np.flatnonzero(due)[left]] = True
+        waiting, embedding, rank = waiting[stay], embedding[stay], rank[stay]
+    return framed[1:-1, 1:-1].copy()
+
+
+def _give_away(
+    flat: Labels,
+    width: int,
+    pixels: tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]],
+    directions: npt.NDArray[np.float32],
+) -> npt.NDArray[np.int64]:
+    """Write into `flat` what the pixels are given to, and return the places among them of those that touch nothing."""
+    waiting, embedding = pixels
+    left = np.arange(len(waiting))
     for _ in range(MAX_CLAIM_STEPS):
-        around = np.stack([flat[waiting + dy * width + dx] for dy, dx in NEIGHBOURS_8])
+        around = np.stack([flat[waiting[left] + dy * width + dx] for dy, dx in NEIGHBOURS_8])
         ready = around.any(axis=0)
         if not ready.any():
             break
         around = np.sort(around[:, ready], axis=0)  # the same whichever way the image is turned
-        cosines = np.where(around > 0, np.einsum("kne,ne->kn", padded[around], vectors[ready]), np.float32(-2 * UNIT))
-        flat[waiting[ready]] = np.take_along_axis(around, cosines.argmax(axis=0)[None], axis=0)[0]
-        waiting, vectors = waiting[~ready], vectors[~ready]
-    return framed[1:-1, 1:-1].copy()
+        near = np.einsum("kne,ne->kn", directions[around], embedding[left[ready]])
+        chosen = np.where(around > 0, near, np.float32(-2 * UNIT)).argmax(axis=0)
+        flat[waiting[left[ready]]] = np.take_along_axis(around, chosen[None], axis=0)[0]
+        left = left[~ready]
+    return left
 
 
 def fill_holes(labels: Labels, mask: Mask | None = None) -> Labels:

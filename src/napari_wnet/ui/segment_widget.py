@@ -77,6 +77,11 @@ class SegmentWidget(QWidget):
         self.inputs.setValue(settings)
         self.form.setValue(settings.params)
 
+    @property
+    def ready(self) -> bool:
+        """Whether the chosen model has been read, so that its recommended values are shown."""
+        return bool(self._ready_model) and self._ready_model == self.inputs.model_box.value()
+
     def choose_image(self, layer: Layer | None) -> None:
         """Choose a layer, or the image that it is a result of; say so if it is no image."""
         result_of = {} if layer is None else layer.metadata.get(MARK, {})
@@ -87,7 +92,7 @@ class SegmentWidget(QWidget):
     def run(self) -> None:
         """Segment the chosen image, as soon as it is known what the model recommends."""
         image, model = self.inputs.image(), self.inputs.model_box.value()
-        self._run_when_ready = image is not None and model != self._ready_model
+        self._run_when_ready = image is not None and not self.ready
         if image is None:
             self._complain(BEGIN)
         elif self._run_when_ready:
