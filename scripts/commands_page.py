@@ -11,8 +11,8 @@ from napari_wnet.cli import parser
 PAGE = Path(__file__).parents[1] / "docs" / "commands.md"
 INTRODUCTION = """# Commands
 
-Made from the commands themselves by `python scripts/commands_page.py`. The exit status is 0 when all is done, 1 when some
-input failed, 2 for wrong use. Parameters that are not given are those that the model recommends.
+Made from the commands themselves by `python scripts/commands_page.py`. The exit status is 0 when all is done,
+1 when some input failed, 2 for wrong use. Parameters that are not given are those that the model recommends.
 """
 
 

@@ -40,7 +40,7 @@ class Params:
     @classmethod
     def fields(cls) -> tuple[FieldInfo, ...]:
         """Return the declared fields in order."""
-        return _declared(cls)
+        return _declared(cls)  # type: ignore[arg-type]  # mypy confuses the class's hash with its instances'
 
     def replace(self, **changes: Any) -> Self:
         """Return a copy with some fields changed.

@@ -27,6 +27,7 @@ from napari_wnet.network.dataset import Sample
 from napari_wnet.network.device import choose_device
 from napari_wnet.network.registry import load_model
 from napari_wnet.network.training import Trained, TrainingRun, evaluate_network, scores_summary, train_steps
+from napari_wnet.network.tuning import Choice, rank_clusterings
 from napari_wnet.params import SegmentParams, TrainParams, WNetConfig
 from napari_wnet.reports import EpochReport, Progress
 
@@ -177,7 +178,11 @@ def _write_model(out: Path, job: TrainJob, data: TrainingData, trained: Trained)
     params = SegmentParams(normalize=job.params.normalize)
     scores: dict[str, Any] = {}
     if data.validation:
-        scores["validation"] = summary(evaluate_network(trained.network, data.validation, params, choose_device("cpu")))
+        device = choose_device("auto")
+        choices = rank_clusterings(trained.network, data.validation, params, device)
+        params = params.replace(clustering=choices[0].params)
+        scores["validation"] = summary(evaluate_network(trained.network, data.validation, params, device))
+        scores["validation_by_method"] = _best_of_each_method(choices)
     header = ModelHeader(
         name=job.name or out.stem,
         config=trained.network.config,
@@ -190,6 +195,14 @@ def _write_model(out: Path, job: TrainJob, data: TrainingData, trained: Trained)
         scores=scores,
     )
     save_model(out, trained.network, header, overwrite=True)
+
+
+def _best_of_each_method(choices: Sequence[Choice]) -> dict[str, float]:
+    """Return the best mean average precision of each clustering method."""
+    best: dict[str, float] = {}
+    for choice in choices:  # best first
+        best.setdefault(choice.params.method, round(choice.mean_average_precision, 4))
+    return best
 
 
 def summary(scores: DatasetScores) -> dict[str, float]:

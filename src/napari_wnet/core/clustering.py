@@ -26,8 +26,8 @@ Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 FloatMap = npt.NDArray[np.float32]
 
-CLEAR_LEAD = 0.2
-"""A claim is clear when its cosine exceeds the next one's by this much; of neighbours the cosines are meant to be 1 apart."""
+CLEAR_LEAD = 0.5
+"""A claim is clear when its cosine exceeds the next seed's by this much; between neighbours it is meant to be by 1."""
 FLOOD_LEVELS = 20
 """Steps of the distance map, from the objects' middle to their boundary, in which unclear pixels are flooded."""
 BACKGROUND_DISTANCE = 0.05

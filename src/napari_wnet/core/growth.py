@@ -51,7 +51,7 @@ class Claims:
     labels : (Y, X) int32 array
         The seed with the best claim on each pixel, 0 where nobody claims it.
     lead : (Y, X) float32 array
-        By how much its cosine exceeds the next best claim's; infinite where there is none.
+        By how much its cosine exceeds that of the next best seed near by; infinite where there is none.
     parents : (N + 1,) int32 array
         For each seed the one it forms an object with: itself, or the first of those in one another's claims.
     """
@@ -106,7 +106,8 @@ def grow(embedding: FixedArray, seeds: Seeds, mask: Mask, angle: float) -> Claim
         window, claim, similarity = _claim(embedding, seeds, mask, (number, box, cosine))
         leader, follower, owner = best[window], second[window], labels[window]
         better = claim & (similarity > leader)
-        np.maximum(follower, np.where(better, leader, similarity), out=follower, where=claim & (owner > 0))
+        # A seed near by that does not claim the pixel is a rival all the same: its cosine may be hardly less.
+        np.maximum(follower, np.where(better, leader, similarity), out=follower, where=~better | (owner > 0))
         np.copyto(leader, similarity, where=better)
         np.copyto(owner, number, where=better)
         counts = np.bincount((seeds.labels[window] * claim).ravel())

@@ -317,7 +317,7 @@ def evaluate_network(
     network: WNet, samples: Sequence[Sample], params: SegmentParams, device: torch.device
 ) -> DatasetScores:
     """Segment annotated images and score the labels against the annotation."""
-    ready = fused(network)
+    ready = fused(network).to(device)
 
     def predicted() -> Generator[tuple[str, object, object], None, None]:
         for sample in samples:
