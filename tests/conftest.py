@@ -8,8 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 DATA = Path(__file__).parent / "data"
+
+
+# How long an example takes depends on what else the machine is doing.
+settings.register_profile("napari-wnet", deadline=None)
+settings.load_profile("napari-wnet")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+import typing
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -16,9 +17,9 @@ from napari_wnet.errors import ParamsError
 from napari_wnet.fields import FieldInfo, Params
 from napari_wnet.flags import add_flags, apply_flags, flag_name
 from napari_wnet.params import ClusteringParams, SegmentParams, TrainParams, WNetConfig
-from test_params import any_params, fitting
+from test_params import any_params
 
-steady = settings(deadline=None, derandomize=True, max_examples=20)
+steady = settings(deadline=None, derandomize=True, max_examples=30)
 CLASSES = (SegmentParams, TrainParams, WNetConfig)
 
 
@@ -28,9 +29,6 @@ def leaves(cls: type[Params], above: str = "") -> Iterator[tuple[str, FieldInfo]
             yield from leaves(info.kind, f"{above}{info.name}__")
         else:
             yield above + info.name, info
-
-
-LEAVES = [(cls, path, info) for cls in CLASSES for path, info in leaves(cls)]
 
 
 def parser_of(cls: type[Params] | Params, **options: Any) -> argparse.ArgumentParser:
@@ -56,26 +54,35 @@ def value_at(params: Params, path: str) -> Any:
     return value
 
 
-@pytest.mark.parametrize(("cls", "path", "info"), LEAVES, ids=lambda value: value if isinstance(value, str) else "")
-@steady
-@given(data=st.data())
-def test_each_field_has_a_flag_that_sets_it_alone(
-    cls: type[Params], path: str, info: FieldInfo, data: st.DataObject
-) -> None:
-    value = data.draw(fitting(info))
-    before = data.draw(any_params(cls))
-    given_flags = vars(parser_of(cls).parse_args(written(path, info, value)))
-    assert set(given_flags) == {path}
-    after = apply_flags(before, given_flags)
-    assert value_at(after, path) == value
-    assert type(value_at(after, path)) is type(value)
-    assert after == before.replace(**{path: value})
+def other_value(info: FieldInfo) -> Any:
+    """A value that is allowed and not the default."""
+    if info.kind is bool:
+        return not info.default
+    if typing.get_origin(info.kind) is Literal:
+        return next(choice for choice in typing.get_args(info.kind) if choice != info.default)
+    if typing.get_origin(info.kind) is tuple:
+        return (*info.default, info.options["min"])
+    low, high = info.options["min"], info.options["max"]
+    return info.kind(low if info.default != low else high)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_each_field_has_a_flag_that_sets_it_alone(cls: type[Params]) -> None:
+    parser = parser_of(cls)
+    for path, info in leaves(cls):
+        value = other_value(info)
+        given_flags = vars(parser.parse_args(written(path, info, value)))
+        assert set(given_flags) == {path}
+        after = apply_flags(cls(), given_flags)
+        assert value_at(after, path) == value
+        assert type(value_at(after, path)) is type(value)
+        assert after == cls().replace(**{path: value}) != cls()
 
 
 @pytest.mark.parametrize("cls", CLASSES)
 @steady
 @given(data=st.data())
-def test_flags_that_are_not_given_change_nothing(cls: type[Params], data: st.DataObject) -> None:
+def test_given_flags_set_their_fields_and_no_others(cls: type[Params], data: st.DataObject) -> None:
     before, other = data.draw(any_params(cls)), data.draw(any_params(cls))
     chosen = data.draw(st.lists(st.sampled_from(list(leaves(cls))), unique_by=lambda leaf: leaf[0]))
     arguments = [word for path, info in chosen for word in written(path, info, value_at(other, path))]
@@ -83,6 +90,15 @@ def test_flags_that_are_not_given_change_nothing(cls: type[Params], data: st.Dat
     paths = {path for path, _ in chosen}
     for path, _ in leaves(cls):
         assert value_at(after, path) == value_at(other if path in paths else before, path)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+@steady
+@given(data=st.data())
+def test_all_flags_at_once_give_the_parameters_back(cls: type[Params], data: st.DataObject) -> None:
+    params = data.draw(any_params(cls))
+    arguments = [word for path, info in leaves(cls) for word in written(path, info, value_at(params, path))]
+    assert apply_flags(cls(), vars(parser_of(cls).parse_args(arguments))) == params
 
 
 def test_entries_of_other_flags_are_left_alone() -> None:

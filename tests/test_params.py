@@ -136,29 +136,30 @@ def test_out_of_range_is_refused(cls: type[Params], info: FieldInfo) -> None:
             cls().replace(**{info.name: value})
 
 
-@pytest.mark.parametrize(("cls", "info"), LEAVES, ids=name_of)
 @pytest.mark.parametrize("value", ["text", None, (), [1.5], {"a": 1}, 1j, b"1", object()], ids=repr)
-def test_wrong_types_are_refused(cls: type[Params], info: FieldInfo, value: object) -> None:
-    with pytest.raises(ParamsError, match=rf"{cls.__name__}\.{info.name}|widths"):
-        cls(**{info.name: value})
+def test_wrong_types_are_refused(value: object) -> None:
+    for cls, info in LEAVES:
+        with pytest.raises(ParamsError, match=rf"{cls.__name__}\.{info.name}"):
+            cls(**{info.name: value})
 
 
-@pytest.mark.parametrize(("cls", "info"), NUMBERS, ids=name_of)
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, "1", 10**400], ids=str)
-def test_no_numbers_are_refused(cls: type[Params], info: FieldInfo, value: object) -> None:
-    with pytest.raises(ParamsError, match=rf"{cls.__name__}\.{info.name}"):
-        cls(**{info.name: value})
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, True, "1", 10**400], ids=lambda value: str(value)[:9])
+def test_no_numbers_are_refused(value: object) -> None:
+    for cls, info in NUMBERS:
+        with pytest.raises(ParamsError, match=rf"{cls.__name__}\.{info.name}"):
+            cls(**{info.name: value})
 
 
-@pytest.mark.parametrize(("cls", "info"), [(cls, info) for cls, info in LEAVES if info.kind is bool], ids=name_of)
 @pytest.mark.parametrize("value", [0, 1, "true", 1.0])
-def test_switches_take_nothing_but_true_and_false(cls: type[Params], info: FieldInfo, value: object) -> None:
-    with pytest.raises(ParamsError, match="true or false"):
-        cls(**{info.name: value})
+def test_switches_take_nothing_but_true_and_false(value: object) -> None:
+    for cls, info in LEAVES:
+        if info.kind is bool:
+            with pytest.raises(ParamsError, match=rf"{cls.__name__}\.{info.name} must be true or false"):
+                cls(**{info.name: value})
 
 
 def test_choices_are_listed() -> None:
-    with pytest.raises(ParamsError, match="'mutex'; choose one of angular, watershed"):
+    with pytest.raises(ParamsError, match=r"'mutex'; choose one of .*angular, watershed"):
         ClusteringParams(method="mutex")
 
 

@@ -20,6 +20,7 @@ from napari_wnet.ui.outputs import Outputs
 from napari_wnet.ui.runner import LatestRunner, Runner
 from napari_wnet.ui.settings import SegmentSettings
 from napari_wnet.ui.work import (
+    Catalog,
     Columns,
     Models,
     PlaneLabels,
@@ -30,6 +31,7 @@ from napari_wnet.ui.work import (
     catalog_steps,
     recluster_steps,
     run_steps,
+    warm_up_steps,
 )
 
 
@@ -92,7 +94,7 @@ class Segmenter(QObject):
         self._had_labels, self._kept = False, ""
         self._wanted = ""
         self._catalog = Runner(self)
-        self._catalog.returned.connect(self.catalogLoaded)
+        self._catalog.returned.connect(self._on_catalog)
         self._loader = LatestRunner(self)
         self._loader.returned.connect(self._on_model)
         self._run = Runner(self)
@@ -198,6 +200,11 @@ class Segmenter(QObject):
             previous=session.outputs.snapshot(),
         )
         return recluster_steps(tuning, self.cache)
+
+    def _on_catalog(self, catalog: Catalog | None) -> None:
+        if catalog is not None:
+            self.catalogLoaded.emit(catalog)
+            self._catalog.start(warm_up_steps())
 
     def _on_model(self, model: Any) -> None:
         self.modelLoaded.emit(self._wanted, model.header)

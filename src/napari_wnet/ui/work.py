@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from napari.layers import Labels as LabelsLayer
 
 from napari_wnet.core.clustering import cluster
 from napari_wnet.core.image import check_image, is_informative, match_channels
@@ -183,6 +184,12 @@ def catalog_steps() -> Generator[Progress, None, Catalog]:
 
     models = tuple((entry.name, entry.description) for entry in list_models())
     return Catalog(models=models, devices=tuple(available_devices()))
+
+
+def warm_up_steps() -> Generator[Progress, None, None]:
+    """Do once, unseen, what napari does for the first labels layer of a session: seconds of imports and compiling."""
+    yield Progress(done=0, total=0, what="getting ready")
+    LabelsLayer(np.zeros((2, 2), np.int32), features={"index": [0]})
 
 
 def run_steps(request: Request, models: Models, cache: MapsCache) -> Generator[Progress, None, RunResult]:

@@ -1,0 +1,161 @@
+"""Losses against the method authors' values and against their definition, written out object by object."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from conftest import DATA
+from napari_wnet.core.targets import distance_map, neighbours
+from napari_wnet.network.losses import Targets, distance_loss, embedding_loss, foreground_loss, total_loss
+from napari_wnet.network.wnet import WNetOutput
+from napari_wnet.params import LossParams
+from scenes import loss_scene
+
+REFERENCE = json.loads((DATA / "loss_and_distmap_authors.json").read_text())
+
+
+def with_image(pairs: np.ndarray, image: int = 0) -> torch.Tensor:
+    pairs = torch.from_numpy(pairs)
+    return torch.cat([torch.full((len(pairs), 1), image), pairs], dim=1)
+
+
+def scene(radius: float = 4, name: str = "random") -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    labels, embeddings = loss_scene()
+    embedding = F.normalize(torch.from_numpy(embeddings[name]).permute(2, 0, 1)[None], dim=1)
+    return embedding, torch.from_numpy(labels)[None].long(), with_image(neighbours(labels, radius))
+
+
+def by_definition(
+    embedding: torch.Tensor, labels: torch.Tensor, pairs: torch.Tensor, params: LossParams
+) -> torch.Tensor:
+    """Return equation 1 for a single image, in loops over objects."""
+    objects = [int(label) for label in labels.unique() if label > 0 or params.background]
+    pixels = {label: embedding[0][:, labels[0] == label].T for label in objects}
+    means = {label: F.normalize(pixels[label].mean(dim=0), dim=0) for label in objects}
+    near: dict[int, set[int]] = {label: set() for label in objects}
+    for _, one, other in pairs.tolist():
+        near[one].add(other)
+    if params.background and 0 in near:
+        for label in objects:
+            if label > 0:
+                near[label].add(0)
+                near[0].add(label)
+    penalty = {"abs": torch.abs, "square": torch.square, "raw": lambda cosine: cosine}[params.inter]
+    pulls = {label: 1 - pixels[label] @ means[label] for label in objects}
+    pushes = {label: [penalty(means[label] @ means[other]) for other in near[label]] for label in objects}
+    if params.reduction == "object":
+        intra = torch.stack([pull.mean() for pull in pulls.values()]).mean()
+        zero = torch.zeros((), dtype=embedding.dtype)
+        inter = torch.stack([torch.stack(push).mean() if push else zero for push in pushes.values()]).mean()
+    else:
+        intra = torch.cat(list(pulls.values())).mean()
+        every = [cosine for push in pushes.values() for cosine in push]
+        inter = torch.stack(every).mean() if every else torch.zeros((), dtype=embedding.dtype)
+    return intra + params.inter_weight * inter
+
+
+@pytest.mark.parametrize("key", sorted(REFERENCE["loss"]))
+def test_the_embedding_loss_is_the_authors(key):
+    name, radius, background = key.split("_")
+    embedding, labels, pairs = scene(float(radius[1:]), name)
+    params = LossParams(reduction="pixel", inter="abs", background=background == "bg1")
+    loss = embedding_loss(embedding, labels, pairs, params)
+    assert loss.item() == pytest.approx(REFERENCE["loss"][key], abs=1e-6)
+
+
+def test_the_distance_loss_is_the_authors():
+    labels, _ = loss_scene()
+    target = torch.from_numpy(distance_map(labels, "ring"))[None, None]
+    loss = distance_loss(8 * target + 0.5, target)
+    assert loss.item() == pytest.approx(REFERENCE["dist_loss_plain(W-Net)"], abs=1e-6)
+
+
+@pytest.mark.parametrize("reduction", ["object", "pixel"])
+@pytest.mark.parametrize("inter", ["abs", "square", "raw"])
+@pytest.mark.parametrize("background", [True, False])
+def test_value_and_gradient_are_those_of_the_definition(reduction, inter, background):
+    params = LossParams(reduction=reduction, inter=inter, background=background, inter_weight=2.5)
+    embedding, labels, pairs = scene(8)
+    ours, theirs = (embedding.clone().requires_grad_() for _ in range(2))
+    loss, wanted = embedding_loss(ours, labels, pairs, params), by_definition(theirs, labels, pairs, params)
+    assert loss.item() == pytest.approx(wanted.item(), abs=1e-5)
+    loss.backward()
+    wanted.backward()
+    assert torch.allclose(ours.grad, theirs.grad, atol=1e-6)
+    assert theirs.grad.abs().max() > 1e-4
+
+
+def test_a_batch_is_the_mean_of_its_images():
+    first, labels, pairs = scene(8)
+    second, other = torch.flip(scene(8, "structured")[0], [3]), torch.flip(labels, [2])
+    joined = torch.cat([pairs, with_image(neighbours(other[0].numpy(), 8), 1)])
+    for reduction in ("object", "pixel"):
+        params = LossParams(reduction=reduction)
+        together = embedding_loss(torch.cat([first, second]), torch.cat([labels, other]), joined, params)
+        apart = [
+            embedding_loss(image, label, with_image(neighbours(label[0].numpy(), 8)), params)
+            for image, label in ((first, labels), (second, other))
+        ]
+        assert together.item() == pytest.approx(sum(apart).item() / 2, abs=1e-6)
+
+
+def test_numbers_of_objects_do_not_matter():
+    embedding, labels, _ = scene()
+    renumbered = torch.tensor([0, 9, 4, 2, 7, 30])[labels]
+    losses = [
+        embedding_loss(embedding, one, with_image(neighbours(one[0].numpy(), 4)), LossParams()).item()
+        for one in (labels, renumbered)
+    ]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+
+
+def test_perfect_embeddings_cost_nothing():
+    _, labels, pairs = scene(8)
+    embedding = F.one_hot(labels, 8).permute(0, 3, 1, 2).float()
+    assert embedding_loss(embedding, labels, pairs, LossParams()).item() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_no_objects_is_finite(background):
+    embedding = scene()[0].requires_grad_()
+    nothing = torch.zeros(1, 32, 40, dtype=torch.long)
+    loss = embedding_loss(embedding, nothing, torch.zeros(0, 3, dtype=torch.long), LossParams(background=background))
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert torch.isfinite(embedding.grad).all()
+    assert background == bool(embedding.grad.any())
+
+
+def test_a_zero_mean_is_finite():
+    embedding = torch.zeros(1, 8, 4, 4)
+    embedding[:, 0, :, :2], embedding[:, 0, :, 2:] = 1, -1
+    embedding.requires_grad_()
+    loss = embedding_loss(
+        embedding, torch.ones(1, 4, 4, dtype=torch.long), torch.zeros(0, 3, dtype=torch.long), LossParams()
+    )
+    loss.backward()
+    assert torch.isfinite(embedding.grad).all()
+
+
+def test_the_foreground_loss_falls_as_the_foreground_becomes_right():
+    labels = scene()[1]
+    right = torch.where(labels > 0, 8.0, -8.0)[:, None]
+    losses = [foreground_loss(scale * right, labels).item() for scale in (-1, 0, 0.2, 1)]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < 0.01
+
+
+def test_the_total_weighs_its_parts():
+    embedding, labels, pairs = scene()
+    output = WNetOutput(torch.rand(1, 1, 32, 40) * 10, embedding, torch.randn(1, 1, 32, 40))
+    targets = Targets(labels=labels, distance=torch.rand(1, 1, 32, 40), pairs=pairs)
+    params = LossParams(distance_weight=2, embedding_weight=3, foreground_weight=0.5)
+    losses = total_loss(output, targets, params)
+    wanted = 2 * losses["distance"] + 3 * losses["embedding"] + 0.5 * losses["foreground"]
+    assert losses["total"].item() == pytest.approx(wanted.item(), rel=1e-6)
+    assert "foreground" not in total_loss(output._replace(foreground=None), targets, params)
