@@ -74,7 +74,7 @@ def canonical(embedding: FixedArray, seeds: Labels) -> Seeds:
     own = seeds.ravel()[at]
     vectors = embedding.reshape(-1, embedding.shape[-1])[at].astype(np.float64)
     sums = np.stack([np.bincount(own, weights=axis, minlength=count + 1)[1:] for axis in vectors.T], axis=1)
-    directions = direction(sums)
+    directions = direction(sums.astype(np.float64))
     areas = np.bincount(own, minlength=count + 1)[1:]
     order = np.lexsort((areas, *directions.T[::-1]))
     rank = np.zeros(count + 1, np.int32)

@@ -110,7 +110,7 @@ def _make_parts(info: FieldInfo) -> list[Widget]:
         box = create_widget(annotation=int, options={"widget_type": "SpinBox", "min": low, "max": high, "step": step})
         soft = _soft_maximum(info)
         return [_slider("Slider", low, soft, step or 1), _narrow(box, 1)] if soft is not None else [box]
-    if kind is float and step is not None:
+    if kind is float and step is not None and low is not None and high is not None:
         box = create_widget(
             annotation=float, options={"widget_type": "FloatSpinBox", "min": low, "max": high, "step": step}
         )
