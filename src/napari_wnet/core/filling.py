@@ -27,14 +27,12 @@ def keep_seeded(labels: Labels, seeds: Labels) -> tuple[Labels, bool]:
         Whether each object is in one piece now; a seed may have been torn apart itself.
     """
     parts = np.asarray(connected_parts(labels, background=0, connectivity=2))
-    n_parts = int(parts.max(initial=0))
-    if n_parts == np.count_nonzero(np.bincount(labels.ravel())[1:]):
-        return labels, True
-    keep = np.zeros(n_parts + 1, bool)
+    keep = np.zeros(int(parts.max(initial=0)) + 1, bool)
     keep[parts[(seeds > 0) & (seeds == labels)]] = True
-    keep[0] = False
-    kept = np.where(keep[parts], labels, 0).astype(np.int32)
-    return kept, np.count_nonzero(keep) == np.count_nonzero(np.bincount(kept.ravel())[1:])
+    keep[0] = True
+    if not keep.all():
+        labels = np.where(keep[parts], labels, 0).astype(np.int32)
+    return labels, np.count_nonzero(keep[1:]) == np.count_nonzero(np.bincount(labels.ravel())[1:])
 
 
 def claim_rest(
