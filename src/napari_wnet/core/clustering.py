@@ -14,7 +14,7 @@ from scipy import ndimage
 from skimage.measure import label as connected_parts
 from skimage.segmentation import watershed
 
-from napari_wnet.core.filling import claim_rest, fill_holes, keep_seeded
+from napari_wnet.core.filling import claim_rest, fill_holes, keep_seeded, lone_objects
 from napari_wnet.core.growth import canonical, direction, grow
 from napari_wnet.core.labels import run_starts
 from napari_wnet.core.maps import UNIT, Maps
@@ -60,15 +60,23 @@ def cluster(maps: Maps, params: ClusteringParams, foreground: npt.NDArray[Any] |
     seeds = find_seeds(smooth, mask, params)
     if not seeds.any():
         return np.zeros(maps.shape, np.int32)
-    if params.method == "watershed":
-        labels = watershed(-smooth, seeds, mask=mask).astype(np.int32)
-    elif params.method == "combined":
-        labels = _combined(maps, seeds, mask, (smooth, params))
-    else:
-        labels = _angular(maps, seeds, mask, params)
     if params.fill:
+        labels, crowded = lone_objects(seeds, mask)
+        others = drop_small(np.where(crowded, seeds, 0), 1)
+        if others.any():
+            grown = _grown(maps, others, crowded, (smooth, params))
+            labels = np.where(grown > 0, grown + labels.max(), labels)
         labels = fill_holes(labels, None if foreground is None else mask)
+    else:
+        labels = _grown(maps, seeds, mask, (smooth, params))
     return in_raster_order(drop_small(labels, params.min_area))
+
+
+def _grown(maps: Maps, seeds: Labels, mask: Mask, how: tuple[FloatMap, ClusteringParams]) -> Labels:
+    smooth, params = how
+    if params.method == "watershed":
+        return np.asarray(watershed(-smooth, seeds, connectivity=2, mask=mask), np.int32)
+    return _combined(maps, seeds, mask, how) if params.method == "combined" else _angular(maps, seeds, mask, params)
 
 
 def foreground_mask(maps: Maps, params: ClusteringParams, foreground: npt.NDArray[Any] | None = None) -> Mask:

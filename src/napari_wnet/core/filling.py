@@ -17,6 +17,35 @@ MAX_CLAIM_STEPS = 256
 """Steps, in pixels, that leftover foreground may be away from its object."""
 
 
+def lone_objects(seeds: Labels, mask: Mask) -> tuple[Labels, Mask]:
+    """Return the parts of the foreground with a single seed as objects, and where the parts with several are.
+
+    Whatever the rule of growth, a seed without rivals gets all the foreground around it once leftovers are given away.
+
+    Parameters
+    ----------
+    seeds : (Y, X) int32 array
+        1..N, within `mask`.
+    mask : (Y, X) bool array
+        Foreground.
+
+    Returns
+    -------
+    (Y, X) int32 array
+        Numbered as their seeds.
+    (Y, X) bool array
+    """
+    parts, count = ndimage.label(mask, np.ones((3, 3), bool))
+    at = np.flatnonzero(seeds)
+    home = np.zeros(int(seeds.max(initial=0)) + 1, np.int64)
+    home[seeds.ravel()[at]] = parts.ravel()[at]
+    n_seeds = np.bincount(home[1:], minlength=count + 1)
+    numbers = np.zeros(count + 1, np.int32)
+    numbers[home[1:]] = np.arange(1, len(home))
+    numbers[n_seeds != 1] = 0
+    return numbers[parts], (n_seeds > 1)[parts]
+
+
 def keep_seeded(labels: Labels, seeds: Labels) -> tuple[Labels, bool]:
     """Drop the pieces of an object, torn off where others claimed more, that hold none of its seed's pixels.
 
