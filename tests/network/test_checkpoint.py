@@ -196,7 +196,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
 
     before = model_file.read_bytes()
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OutputError, match="free some space"):
+    with pytest.raises(OutputError, match="Make room"):
         save_model(model_file, network, HEADER, half=False, overwrite=True)
     assert model_file.read_bytes() == before
     assert list(model_file.parent.iterdir()) == [model_file]
@@ -204,7 +204,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(
 
 def test_a_folder_that_cannot_be_made(tmp_path: Path, network: WNet) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="could not be written"):
         save_model(tmp_path / "file" / "m.safetensors", network, HEADER)
 
 

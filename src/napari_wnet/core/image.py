@@ -141,9 +141,11 @@ def _range(values: Array, params: NormalizeParams) -> tuple[float, float]:
         floor = 1.0 / np.sqrt(values.size)
         return float(values.mean(dtype=np.float64)), max(float(values.std(dtype=np.float64)), floor)
     low, high = _percentiles(values, (params.low, params.high))
-    if high <= low:  # sparse objects on an empty ground: the range is theirs alone
+    # Between equal values a percentile is interpolated, and may miss them by the last digit.
+    rounding = 1e-14 * max(abs(low), abs(high))
+    if high - low <= rounding:  # sparse objects on an empty ground: the range is theirs alone
         high = float(values.max())
-    return low, (high - low) or 1.0
+    return low, high - low if high - low > rounding else 1.0
 
 
 def _percentiles(values: Array, at: tuple[float, float]) -> tuple[float, float]:
@@ -183,9 +185,9 @@ def normalize(image: Array, params: NormalizeParams) -> FloatImage:
 def apply_range(image: Array, ranges: tuple[Range, Range], params: NormalizeParams) -> FloatImage:
     """Normalise with offset and divisor already known: a crop with the statistics of its whole image."""
     offset, divisor = (side.astype(working_type(image)) for side in ranges)
-    normed = np.subtract(image, offset, dtype=offset.dtype)
+    normed: npt.NDArray[Any] = np.subtract(image, offset, dtype=offset.dtype)
     normed /= divisor
-    normed = normed.astype(np.float32, copy=False)
+    normed = np.asarray(normed, np.float32)
     if params.invert:
         np.subtract(1.0 if params.method == "percentile" else 0.0, normed, out=normed)
     if params.method == "percentile":
