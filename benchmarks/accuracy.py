@@ -38,7 +38,7 @@ def main() -> None:
         image, _ = match_channels(sample.image, model.header.config.in_channels)
         maps[sample.name] = drain(predict_steps(image, model, params, device=given.device))
     print(f"model {model.name} ({model.sha256[:12]}), {given.part}: {len(samples)} images")
-    for method in ("angular", "watershed"):
+    for method in ("combined", "angular", "watershed"):
         chosen = params.clustering.replace(method=method)
         scores = evaluate((sample.name, sample.labels, cluster(maps[sample.name], chosen)) for sample in samples)
         mean, pooled = scores.mean, scores.pooled

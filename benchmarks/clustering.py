@@ -21,7 +21,7 @@ def main() -> None:
     for size, count in ((512, 100), (2048, 1500)):
         labels = touching_cells(size, count)
         maps = maps_of(labels)
-        for method in ("angular", "watershed"):
+        for method in ("combined", "angular", "watershed"):
             params = ClusteringParams(method=method)
             found = cluster(maps, params)
             times = []

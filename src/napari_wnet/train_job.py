@@ -179,10 +179,10 @@ def _write_model(out: Path, job: TrainJob, data: TrainingData, trained: Trained)
     scores: dict[str, Any] = {}
     if data.validation:
         device = choose_device("auto")
-        choices = rank_clusterings(trained.network, data.validation, params, device)
-        params = params.replace(clustering=choices[0].params)
+        ranking = rank_clusterings(trained.network, data.validation, params, device)
+        params = params.replace(clustering=ranking.chosen.params)
         scores["validation"] = summary(evaluate_network(trained.network, data.validation, params, device))
-        scores["validation_by_method"] = _best_of_each_method(choices)
+        scores["validation_by_method"] = _best_of_each_method(ranking.choices)
     header = ModelHeader(
         name=job.name or out.stem,
         config=trained.network.config,

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from conftest import DATA
 from napari_wnet.core.targets import distance_map, neighbours
@@ -90,6 +93,66 @@ def test_value_and_gradient_are_those_of_the_definition(reduction, inter, backgr
     assert theirs.grad.abs().max() > 1e-4
 
 
+@st.composite
+def batches(draw: st.DrawFn) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Any embedding, labels and neighbours: objects alone or side by side, numbers left out, no object or no ground."""
+    images = draw(st.integers(1, 3))
+    labels = draw(arrays(np.int64, (images, 3, 4), elements=st.integers(0, 4)))
+    embedding = np.random.default_rng(draw(st.integers(0, 10**6))).normal(size=(images, 3, 3, 4))
+    distance = draw(st.sampled_from([1.0, 2.0, 9.0]))
+    pairs = torch.cat([with_image(neighbours(image, distance), number) for number, image in enumerate(labels)])
+    return F.normalize(torch.from_numpy(embedding).float(), dim=1), torch.from_numpy(labels), pairs
+
+
+@settings(derandomize=True, max_examples=60)
+@given(
+    batch=batches(),
+    params=st.builds(
+        LossParams,
+        reduction=st.sampled_from(["object", "pixel"]),
+        inter=st.sampled_from(["abs", "square", "raw"]),
+        background=st.booleans(),
+        inter_weight=st.sampled_from([0.0, 1.0, 3.0]),
+    ),
+)
+def test_any_batch_costs_the_mean_of_what_its_images_cost_by_definition(batch, params):
+    embedding, labels, pairs = batch
+    ours, theirs = (embedding.clone().requires_grad_() for _ in range(2))
+    loss = embedding_loss(ours, labels, pairs, params)
+    costs = [
+        by_definition(theirs[i : i + 1], labels[i : i + 1], pairs[pairs[:, 0] == i], params)
+        for i in range(len(labels))
+        if params.background or labels[i].any()  # an image without objects costs nothing
+    ]
+    wanted = sum(costs, 0 * theirs.sum()) / len(labels)
+    assert loss.item() == pytest.approx(wanted.item(), abs=1e-5)
+    loss.backward()
+    wanted.backward()
+    torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("reduction", ["object", "pixel"])
+def test_one_object_alone_is_only_pulled_together(reduction):
+    embedding, labels, _ = scene()
+    alone, nobody = (labels == 2).long(), torch.zeros(0, 3, dtype=torch.long)
+    vectors = embedding[0][:, labels[0] == 2]
+    spread = 1 - vectors.mean(dim=1).norm()
+    params = LossParams(background=False, reduction=reduction, inter_weight=50.0)
+    assert embedding_loss(embedding, alone, nobody, params).item() == pytest.approx(spread.item(), abs=1e-6)
+
+
+def test_an_object_without_neighbours_counts_in_the_mean():
+    """Equation 1 divides by all objects, not only by those that have neighbours."""
+    labels = torch.tensor([[[1, 1, 2, 2, 0, 3, 3]]])
+    embedding = torch.zeros(1, 3, 1, 7)
+    embedding[:, 0] = 1  # all alike: cosine 1 between the pair, nothing for the third
+    params = LossParams(background=False)
+    pairs = torch.tensor([[0, 1, 2], [0, 2, 1]])
+    assert embedding_loss(embedding, labels, pairs, params).item() == pytest.approx(2 / 3, abs=1e-6)
+    by_pixel = embedding_loss(embedding, labels, pairs, params.replace(reduction="pixel"))
+    assert by_pixel.item() == pytest.approx(1, abs=1e-6)
+
+
 def test_a_batch_is_the_mean_of_its_images():
     first, labels, pairs = scene(8)
     second, other = torch.flip(scene(8, "structured")[0], [3]), torch.flip(labels, [2])
@@ -148,6 +211,23 @@ def test_the_foreground_loss_falls_as_the_foreground_becomes_right():
     losses = [foreground_loss(scale * right, labels).item() for scale in (-1, 0, 0.2, 1)]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 0.01
+
+
+def test_the_foreground_loss_is_cross_entropy_and_dice():
+    torch.manual_seed(0)
+    logits, labels = torch.randn(2, 1, 5, 6), torch.randint(0, 3, (2, 5, 6))
+    probability, truth = 1 / (1 + torch.exp(-logits[:, 0].double())), (labels > 0).double()
+    entropy = -(truth * probability.log() + (1 - truth) * (1 - probability).log()).mean()
+    dice = (2 * (probability * truth).sum() + 1) / (probability.sum() + truth.sum() + 1)
+    assert foreground_loss(logits, labels).item() == pytest.approx((entropy + 1 - dice).item(), abs=1e-5)
+
+
+def test_the_distance_loss_counts_ten_times_the_map():
+    target = torch.rand(2, 1, 4, 5)
+    assert distance_loss(10 * target, target).item() == 0
+    assert distance_loss(10 * target + 3, target).item() == pytest.approx(9, rel=1e-5)
+    halves = (10 * target + 1).half()
+    assert distance_loss(halves, target).dtype == torch.float32
 
 
 def test_the_total_weighs_its_parts():

@@ -10,9 +10,16 @@ from napari_wnet.core.clustering import cluster
 from napari_wnet.core.metrics import evaluate
 from napari_wnet.network import tuning
 from napari_wnet.network.dataset import Sample
-from napari_wnet.network.tuning import FOREGROUND_THRESHOLDS, METHODS, SEED_THRESHOLDS, rank_clusterings
+from napari_wnet.network.tuning import (
+    FOREGROUND_THRESHOLDS,
+    METHODS,
+    SEED_THRESHOLDS,
+    Choice,
+    rank_clusterings,
+    recommended,
+)
 from napari_wnet.network.wnet import WNet
-from napari_wnet.params import SegmentParams, WNetConfig
+from napari_wnet.params import ClusteringParams, SegmentParams, WNetConfig
 from scenes import cells, maps_of
 
 
@@ -39,7 +46,9 @@ def samples(monkeypatch):
 def test_the_whole_grid_is_scored_and_the_best_comes_first(samples):
     network = WNet(WNetConfig(widths=(4, 4)))
     params = SegmentParams().replace(clustering__min_area=40)
-    choices = rank_clusterings(network, samples, params, torch.device("cpu"))
+    ranking = rank_clusterings(network, samples, params, torch.device("cpu"))
+    choices = ranking.choices
+    assert ranking.chosen in choices
     assert len(choices) == len(METHODS) * len(SEED_THRESHOLDS) * len(FOREGROUND_THRESHOLDS)
     assert len({choice.params for choice in choices}) == len(choices)
     assert all(choice.params.min_area == 40 for choice in choices)
@@ -53,3 +62,16 @@ def test_the_whole_grid_is_scored_and_the_best_comes_first(samples):
         ).mean
         assert choice.mean_average_precision == pytest.approx(again["mean_average_precision"])
         assert choice.symmetric_best_dice == pytest.approx(again["symmetric_best_dice"])
+
+
+def test_the_preferred_method_wins_unless_another_is_clearly_better():
+    def ranked(**scores):
+        choices = [
+            Choice(params=ClusteringParams(method=method), mean_average_precision=score, symmetric_best_dice=0.0)
+            for method, score in scores.items()
+        ]
+        return sorted(choices, key=lambda choice: -choice.mean_average_precision)
+
+    assert recommended(ranked(watershed=0.7, combined=0.696, angular=0.5)).params.method == "combined"
+    assert recommended(ranked(watershed=0.7, combined=0.69, angular=0.698)).params.method == "angular"
+    assert recommended(ranked(watershed=0.7, combined=0.69, angular=0.5)).params.method == "watershed"

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from napari_wnet.network.inference import fused
-from napari_wnet.network.wnet import WNet, n_parameters, receptive_radius
+from napari_wnet.network.wnet import ChannelNorm, WNet, n_parameters, receptive_radius
 from napari_wnet.params import WNetConfig
 
 CONFIGS = [
@@ -15,6 +15,8 @@ CONFIGS = [
     WNetConfig(widths=(8, 16), stem=4, decoder_convs=2),
     WNetConfig(widths=(8, 12, 16), stem=1, norm="channel", upsample="conv2x2", decoder_convs=2),
     WNetConfig(widths=(8, 16), stem=1, norm="none", in_channels=3, embedding_dim=4, foreground_head=False),
+    WNetConfig(widths=(4, 8), stem=3, in_channels=5, embedding_dim=3, concat_channels=6, normalize_features=False),
+    WNetConfig(widths=(4, 8, 8), stem=2, norm="none", upsample="conv2x2", in_channels=2),
 ]
 
 
@@ -80,6 +82,66 @@ def test_nothing_beyond_the_receptive_radius_matters(config):
         assert reach <= radius
         far_seen = max(far_seen, reach)
     assert far_seen > radius / 3  # the bound means something
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=range(len(CONFIGS)))
+def test_the_receptive_radius_is_not_much_too_wide(config):
+    """What is read in vain around every tile costs time."""
+    network = lively(config).double()
+    radius, factor = receptive_radius(config), config.pooling_factor
+    width = -(-(2 * radius + 3 * factor) // factor) * factor
+    at = width // 2 // factor * factor
+    torch.manual_seed(1)
+    reach = 0
+    for _ in range(4):
+        image = torch.randn(1, config.in_channels, 2 * factor, width, dtype=torch.float64)
+        changed = image.clone()
+        changed[..., at : at + factor] += 100 * torch.randn(1, config.in_channels, 2 * factor, factor)
+        with torch.inference_mode():
+            differs = (network(image).embedding != network(changed).embedding).any(dim=1)[0].any(dim=0)
+        columns = torch.nonzero(differs)
+        reach = max(reach, at - columns.min().item(), columns.max().item() - at - factor + 1)
+    assert 0.6 * radius - factor <= reach <= radius
+
+
+def test_convolutions_start_as_he_said_and_biases_at_nought():
+    network = WNet(WNetConfig.paper())
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d):
+            fan_in = module.weight[0].numel()
+            if module.weight.numel() > 20_000:
+                assert module.weight.std().item() == pytest.approx((2 / fan_in) ** 0.5, rel=0.05), name
+            assert not module.bias.any()
+
+
+def test_normalised_features_have_no_scale():
+    """The second network sees the direction of the first one's features, not their size."""
+    image = torch.randn(1, 1, 16, 16)
+    for normalise in (True, False):
+        network = lively(WNetConfig(widths=(4, 8), stem=2, norm="none", normalize_features=normalise))
+        with torch.inference_mode():
+            before = network(image).embedding
+            network.concat.weight.mul_(7)
+            after = network(image).embedding
+        assert torch.allclose(before, after, atol=1e-5) is normalise
+
+
+def test_images_of_a_batch_do_not_meet():
+    network = lively(CONFIGS[0])
+    images = torch.randn(3, 1, 16, 24)
+    with torch.inference_mode():
+        together, alone = network(images), network(images[1:2])
+    for one, other in zip(together, alone, strict=True):
+        assert torch.allclose(one[1:2], other, atol=1e-5)
+
+
+def test_channel_norm_looks_at_one_pixel_only():
+    norm = ChannelNorm(6)
+    features = torch.randn(2, 6, 5, 4) * 3 + 1
+    normed = norm(features)
+    assert torch.allclose(normed.mean(dim=1), torch.zeros(2, 5, 4), atol=1e-5)
+    assert torch.allclose(normed.var(dim=1, unbiased=False), torch.ones(2, 5, 4), atol=1e-3)
+    assert torch.allclose(norm(features[:, :, 2:3, 1:2]), normed[:, :, 2:3, 1:2])
 
 
 def test_detached_features_keep_the_embedding_out_of_the_first_network():

@@ -68,7 +68,14 @@ def direction(sums: npt.NDArray[np.float64]) -> FloatMap:
 
 
 def canonical(embedding: FixedArray, seeds: Labels) -> Seeds:
-    """Renumber seeds by their direction, then their area; (Y, X, E) embedding, (Y, X) labels 1..N."""
+    """Renumber seeds by what turning the image does not change: direction, area, distance from the image's middle.
+
+    Parameters
+    ----------
+    embedding : (Y, X, E) int16 array
+    seeds : (Y, X) int32 array
+        Labels 1..N.
+    """
     count = int(seeds.max())
     at = np.flatnonzero(seeds)
     own = seeds.ravel()[at]
@@ -76,13 +83,21 @@ def canonical(embedding: FixedArray, seeds: Labels) -> Seeds:
     sums = np.stack([np.bincount(own, weights=axis, minlength=count + 1)[1:] for axis in vectors.T], axis=1)
     directions = direction(sums.astype(np.float64))
     areas = np.bincount(own, minlength=count + 1)[1:]
-    order = np.lexsort((areas, *directions.T[::-1]))
+    order = np.lexsort((_off_centre(seeds.shape, at, own), areas, *directions.T[::-1]))
     rank = np.zeros(count + 1, np.int32)
     rank[order + 1] = np.arange(1, count + 1)
     boxes = ndimage.find_objects(seeds)
     return Seeds(
         labels=rank[seeds], windows=[boxes[i] for i in order], directions=directions[order], areas=areas[order]
     )
+
+
+def _off_centre(
+    shape: tuple[int, ...], at: npt.NDArray[np.int64], own: npt.NDArray[np.int32]
+) -> npt.NDArray[np.float64]:
+    """Return the squared distance of each seed from the image's middle, times its doubled area squared: exact."""
+    places = (2 * (at // shape[1]) - (shape[0] - 1), 2 * (at % shape[1]) - (shape[1] - 1))
+    return np.asarray(sum(np.bincount(own, weights=place)[1:] ** 2 for place in places), np.float64)
 
 
 def grow(embedding: FixedArray, seeds: Seeds, mask: Mask, angle: float) -> Claims:

@@ -19,6 +19,9 @@ from napari_wnet.params import ClusteringParams, SegmentParams
 from napari_wnet.reports import drain
 
 METHODS = ("combined", "angular", "watershed")
+"""In order of preference, where the scores hardly differ: what uses both maps leaves the user most to adjust."""
+EQUIVALENT = 0.005
+"""Mean average precision below which a difference is not worth a preferred method."""
 SEED_THRESHOLDS = (0.4, 0.5, 0.6)
 FOREGROUND_THRESHOLDS = (0.4, 0.5, 0.6)
 
@@ -32,9 +35,15 @@ class Choice:
     symmetric_best_dice: float
 
 
-def rank_clusterings(
-    network: WNet, samples: Sequence[Sample], params: SegmentParams, device: torch.device
-) -> list[Choice]:
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """All choices, best mean average precision first, and the one to recommend."""
+
+    choices: tuple[Choice, ...]
+    chosen: Choice
+
+
+def rank_clusterings(network: WNet, samples: Sequence[Sample], params: SegmentParams, device: torch.device) -> Ranking:
     """Score every method and threshold of a small grid.
 
     Parameters
@@ -48,8 +57,9 @@ def rank_clusterings(
 
     Returns
     -------
-    list of Choice
-        Best mean average precision first; of equals the one that the grid names first.
+    Ranking
+        Recommended is the first of :data:`METHODS` that, at its best thresholds, comes within :data:`EQUIVALENT` of the
+        best choice of all.
     """
     grid = [
         params.clustering.replace(method=method, seed_threshold=seed, foreground_threshold=ground)
@@ -68,4 +78,14 @@ def rank_clusterings(
         Choice(params=choice, mean_average_precision=float(mean[0]), symmetric_best_dice=float(mean[1]))
         for choice, mean in zip(grid, means, strict=True)
     ]
-    return sorted(choices, key=lambda choice: -choice.mean_average_precision)
+    ranked = tuple(sorted(choices, key=lambda choice: -choice.mean_average_precision))
+    return Ranking(choices=ranked, chosen=recommended(ranked))
+
+
+def recommended(ranked: Sequence[Choice]) -> Choice:
+    """Return the choice to recommend, of choices with the best first."""
+    for method in METHODS:
+        best = next(choice for choice in ranked if choice.params.method == method)
+        if ranked[0].mean_average_precision - best.mean_average_precision < EQUIVALENT:
+            return best
+    return ranked[0]

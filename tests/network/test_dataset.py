@@ -1,0 +1,247 @@
+"""Crops: a function of the seed and their number, image and labels warped alike, targets that fit them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from scipy.ndimage import binary_erosion
+from skimage.measure import label as connected_parts
+
+from napari_wnet.core.image import normalize
+from napari_wnet.core.targets import distance_map, neighbours
+from napari_wnet.errors import ImageError, TrainingError
+from napari_wnet.network.dataset import CropDataset, Sample, batches, collate
+from napari_wnet.params import AugmentParams, LossParams, NormalizeParams, TrainParams
+from scenes import cells, disks_picture
+
+RAW = NormalizeParams(method="none")
+PLAIN = AugmentParams(gamma=0, contrast=0, brightness=0, blur=0, noise=0)
+STILL = PLAIN.replace(flip=False, rotate=False, scale_low=1, scale_high=1, elastic=0)
+PARAMS = TrainParams(crop_size=48, batch_size=3, steps=5, seed=3)
+
+
+def samples(count: int = 3) -> list[Sample]:
+    return [Sample.checked(f"s{seed}", *disks_picture(seed)) for seed in range(count)]
+
+
+def numbered_image(labels: npt.NDArray[Any]) -> Sample:
+    """A sample whose image is its labels."""
+    return Sample.checked("numbered", labels[None].astype(np.float32), labels)
+
+
+def equal(one: tuple[torch.Tensor, ...], other: tuple[torch.Tensor, ...]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+# Samples
+
+
+def test_samples_are_numbered_without_gaps() -> None:
+    labels = np.array([[0, 7, 7], [3, 0, 3], [900, 900, 0]])
+    sample = Sample.checked("a", np.zeros((1, 3, 3)), labels)
+    assert sample.labels.tolist() == [[0, 2, 2], [1, 0, 1], [3, 3, 0]]
+    assert sample.labels.dtype == np.int32
+    assert sample.n_objects == 3
+    without_ground = Sample.checked("a", np.zeros((1, 3, 3)), labels + 1)
+    assert np.unique(without_ground.labels).tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint32, np.int64, np.uint64])
+def test_labels_of_any_integer_type(dtype: type[np.integer[Any]]) -> None:
+    labels = np.zeros((4, 5), dtype)
+    labels[1, 1], labels[3, 3:] = 5, np.iinfo(dtype).max
+    sample = Sample.checked("a", np.zeros((1, 4, 5)), labels)
+    assert sample.labels[1, 1] == 1
+    assert sample.labels[3].tolist() == [0, 0, 0, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("image", "labels", "message"),
+    [
+        (np.zeros((1, 4, 5)), np.zeros((5, 4), int), r"x\.tif: image and labels differ in size, \(4, 5\) against"),
+        (np.zeros((1, 4, 5)), np.zeros((4, 5)), "whole numbers from 0 up, not float64"),
+        (np.zeros((1, 4, 5)), np.zeros((4, 5), bool), "whole numbers from 0 up, not bool"),
+        (np.zeros((1, 4, 5)), np.full((4, 5), -1), "whole numbers from 0 up"),
+        (np.full((1, 4, 5), np.nan), np.zeros((4, 5), int), r"Image x\.tif has 20 NaN"),
+        (np.zeros((1, 1, 5)), np.zeros((1, 5), int), "at least 2 x 2"),
+    ],
+)
+def test_what_is_no_sample_is_refused(image: npt.NDArray[Any], labels: npt.NDArray[Any], message: str) -> None:
+    with pytest.raises(ImageError, match=message):
+        Sample.checked("x.tif", image, labels)
+
+
+def test_diameter_is_that_of_a_typical_object() -> None:
+    y, x = np.mgrid[:120, :200]
+    labels = np.zeros((120, 200), np.int32)
+    for number, (column, radius) in enumerate([(20, 10), (60, 15), (130, 40)], start=1):
+        labels[np.hypot(y - 60, x - column) <= radius] = number
+    assert Sample.checked("a", np.zeros((1, 120, 200)), labels).diameter() == pytest.approx(30, abs=0.5)
+    assert Sample.checked("a", np.zeros((1, 120, 200)), labels * 0).diameter() == 0
+
+
+# Crops
+
+
+def test_a_crop_depends_on_the_seed_and_its_number_alone() -> None:
+    dataset = CropDataset(samples(), PARAMS)
+    first = [dataset[index] for index in range(4)]
+    again = CropDataset(samples(), PARAMS)
+    for index in (3, 0, 2, 1):
+        assert equal(again[index], first[index])
+    assert not equal(first[0], first[1])
+    assert not equal(first[0], CropDataset(samples(), PARAMS.replace(seed=4))[0])
+
+
+def test_a_crop_is_what_the_network_and_its_losses_need() -> None:
+    dataset = CropDataset(samples(), PARAMS)
+    for index in range(20):
+        image, labels, distance, pairs = dataset[index]
+        assert (image.shape, image.dtype) == ((1, 48, 48), torch.float32)
+        assert (labels.shape, labels.dtype) == ((48, 48), torch.int64)
+        assert (distance.shape, distance.dtype) == ((1, 48, 48), torch.float32)
+        assert (pairs.shape[1:], pairs.dtype) == ((2,), torch.int64)
+        count = int(labels.max())
+        assert torch.unique(labels[labels > 0]).tolist() == list(range(1, count + 1))
+        assert torch.equal(distance[0] > 0, labels > 0)
+        assert distance.max() <= 1
+        np.testing.assert_array_equal(distance[0], distance_map(labels.numpy()))
+        np.testing.assert_array_equal(pairs, neighbours(labels.numpy(), PARAMS.loss.neighbour_distance))
+
+
+def test_targets_follow_the_settings() -> None:
+    params = PARAMS.replace(loss=LossParams(targets="ring", neighbour_distance=3.0))
+    _, labels, distance, pairs = CropDataset(samples(), params)[1]
+    np.testing.assert_array_equal(distance[0], distance_map(labels.numpy(), "ring"))
+    np.testing.assert_array_equal(pairs, neighbours(labels.numpy(), 3))
+    assert len(pairs) < len(CropDataset(samples(), PARAMS)[1][3])
+
+
+def test_image_and_labels_are_warped_alike() -> None:
+    """In a crop of an image that shows its own labels, each object still shows a single number."""
+    params = PARAMS.replace(normalize=RAW, augment=PLAIN)
+    dataset = CropDataset([numbered_image(cells(120, 16, seed=1))], params)
+    for index in range(20):
+        shown, labels = dataset[index][0][0].numpy(), dataset[index][1].numpy()
+        for number in range(labels.max() + 1):
+            own = binary_erosion(labels == number, iterations=2)
+            values = np.unique(np.round(shown[own], 3))
+            assert values.size <= 1
+            assert (values == np.rint(values)).all()
+            assert number > 0 or not values.any()
+
+
+def test_a_plain_crop_is_a_part_of_the_image_normalised_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, labels = disks_picture(2)
+    image = np.concatenate([image, 255 - image // 2])
+    image[:, 90:] = 255  # outside of the crop, yet part of its statistics
+    for centre in (lambda *_: (23.5, 43.5),):
+        monkeypatch.setattr(CropDataset, "_centre", centre)
+        params = PARAMS.replace(augment=STILL)
+        crop, found, _, _ = CropDataset([Sample.checked("a", image, labels)], params)[0]
+        np.testing.assert_allclose(crop, normalize(image, params.normalize)[:, :48, 20:68], atol=1e-6)
+        np.testing.assert_array_equal(found > 0, labels[:48, 20:68] > 0)
+
+
+def test_the_mirror_image_of_an_object_beyond_the_frame_is_another_object() -> None:
+    labels = np.zeros((40, 40), np.int32)
+    labels[4:12, 4:12] = 1
+    labels[20:30, 36:] = 2
+    dataset = CropDataset([numbered_image(labels)], TrainParams(crop_size=96, augment=STILL, normalize=RAW))
+    counts = []
+    for index in range(12):
+        found = dataset[index][1].numpy()
+        parts = connected_parts(found, background=0, connectivity=2)
+        assert parts.max() == found.max()
+        counts.append(found.max())
+    assert max(counts) >= 6
+
+
+def test_most_crops_of_a_sparse_image_show_an_object() -> None:
+    labels = np.zeros((400, 400), np.int32)
+    labels[200:210, 300:310] = 1
+    dataset = CropDataset([numbered_image(labels)], PARAMS.replace(augment=PLAIN))
+    shown = [bool(dataset[index][1].any()) for index in range(100)]
+    assert 55 <= sum(shown) <= 85
+
+
+def test_images_without_objects_are_left_out_and_some_object_is_needed() -> None:
+    picture, labels = disks_picture(0)
+    empty = Sample.checked("empty", picture, labels * 0)
+    dataset = CropDataset([empty, *samples(2), empty], PARAMS)
+    assert [sample.name for sample in dataset.samples] == ["s0", "s1"]
+    for nothing in ([], [empty]):
+        with pytest.raises(TrainingError, match="No training image has an object; check that the labels belong"):
+            CropDataset(nothing, PARAMS)
+
+
+@pytest.mark.parametrize(("balance", "expected"), [(0, [1, 1, 1, 1]), (1, [1, 1, 1, 3]), (0.5, [1, 1, 1, 3**0.5])])
+@pytest.mark.parametrize("how", ["size", "contrast"])
+def test_small_groups_of_images_are_drawn_more_often(balance: float, expected: list[float], how: str) -> None:
+    picture, labels = disks_picture(0)
+    alike = Sample.checked("alike", picture, labels)
+    if how == "size":
+        other = Sample.checked("large", picture.repeat(4, 1).repeat(4, 2), labels.repeat(4, 0).repeat(4, 1))
+    else:
+        other = Sample.checked("bright ground", 255 - picture, labels)
+    params = PARAMS.replace(balance=balance)
+    dataset = CropDataset([alike, alike, alike, other], params)
+    np.testing.assert_allclose(dataset.weights, np.array(expected) / sum(expected))
+
+
+def test_images_are_drawn_by_their_weights() -> None:
+    parts = [np.full((1, 64, 64), value, np.float32) for value in (1, 2)]
+    labels = np.zeros((64, 64), np.int32)
+    labels[20:40, 20:40] = 1
+    small = np.kron(labels[::4, ::4], np.eye(4, dtype=np.int32))
+    one, other = Sample.checked("a", parts[0], labels), Sample.checked("b", parts[1], small)
+    dataset = CropDataset([one, one, one, other], PARAMS.replace(balance=1.0, normalize=RAW, augment=PLAIN))
+    drawn = [round(dataset[index][0].mean().item()) for index in range(100)]
+    assert 35 <= drawn.count(2) <= 65
+
+
+def test_channels_are_kept() -> None:
+    picture, labels = disks_picture(1)
+    sample = Sample.checked("a", np.concatenate([picture, picture // 2, 255 - picture]), labels)
+    params = PARAMS.replace(augment=PLAIN, normalize=RAW)
+    image = CropDataset([sample], params)[0][0]
+    assert image.shape == (3, 48, 48)
+    np.testing.assert_allclose(image[0] + image[2], 255, atol=1e-3)
+
+
+# Batches
+
+
+def test_collate_puts_the_number_of_the_image_before_its_pairs() -> None:
+    dataset = CropDataset(samples(), PARAMS)
+    items = [dataset[index] for index in range(4)]
+    items[2] = (*items[2][:3], torch.zeros((0, 2), dtype=torch.int64))  # an image without neighbours
+    image, targets = collate(items)
+    assert image.shape == (4, 1, 48, 48)
+    assert targets.labels.shape == (4, 48, 48)
+    assert targets.distance.shape == (4, 1, 48, 48)
+    assert targets.pairs.dtype == torch.int64
+    for number, item in enumerate(items):
+        assert torch.equal(image[number], item[0])
+        assert torch.equal(targets.labels[number], item[1])
+        assert torch.equal(targets.distance[number], item[2])
+        own = targets.pairs[targets.pairs[:, 0] == number]
+        assert torch.equal(own[:, 1:], item[3])
+    assert len(targets.pairs) == sum(len(item[3]) for item in items)
+
+
+def test_batches_go_on_where_they_were_left() -> None:
+    dataset = CropDataset(samples(), PARAMS)
+    whole = list(batches(dataset, 0))
+    rest = list(batches(dataset, 3))
+    assert (len(whole), len(rest)) == (5, 2)
+    for (image, targets), (other_image, other_targets) in zip(whole[3:], rest, strict=True):
+        assert torch.equal(image, other_image)
+        assert torch.equal(targets.labels, other_targets.labels)
+        assert torch.equal(targets.pairs, other_targets.pairs)
+    assert torch.equal(whole[1][0], torch.stack([dataset[index][0] for index in (3, 4, 5)]))
+    assert list(batches(dataset, 5)) == []
