@@ -6,7 +6,8 @@ import argparse
 import re
 import typing
 from collections.abc import Iterator
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,13 @@ from test_params import any_params
 
 steady = settings(deadline=None, derandomize=True, max_examples=30)
 CLASSES = (SegmentParams, TrainParams, WNetConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share(Params):
+    """A group of one parameter, whose words hold what a format string would read."""
+
+    share: Annotated[float, {"min": 0.0, "max": 1.0, "tooltip": "0: none; 1: 100 %s of it, all 100 %."}] = 0.5
 
 
 def leaves(cls: type[Params], above: str = "") -> Iterator[tuple[str, FieldInfo]]:
@@ -150,6 +158,7 @@ def test_help_says_what_a_flag_does_and_its_default() -> None:
     for _, info in leaves(SegmentParams):
         assert " ".join(info.options["tooltip"].split()) in text
     assert "(default 45.0)" in text
+    assert "1: 100 %s of it, all 100 %. (default 0.5)" in " ".join(parser_of(Share).format_help().split())
     assert "(default 24 48 96)" in " ".join(parser_of(WNetConfig).format_help().split())
 
 

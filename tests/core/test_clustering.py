@@ -163,6 +163,19 @@ def test_two_like_seeds_in_two_objects_stay_apart_whichever_comes_first() -> Non
         np.testing.assert_array_equal(cluster(turned_maps(maps, 0, mirrored), ClusteringParams()), labels)
 
 
+@steady
+@given(any_maps(), any_params(METHODS), st.booleans())
+def test_the_short_cut_for_seeds_without_rivals_changes_nothing(
+    maps: Maps, params: ClusteringParams, masked: bool
+) -> None:
+    params = params.replace(fill=True)
+    mask = np.kron(np.indices((4, 4)).sum(axis=0) % 3 > 0, np.ones((maps.shape[0] // 4,) * 2, bool)) if masked else None
+    labels = cluster(maps, params, mask)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clustering, "lone_objects", lambda seeds, mask: (np.zeros_like(seeds), mask))
+        np.testing.assert_array_equal(cluster(maps, params, mask), labels)
+
+
 # What holds of any labels
 
 
@@ -255,6 +268,44 @@ def test_seeds_of_like_embedding_are_one_object(angle: float, n_objects: int) ->
     assert find_seeds(smoothed_distance(maps, params), halves > 0, params).max() == 2
     expected = halves if n_objects == 2 else halves > 0
     np.testing.assert_array_equal(cluster(maps, params), expected)
+
+
+def bar_of(turns: npt.NDArray[Any]) -> Maps:
+    """A bar, 9 px high, whose direction is turned by so many degrees in each column, with seeds at its ends."""
+    distance = np.zeros((9, len(turns)))
+    distance[2:7, 1:5] = distance[2:7, -5:-1] = 1
+    turns = np.radians(turns)
+    vectors = np.broadcast_to(np.stack([np.cos(turns), np.sin(turns)])[:, None], (2, 9, len(turns)))
+    return Maps.from_floats(distance, vectors, np.ones((9, len(turns))))
+
+
+@pytest.mark.parametrize("fill", [True, False])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_pixel_within_the_angle_of_two_seeds_goes_to_the_nearer(fill: bool, sign: int) -> None:
+    """From 0 to 60 degrees along the bar: the seeds' claims overlap from 15 to 45, and part at 30."""
+    turns = np.concatenate([np.zeros(10), np.linspace(1, 59, 40), np.full(10, 60)])
+    labels = cluster(bar_of(sign * turns), ClusteringParams(fill=fill, seed_sigma=0.5))
+    np.testing.assert_array_equal(labels, np.broadcast_to(np.where(turns < 30, 1, 2), (9, 60)))
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_seeds_are_joined_only_if_each_lies_in_the_others_claim(mirrored: bool) -> None:
+    """The bridge between them, at -30, is near the one at 0 but not the one at 40, which is so not seen to touch it."""
+    turns = np.repeat([0.0, -30, 40], 20)
+    maps = turned_maps(bar_of(turns), 0, mirrored)
+    labels = cluster(maps, ClusteringParams())
+    expected = np.broadcast_to(np.where(turns < 40, 1, 2), (9, 60))
+    np.testing.assert_array_equal(labels, in_raster_order(np.ascontiguousarray(turned(expected, 0, mirrored))))
+
+
+def test_a_stray_pixel_joins_no_objects() -> None:
+    """A pixel or two of each seed looks like the other object and touches it."""
+    looks = np.repeat([[1, 2]], 10, axis=1).repeat(9, axis=0)
+    distance = np.ones(looks.shape)
+    distance[:, 9:11] = 0
+    looks[2, 8:10], looks[6, 10:12] = 2, 1
+    maps = made(looks, {1: [1, 0, 0], 2: [0, 1, 0]}, distance)
+    np.testing.assert_array_equal(cluster(maps, ClusteringParams(seed_sigma=0)), looks)
 
 
 def test_combined_lets_the_distance_map_divide_what_the_embedding_joins() -> None:

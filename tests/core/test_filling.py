@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from napari_wnet.core.filling import claim_rest, fill_holes, keep_seeded
+from napari_wnet.core.filling import claim_rest, fill_holes, keep_seeded, lone_objects
 from napari_wnet.core.maps import UNIT, to_fixed, to_float
 
 Labels = npt.NDArray[Any]
@@ -44,6 +44,24 @@ def test_pieces_without_their_seed_are_dropped(pair: tuple[Labels, Labels]) -> N
     found, in_one_piece = keep_seeded(labels, seeds)
     np.testing.assert_array_equal(found, expected)
     assert in_one_piece == whole
+
+
+@steady
+@given(shapes.flatmap(lambda shape: st.tuples(labels_of(shape, 4), arrays(np.bool_, shape))))
+def test_a_seed_alone_in_its_part_of_the_foreground_gets_it_all(pair: tuple[Labels, npt.NDArray[np.bool_]]) -> None:
+    mask = pair[1]
+    seeds = np.asarray(ndimage.label((pair[0] > 2) & mask)[0], np.int32)
+    objects, crowded = lone_objects(seeds, mask)
+    parts, count = ndimage.label(mask, SQUARE)
+    expected, shared = np.zeros_like(seeds), np.zeros_like(mask)
+    for part in range(1, count + 1):
+        own = set(seeds[parts == part].tolist()) - {0}
+        if len(own) == 1:
+            expected[parts == part] = own.pop()
+        elif own:
+            shared |= parts == part
+    np.testing.assert_array_equal(objects, expected)
+    np.testing.assert_array_equal(crowded, shared)
 
 
 def slow_fill_holes(labels: Labels, mask: npt.NDArray[np.bool_] | None) -> Labels:
@@ -115,6 +133,8 @@ def leftovers(draw: st.DrawFn) -> tuple[Labels, npt.NDArray[np.bool_], tuple[Lab
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     vectors = rng.standard_normal((shape[0] * shape[1] + 3, 3))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    if draw(st.booleans()):  # objects as like to the pixels as one another
+        vectors[1:3] = vectors[0]
     embedding = to_fixed(vectors[3:]).reshape(*shape, 3)
     levels = draw(st.none() | arrays(np.int16, shape, elements=st.integers(-1, 3)))
     return labels, mask, (embedding, to_float(to_fixed(vectors[:3]))), levels

@@ -15,6 +15,7 @@ from napari_wnet.core.image import (
     apply_range,
     check_image,
     intensity_range,
+    is_informative,
     match_channels,
     normalize,
     resize_plane,
@@ -361,6 +362,18 @@ def test_the_image_is_not_changed() -> None:
 def test_ranges_need_channels() -> None:
     with pytest.raises(ImageError, match=r"\(C, Y, X\)"):
         intensity_range(np.zeros((4, 4)), NormalizeParams())
+
+
+@pytest.mark.parametrize("place", [(0, 0, 0), (0, 3, 2), (1, 0, 1), (1, 3, 6)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.bool_])
+def test_one_different_pixel_is_something_to_see_but_not_in_a_mask(
+    place: tuple[int, int, int], dtype: type[np.generic]
+) -> None:
+    image = np.zeros((2, 4, 7), dtype)
+    assert not is_informative(image)
+    assert not is_informative(image + image.dtype.type(1))
+    image[place] = 1
+    assert is_informative(image) is (dtype is not np.bool_)
 
 
 # Size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dask.array
 import numpy as np
 import pytest
 from napari.layers import Image, Labels, Points, Shapes
@@ -21,6 +22,18 @@ from napari_wnet.ui.layers import (
 )
 
 UM = "micrometer"
+
+
+class PlainIndexing:
+    """An array like zarr's, that knows neither numpy's functions nor new axes."""
+
+    def __init__(self, data):
+        self._data = data
+        self.shape, self.dtype, self.ndim, self.size = data.shape, data.dtype, data.ndim, data.size
+
+    def __getitem__(self, key):
+        assert None not in (key if isinstance(key, tuple) else (key,))
+        return self._data[key]
 
 
 @pytest.mark.parametrize(
@@ -54,6 +67,17 @@ def test_channels_are_chosen_and_ordered():
     assert source.plane(())[:, 0, 0].tolist() == [30, 10]
     with pytest.raises(ImageError, match="3 channels"):
         read_source(Image(data), channel_axis=0, channels=(3,)).plane(())
+
+
+@pytest.mark.parametrize("wrap", [dask.array.from_array, PlainIndexing])
+def test_lazy_arrays_stay_lazy(wrap):
+    data = np.arange(2 * 3 * 5 * 6).reshape(2, 3, 5, 6)
+    source = read_source(Image(wrap(data)), channel_axis=1)
+    assert isinstance(source.planes, dask.array.Array)
+    assert source.shape == (2, 5, 6)
+    plane = source.plane((1,))
+    assert isinstance(plane, np.ndarray)
+    assert (plane == data[1]).all()
 
 
 def test_largest_level_of_a_pyramid_is_read():

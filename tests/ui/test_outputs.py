@@ -26,7 +26,6 @@ def result(value: int, *, lead: tuple[int, ...] = (), indices=None, edited=None)
         indices=indices,
         keys=dict.fromkeys(indices, "key"),
         tables=dict.fromkeys(indices, table),
-        features={"index": table["label"], **table},
         checksums={index: checksum(labels[index]) for index in indices},
         model_name="m",
         sha256="0",
@@ -56,12 +55,22 @@ def test_three_layers_lie_over_the_source(viewer, outputs):
         assert layer.scale.tolist() == [0.5, 0.25]
         assert layer.translate.tolist() == [3, 4]
         assert [str(unit) for unit in layer.units] == ["micrometer"] * 2
-        assert layer.metadata[MARK]["model"] == "m"
+        assert MARK in layer.metadata
     assert viewer.layers["cells embedding"].rgb
     labels = viewer.layers["cells labels"]
     assert labels.visible
-    assert labels.features["area"].tolist() == [4]
     assert labels.data.dtype == np.int32
+
+
+def test_labels_are_described(viewer, outputs):
+    outputs.publish(result(1), {})
+    outputs.describe({"index": np.array([1]), "area": np.array([4])}, {"model": "m"})
+    labels = viewer.layers["cells labels"]
+    assert labels.features["area"].tolist() == [4]
+    assert labels.metadata[MARK] == {"model": "m", "kind": "labels"}
+    viewer.layers.remove(labels)
+    outputs.describe({"index": np.array([2])}, {})
+    assert labels.features["area"].tolist() == [4]
 
 
 def test_a_second_run_updates_them(viewer, outputs):
@@ -71,7 +80,6 @@ def test_a_second_run_updates_them(viewer, outputs):
     assert list(viewer.layers) == before
     assert viewer.layers["cells labels"].data.max() == 2
     assert viewer.layers["cells distmap"].data.max() == np.float32(0.2)
-    assert viewer.layers["cells labels"].features["label"].tolist() == [2]
 
 
 def paint(layer):

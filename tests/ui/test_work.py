@@ -11,18 +11,9 @@ from napari_wnet.params import ClusteringParams, SegmentParams
 from napari_wnet.reports import Progress, drain
 from napari_wnet.ui.cache import MapsCache
 from napari_wnet.ui.foreground import read_foreground
-from napari_wnet.ui.layers import read_source
-from napari_wnet.ui.work import (
-    Models,
-    PlaneLabels,
-    Request,
-    Snapshot,
-    Tuning,
-    catalog_steps,
-    checksum,
-    recluster_steps,
-    run_steps,
-)
+from napari_wnet.ui.layers import read_source, stacked_features
+from napari_wnet.ui.requests import PlaneLabels, Request, Snapshot, Tuning, checksum
+from napari_wnet.ui.work import Models, catalog_steps, recluster_steps, run_steps
 from ui_stand_ins import blobs, save_random_model
 
 PARAMS = SegmentParams(clustering=ClusteringParams(min_area=10))
@@ -80,7 +71,7 @@ def test_a_stack_is_segmented_plane_by_plane(oracle, model_file):
     result = run(stack, model_file)
     assert result.labels.shape == stack.shape
     assert [int(result.labels[index].max()) for index in np.ndindex(2, 2)] == [2, 3, 4, 1]
-    assert len(result.features["plane_0"]) == 10
+    assert len(stacked_features(result.tables)["plane_0"]) == 10
 
 
 def test_only_the_planes_asked_for(oracle, model_file):
@@ -197,7 +188,7 @@ def test_reclustering_equals_running_again_without_the_network(oracle, model_fil
     for report in reports:
         assert (report.labels == again.labels[report.index]).all()
     assert {key: value.tolist() for key, value in end.features.items()} == {
-        key: value.tolist() for key, value in again.features.items()
+        key: value.tolist() for key, value in stacked_features(again.tables).items()
     }
     assert end.n_missing == 0
 

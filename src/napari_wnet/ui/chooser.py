@@ -10,7 +10,7 @@ from napari.layers import Layer
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
 
-from napari_wnet.ui.work import Catalog
+from napari_wnet.ui.requests import Catalog
 
 
 class WideBox(QComboBox):

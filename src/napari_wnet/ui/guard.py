@@ -11,7 +11,7 @@ import numpy.typing as npt
 from napari.layers import Labels
 
 from napari_wnet.ui.layers import Index
-from napari_wnet.ui.work import Snapshot
+from napari_wnet.ui.requests import Snapshot
 
 
 class LabelsGuard:

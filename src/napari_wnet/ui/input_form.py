@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QWidge
 from napari_wnet.ui.chooser import LayerChooser, ModelChooser, WideBox
 from napari_wnet.ui.form import LABEL_WIDTH
 from napari_wnet.ui.layers import channel_axes, is_candidate, is_foreground, likely_channel_axis, n_channels, n_planes
+from napari_wnet.ui.requests import Catalog
 from napari_wnet.ui.settings import NO_AXIS, SegmentSettings
-from napari_wnet.ui.work import Catalog
 
 
 class ChannelPicker(QWidget):
@@ -177,7 +177,7 @@ class InputForm(QWidget):
         self.axis_box.clear()
         self.axis_box.addItem("one channel", NO_AXIS)
         for axis in axes:
-            self.axis_box.addItem(f"axis {axis} ({n_channels(layer, axis)} channels)", axis)
+            self.axis_box.addItem(f"along axis {axis} ({n_channels(layer, axis)})", axis)
         guess = None if layer is None else likely_channel_axis(layer, len(self.channel_names))
         self.axis_box.setCurrentIndex(max(self.axis_box.findData(old if guess is None else guess), 0))
         self.axis_box.blockSignals(False)

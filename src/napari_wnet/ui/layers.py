@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import dask.array
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Image, Labels, Layer, Shapes
@@ -86,7 +87,7 @@ def read_source(layer: Layer, *, channel_axis: int | None = None, channels: tupl
     """
     if not isinstance(layer, Image):
         raise ImageError(f"'{layer.name}' is a {type(layer).__name__} layer; choose an image layer.")
-    data = layer.data[0] if layer.multiscale else layer.data
+    data = _full_size(layer)
     if layer.rgb:
         channel_axis = None
     if 0 in data.shape:
@@ -168,8 +169,14 @@ def is_foreground(layer: Layer) -> bool:
     return (isinstance(layer, Labels | Shapes) or boolean) and MARK not in layer.metadata
 
 
+def _full_size(layer: Layer) -> Any:
+    """Return a layer's array, the largest of a pyramid; one that is no numpy array is wrapped and stays lazy."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    return data if isinstance(data, np.ndarray) else dask.array.asarray(data)
+
+
 def _shape(layer: Layer) -> tuple[int, ...]:
-    shape = layer.data[0].shape if layer.multiscale else layer.data.shape
+    shape = _full_size(layer).shape
     return tuple(shape[:-1] if layer.rgb else shape)
 
 

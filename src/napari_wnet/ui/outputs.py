@@ -12,7 +12,7 @@ from napari.layers import Labels, Layer
 
 from napari_wnet.ui.guard import LabelsGuard
 from napari_wnet.ui.layers import MARK, Index
-from napari_wnet.ui.work import Columns, PlaneLabels, RunResult, Snapshot
+from napari_wnet.ui.requests import Columns, PlaneLabels, RunResult, Snapshot
 
 Array = npt.NDArray[Any]
 
@@ -49,10 +49,12 @@ class Outputs:
 
     def move(self, placement: Mapping[str, Any]) -> None:
         """Follow the source when its scale or place has changed."""
+        before, self._placement = self._placement, dict(placement)
         changed = {
-            key: value for key, value in placement.items() if not np.array_equal(value, self._placement.get(key))
+            key: value
+            for key, value in placement.items()
+            if key not in before or not np.array_equal(value, before[key])
         }
-        self._placement = dict(placement)
         for layer in [*self._images.values(), *([self.labels] if self.labels is not None else [])]:
             for key, value in changed.items():
                 setattr(layer, key, value)
@@ -70,7 +72,6 @@ class Outputs:
             self._guard.replace(result.labels, result.checksums)
         else:
             self._guard.write({index: result.labels[index] for index in result.indices}, result.checksums)
-        self.describe(result.features, metadata)
         for kind, layer in self._images.items():
             layer.metadata = {**layer.metadata, MARK: {**metadata, "kind": kind}}
         return message

@@ -14,9 +14,10 @@ from napari_wnet.reports import Progress
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.input_form import InputForm
 from napari_wnet.ui.layers import MARK
-from napari_wnet.ui.segmenter import Job, Segmenter
+from napari_wnet.ui.requests import Catalog
+from napari_wnet.ui.segmenter import Segmenter
+from napari_wnet.ui.sessions import Job
 from napari_wnet.ui.settings import SegmentSettings
-from napari_wnet.ui.work import Catalog
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -29,7 +30,7 @@ QPushButton:disabled { background-color: #3c4a42; color: #8a958e; }
 """
 COLOURS = {"info": "", "warning": "color: #e0a030;", "error": "color: #e8655a;"}
 NOTIFY = {"info": show_info, "warning": show_warning, "error": show_error}
-BEGIN = "Open an image to begin: File > Open Files, or File > Open Sample > W-Net."
+BEGIN = "Open an image to begin: File > Open Files, or File > Open Sample > napari-wnet."
 READY = "Press Run. The sliders below then adjust the result at once."
 CLOCK_MS = 250
 
@@ -60,7 +61,7 @@ class SegmentWidget(QWidget):
         self._kept_for = self._ready_model = ""
         self._run_when_ready = False
         self._docked = False
-        self._had_image = self.inputs.image() is not None
+        self._spoken_of = self.value().image
         self._lay_out()
         self._connect()
         self._show_busy(False)
@@ -126,8 +127,10 @@ class SegmentWidget(QWidget):
         column.setContentsMargins(2, 0, 2, 0)
         column.addLayout(bar)
         column.addWidget(self.status, 1)
-        # Room for the bar and a line, or for two lines and more: the sliders stay where they are.
-        news.setMinimumHeight(self.progress_bar.sizeHint().height() + 2 * self.status.fontMetrics().lineSpacing() + 12)
+        # Room for two lines: the sliders stay where they are.
+        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing() + 6)
+        self.elapsed.setFixedWidth(self.elapsed.fontMetrics().horizontalAdvance("0000 s"))
+        self.elapsed.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -189,10 +192,11 @@ class SegmentWidget(QWidget):
 
     def _on_inputs(self) -> None:
         self._show_buttons()
-        if not self.segmenter.busy and self._had_image != (self.inputs.image() is not None):
-            self._had_image = not self._had_image
+        settings = self.value()
+        if settings.image != self._spoken_of and not self.segmenter.busy:  # what was said was said of another image
+            self._spoken_of = settings.image
             self._say_what_to_do()
-        self.valueChanged.emit(self.value())
+        self.valueChanged.emit(settings)
 
     def _on_params(self) -> None:
         self._tune()
@@ -213,7 +217,8 @@ class SegmentWidget(QWidget):
 
     def _say(self, text: str, level: str, popup: str = "") -> None:
         self.status.setText(text)
-        self.status.setStyleSheet(COLOURS[level])
+        if self.status.styleSheet() != COLOURS[level]:
+            self.status.setStyleSheet(COLOURS[level])
         if popup:
             NOTIFY[level](popup)
 
@@ -225,15 +230,14 @@ class SegmentWidget(QWidget):
 
     def _show_busy(self, busy: bool) -> None:
         self._show_buttons()
-        self.progress_bar.setVisible(busy)
-        self.elapsed.setVisible(busy)
+        # Shown or hidden, the bar would have the whole window laid out anew; so it is only emptied.
+        self._set_bar(0, 0 if busy else 1)
         if busy:
             self._started = time.monotonic()
-            self.progress_bar.setRange(0, 0)
-            self._show_elapsed()
             self._timer.start(CLOCK_MS)
         else:
             self._timer.stop()
+        self._show_elapsed()
 
     def _show_buttons(self) -> None:
         busy = self.segmenter.busy
@@ -242,9 +246,15 @@ class SegmentWidget(QWidget):
         self.cancel_button.setEnabled(busy)
 
     def _show_progress(self, report: Progress) -> None:
-        self.progress_bar.setRange(0, report.total)
-        self.progress_bar.setValue(report.done)
-        self.progress_bar.setFormat(report.what)
+        self._set_bar(report.done, report.total, report.what)
+
+    def _set_bar(self, done: int, total: int, text: str = "") -> None:
+        # Else Qt draws the bar, and with it the whole window, before each of these calls returns.
+        self.progress_bar.setUpdatesEnabled(False)
+        self.progress_bar.setRange(0, total)
+        self.progress_bar.setValue(done)
+        self.progress_bar.setFormat(text)
+        self.progress_bar.setUpdatesEnabled(True)
 
     def _show_elapsed(self) -> None:
-        self.elapsed.setText(f"{time.monotonic() - self._started:.0f} s")
+        self.elapsed.setText(f"{time.monotonic() - self._started:.0f} s" if self._started else "")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Generator, Hashable, Mapping, Sequence
+from collections.abc import Generator, Hashable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -24,126 +24,21 @@ from napari_wnet.reports import Progress
 from napari_wnet.ui.cache import MapsCache
 from napari_wnet.ui.foreground import Foreground
 from napari_wnet.ui.layers import Index, Source, stacked_features
+from napari_wnet.ui.requests import (
+    Array,
+    Catalog,
+    Columns,
+    Labels,
+    PlaneLabels,
+    Reclustered,
+    Request,
+    RunResult,
+    Tuning,
+    checksum,
+)
 
 if TYPE_CHECKING:
     from napari_wnet.network.checkpoint import Model
-
-Array = npt.NDArray[Any]
-Labels = npt.NDArray[np.int32]
-Columns = Mapping[str, Array]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Snapshot:
-    """A labels array as this plugin wrote it.
-
-    Attributes
-    ----------
-    array : (*lead, Y, X) integer array
-        The layer's own; whoever edits it in place changes it here as well.
-    checksums : mapping of index to int
-        Of the planes written, at that time.
-    """
-
-    array: Array
-    checksums: Mapping[Index, int]
-
-    def if_edited(self) -> Array | None:
-        """Return the array if some plane is no longer what was written."""
-        edited = any(checksum(self.array[index]) != known for index, known in self.checksums.items())
-        return self.array if edited else None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Request:
-    """One press of Run, complete: nothing the user changes afterwards matters to it.
-
-    Attributes
-    ----------
-    source : Source
-    indices : sequence of index
-        Planes to segment.
-    model, device : str
-    params : SegmentParams
-    foreground : Foreground or None
-    previous : Snapshot or None
-        The labels that would be replaced.
-    """
-
-    source: Source
-    indices: Sequence[Index]
-    model: str
-    device: str
-    params: SegmentParams
-    foreground: Foreground | None = None
-    previous: Snapshot | None = None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RunResult:
-    """What a run gives, ready for layers.
-
-    Attributes
-    ----------
-    distance : (*lead, Y, X) float32 array
-    picture : (*lead, Y, X, 3) uint8 array
-    labels : (*lead, Y, X) int32 array
-        Planes that were not asked for are zero in all three.
-    indices : tuple of index
-        Planes that were segmented.
-    keys : mapping of index to hashable
-        Under which the planes' maps are cached.
-    tables : mapping of index to columns
-        Measurements of each plane.
-    features : columns
-        All of them, as a layer's features table.
-    checksums : mapping of index to int
-        Of each plane of labels.
-    model_name, sha256 : str
-    in_channels : int
-    edited : array or None
-        The previous labels, if they were changed in place.
-    notes : tuple of str
-        For the user.
-    """
-
-    distance: Array
-    picture: Array
-    labels: Labels
-    indices: tuple[Index, ...]
-    keys: Mapping[Index, Hashable]
-    tables: Mapping[Index, Columns]
-    features: Columns
-    checksums: Mapping[Index, int]
-    model_name: str
-    sha256: str
-    in_channels: int
-    edited: Array | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class PlaneLabels:
-    """New labels of one plane, from cached maps; `edited` is the array of the old ones, if someone changed them."""
-
-    index: Index
-    labels: Labels
-    checksum: int
-    edited: Array | None
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Reclustered:
-    """The end of a re-clustering: new measurements, and how many planes had no maps left."""
-
-    tables: Mapping[Index, Columns]
-    features: Columns
-    n_missing: int
-
-
-def checksum(labels: Array) -> int:
-    """Return a number that changes when the labels do."""
-    return zlib.adler32(np.ascontiguousarray(labels))
 
 
 @dataclass
@@ -166,14 +61,6 @@ class Models:
                 self._loaded.pop(next(iter(self._loaded)))
             self._loaded[key] = model
         return self._loaded[key]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Catalog:
-    """What can be chosen here: models (name and description) and devices."""
-
-    models: tuple[tuple[str, str], ...]
-    devices: tuple[str, ...]
 
 
 def catalog_steps() -> Generator[Progress, None, Catalog]:
@@ -264,7 +151,6 @@ class _Run:
             indices=tuple(self.tables),
             keys=self.keys,
             tables=self.tables,
-            features=stacked_features(self.tables),
             checksums={index: checksum(self.labels[index]) for index in self.tables},
             model_name=self.model.header.name,
             sha256=self.model.sha256,
@@ -272,33 +158,6 @@ class _Run:
             edited=None if self.request.previous is None else self.request.previous.if_edited(),
             notes=tuple(dict.fromkeys(self.notes)),
         )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Tuning:
-    """One position of the sliders: what is clustered again, and from what.
-
-    Attributes
-    ----------
-    source : Source
-    foreground : Foreground or None
-    params : SegmentParams
-    in_channels : int
-    keys : mapping of index to hashable
-        Where the maps are, in the order in which planes are wanted.
-    tables : mapping of index to columns
-        Measurements so far.
-    previous : Snapshot or None
-        The labels that would be replaced.
-    """
-
-    source: Source
-    foreground: Foreground | None
-    params: SegmentParams
-    in_channels: int
-    keys: Mapping[Index, Hashable]
-    tables: Mapping[Index, Columns]
-    previous: Snapshot | None
 
 
 def recluster_steps(tuning: Tuning, cache: MapsCache) -> Generator[PlaneLabels, None, Reclustered]:
@@ -346,4 +205,4 @@ def _mask(foreground: Foreground | None, index: Index, shape: tuple[int, ...]) -
 
 def _key(image: Array, model: Model, params: SegmentParams) -> Hashable:
     """Identify maps by what they depend on: the pixels, the weights and the normalisation, not the tiles."""
-    return zlib.crc32(np.ascontiguousarray(image)), image.shape, image.dtype.str, model.sha256, params.normalize
+    return zlib.crc32(np.ascontiguousarray(image).data), image.shape, image.dtype.str, model.sha256, params.normalize
