@@ -173,7 +173,10 @@ def test_the_short_cut_for_seeds_without_rivals_changes_nothing(
     labels = cluster(maps, params, mask)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clustering, "lone_objects", lambda seeds, mask: (np.zeros_like(seeds), mask))
-        np.testing.assert_array_equal(cluster(maps, params, mask), labels)
+        slow = cluster(maps, params, mask)
+    # A seed that is not even like itself, since it lies on several objects, claims nothing; alone it is kept.
+    kept = np.isin(labels, labels[slow > 0])
+    np.testing.assert_array_equal(in_raster_order(labels * kept), slow)
 
 
 # What holds of any labels
