@@ -191,7 +191,7 @@ def read_mask(path: str | Path) -> npt.NDArray[np.bool_]:
         If the file cannot be read, or holds NaN.
     """
     file = read_image(path)
-    array = file.array[..., :3].any(axis=-1) if file.rgb else file.array
+    array: Array = np.asarray(file.array[..., :3].any(axis=-1)) if file.rgb else file.array
     if array.dtype.kind == "f" and np.isnan(array).any():
         raise ImageError(f"{path}: a mask must not hold NaN; replace it with numpy.nan_to_num.")
     while array.ndim > 2 and array.shape[0] == 1:
