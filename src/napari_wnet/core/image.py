@@ -143,8 +143,9 @@ def _range(values: Array, params: NormalizeParams) -> tuple[float, float]:
     low, high = _percentiles(values, (params.low, params.high))
     # Between equal values a percentile is interpolated, and may miss them by the last digit.
     rounding = 1e-14 * max(abs(low), abs(high))
-    if high - low <= rounding:  # sparse objects on an empty ground: the range is theirs alone
-        high = float(values.max())
+    if high - low <= rounding:  # sparse objects on an empty ground, bright or else dark: the range is theirs alone
+        lowest, highest = float(values.min()), float(values.max())
+        low, high = (low, highest) if highest - low > rounding else (lowest, high)
     return low, high - low if high - low > rounding else 1.0
 
 
