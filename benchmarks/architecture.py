@@ -20,9 +20,10 @@ from napari_wnet.network.device import choose_device
 from napari_wnet.network.inference import fused, inference
 from napari_wnet.network.training import TrainingRun, evaluate_network, train_steps
 from napari_wnet.network.wnet import WNet, n_parameters, receptive_radius
-from napari_wnet.params import SegmentParams, TrainParams, WNetConfig
+from napari_wnet.params import SegmentParams, WNetConfig
 from napari_wnet.reports import drain
 from napari_wnet.train_job import TrainJob, load_data_steps
+from napari_wnet.train_params import TrainParams
 
 CONFIGS = {
     "24-48-96, stem 2": WNetConfig(),

@@ -4,6 +4,8 @@ import errno
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -102,13 +104,26 @@ def test_numpy_on_a_full_disk_is_recognised(tmp_path: Path) -> None:
         np.ones(100_000).tofile(file)
 
 
+@pytest.fixture
+def locked_folder() -> Iterator[Path]:
+    """A folder that whoever runs the test may enter but not write into; root becomes nobody for as long."""
+    root = os.geteuid() == 0
+    folder = Path(tempfile.mkdtemp())  # not tmp_path, which nobody but its owner may enter
+    folder.chmod(0o555)
+    try:
+        if root:
+            os.seteuid(65534)
+        yield folder
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.rmdir()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions work otherwise there")
-def test_a_folder_without_permission_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "locked").mkdir(mode=0o500)
-    if os.access(tmp_path / "locked", os.W_OK):
-        pytest.skip("this user may write anywhere")
+def test_a_folder_without_permission_is_refused(locked_folder: Path) -> None:
     with pytest.raises(OutputError, match="no permission"):
-        write_text(tmp_path / "locked" / "result.txt", "text")
+        write_text(locked_folder / "result.txt", "text")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")

@@ -17,7 +17,8 @@ from napari_wnet.cli import parser as whole_parser
 from napari_wnet.errors import ParamsError
 from napari_wnet.fields import FieldInfo, Params
 from napari_wnet.flags import add_flags, apply_flags, flag_name
-from napari_wnet.params import ClusteringParams, SegmentParams, TrainParams, WNetConfig
+from napari_wnet.params import ClusteringParams, SegmentParams, WNetConfig
+from napari_wnet.train_params import TrainParams
 from test_params import any_params
 
 steady = settings(deadline=None, derandomize=True, max_examples=30)

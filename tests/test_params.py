@@ -12,29 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_wnet import params, train_params
 from napari_wnet.errors import ParamsError
 from napari_wnet.fields import FieldInfo, Params
-from napari_wnet.params import (
-    AugmentParams,
-    ClusteringParams,
-    LossParams,
-    NormalizeParams,
-    SegmentParams,
-    TileParams,
-    TrainParams,
-    WNetConfig,
-)
+from napari_wnet.params import ClusteringParams, NormalizeParams, SegmentParams, TileParams, WNetConfig
+from napari_wnet.train_params import TrainParams
 
 steady = settings(deadline=None, derandomize=True, max_examples=50)
-CLASSES = (
-    AugmentParams,
-    ClusteringParams,
-    LossParams,
-    NormalizeParams,
-    SegmentParams,
-    TileParams,
-    TrainParams,
-    WNetConfig,
+CLASSES = tuple(
+    cls
+    for module in (params, train_params)
+    for cls in vars(module).values()
+    if isinstance(cls, type) and issubclass(cls, Params) and cls.__module__ == module.__name__
 )
 LEAVES = [(cls, info) for cls in CLASSES for info in cls.fields() if not info.nested]
 NUMBERS = [(cls, info) for cls, info in LEAVES if info.kind in (int, float)]

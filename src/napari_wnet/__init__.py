@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from napari_wnet.core.metrics import evaluate
     from napari_wnet.errors import WNetError
     from napari_wnet.network.registry import load_model
-    from napari_wnet.params import SegmentParams, TrainParams, WNetConfig
+    from napari_wnet.params import SegmentParams, WNetConfig
     from napari_wnet.pipeline import Segmentation, segment
+    from napari_wnet.train_params import TrainParams
 
     __version__: str
 
@@ -34,7 +35,7 @@ _HOMES = MappingProxyType(
     {
         "SegmentParams": "params",
         "Segmentation": "pipeline",
-        "TrainParams": "params",
+        "TrainParams": "train_params",
         "WNetConfig": "params",
         "WNetError": "errors",
         "evaluate": "core.metrics",

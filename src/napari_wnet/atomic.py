@@ -62,15 +62,8 @@ def atomic_path(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str, *, overwrite: bool = False) -> None:
-    """Write text as UTF-8 with plain line ends, all of it or nothing.
-
-    Raises
-    ------
-    OutputError
-        As :func:`atomic_path`.
-    """
-    with atomic_path(path, overwrite=overwrite) as partial:
-        partial.write_text(text, encoding="utf-8", newline="\n")
+    """Write text as UTF-8, its line ends as they are: see :func:`write_bytes`."""
+    write_bytes(path, text.encode(), overwrite=overwrite)
 
 
 def write_bytes(path: str | Path, data: bytes, *, overwrite: bool = False) -> None:
@@ -101,7 +94,7 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     if is_folder:
         raise OutputError(f"{path} is a folder; give the name of a file in it.")
     if exists and not overwrite:
-        raise OutputError(f"{path} exists already; choose another folder with --out, or replace it with --overwrite.")
+        raise OutputError(f"{path} exists already; choose another folder (--out) or have it replaced (--overwrite).")
 
 
 def _flush(partial: Path) -> None:
@@ -124,16 +117,17 @@ def _explain(path: Path, error: OSError) -> str:
     reason = error.strerror or str(error)
     # numpy and tifffile report a short write without an error number.
     if error.errno in FULL or (error.errno is None and "written" in str(error)):
-        return f"{path} could not be written: the disk is full{_free(path.parent)}. Make room, or choose another --out."
+        room = _free(path.parent)
+        return f"{path} could not be written: the disk is full{room}. Make room or choose another disk (--out)."
     if error.errno == errno.EFBIG:
-        return f"{path} could not be written: larger than this disk or account allows. Choose another disk with --out."
+        return f"{path} could not be written: larger than this disk or account allows. Choose another disk (--out)."
     if error.errno in FORBIDDEN:
-        return f"{path} could not be written: no permission for {path.parent}. Choose another folder with --out."
+        return f"{path} could not be written: no permission for {path.parent}. Choose another folder (--out)."
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
-        return f"{path} could not be written: {path.parent} is not a folder. Choose another with --out."
+        return f"{path} could not be written: {path.parent} is not a folder. Choose another (--out)."
     if error.errno == errno.ENAMETOOLONG:
         return f"{path} could not be written: its name is too long for this disk. Give the input a shorter name."
-    return f"{path} could not be written ({reason}). Choose another folder with --out."
+    return f"{path} could not be written ({reason}). Choose another folder (--out)."
 
 
 def _free(folder: Path) -> str:

@@ -28,8 +28,9 @@ from napari_wnet.network.device import choose_device
 from napari_wnet.network.registry import load_model
 from napari_wnet.network.training import Trained, TrainingRun, evaluate_network, scores_summary, train_steps
 from napari_wnet.network.tuning import Choice, rank_clusterings
-from napari_wnet.params import SegmentParams, TrainParams, WNetConfig
+from napari_wnet.params import SegmentParams, WNetConfig
 from napari_wnet.reports import EpochReport, Progress
+from napari_wnet.train_params import TrainParams
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,11 +78,18 @@ def test_refuses_values_that_are_not_finite(values: list[float], dtype: type[np.
 
 
 @pytest.mark.parametrize("dtype", ACCEPTED)
-def test_accepts_any_real_type(dtype: type[np.generic]) -> None:
-    check_image(noise(2, 2).astype(dtype))
-    info = np.finfo(dtype) if issubclass(dtype, np.floating) else None
-    if info is not None:  # a sum beyond the largest number is no infinite value
-        check_image(np.full((3, 4, 4), info.max, dtype))
+def test_any_real_type_is_normalized_to_the_same_picture(dtype: type[np.generic]) -> None:
+    pixels = np.arange(64).reshape(1, 8, 8) % 2  # 0 and 1: what even a mask can hold
+    check_image(pixels.astype(dtype))
+    np.testing.assert_array_equal(normalize(pixels.astype(dtype), NormalizeParams(low=0, high=100)), pixels)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_sum_beyond_the_largest_number_is_no_infinite_value(dtype: type[np.floating[Any]]) -> None:
+    largest = np.full((3, 4, 4), np.finfo(dtype).max, dtype)
+    check_image(largest)
+    with np.errstate(over="ignore"):
+        assert dtype is np.float64 or np.isinf(largest.sum(dtype=dtype))
 
 
 # Planes and channels

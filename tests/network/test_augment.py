@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_wnet.network.augment import vary_intensities, warp, warp_coordinates
-from napari_wnet.params import AugmentParams
+from napari_wnet.train_params import AugmentParams
 
 steady = settings(deadline=None, derandomize=True, max_examples=40)
 OFF = AugmentParams(

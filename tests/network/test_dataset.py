@@ -15,7 +15,8 @@ from napari_wnet.core.image import normalize
 from napari_wnet.core.targets import distance_map, neighbours
 from napari_wnet.errors import ImageError, TrainingError
 from napari_wnet.network.dataset import CropDataset, Sample, batches, collate
-from napari_wnet.params import AugmentParams, LossParams, NormalizeParams, TrainParams
+from napari_wnet.params import NormalizeParams
+from napari_wnet.train_params import AugmentParams, LossParams, TrainParams
 from scenes import cells, disks_picture
 
 RAW = NormalizeParams(method="none")

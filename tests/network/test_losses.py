@@ -14,9 +14,9 @@ from hypothesis.extra.numpy import arrays
 
 from conftest import DATA
 from napari_wnet.core.targets import distance_map, neighbours
-from napari_wnet.network.losses import Targets, distance_loss, embedding_loss, foreground_loss, total_loss
+from napari_wnet.network.losses import Targets, distance_loss, embedding_loss, foreground_loss, mask_loss, total_loss
 from napari_wnet.network.wnet import WNetOutput
-from napari_wnet.params import LossParams
+from napari_wnet.train_params import LossParams
 from scenes import loss_scene
 
 REFERENCE = json.loads((DATA / "loss_and_distmap_authors.json").read_text())
@@ -239,3 +239,57 @@ def test_the_total_weighs_its_parts():
     wanted = 2 * losses["distance"] + 3 * losses["embedding"] + 0.5 * losses["foreground"]
     assert losses["total"].item() == pytest.approx(wanted.item(), rel=1e-6)
     assert "foreground" not in total_loss(output._replace(foreground=None), targets, params)
+
+
+def mask_loss_by_definition(
+    embedding: torch.Tensor, labels: torch.Tensor, pairs: torch.Tensor, params: LossParams
+) -> torch.Tensor:
+    """Return one minus soft Dice, object by object."""
+    lost = []
+    for image, plane in enumerate(labels):
+        for label in plane.unique()[plane.unique() > 0].tolist():
+            pixels = embedding[image][:, plane == label].T
+            mean = F.normalize(pixels.sum(dim=0), dim=0, eps=1e-12)
+            near = [other for where, one, other in pairs.tolist() if (where, one) == (image, label)]
+            rivals = embedding[image][:, torch.isin(plane, torch.tensor(near, dtype=torch.int64))].T
+            inside, outside = (
+                ((group @ mean - np.cos(np.pi / 4)) / params.mask_temperature).sigmoid().sum()
+                for group in (pixels, rivals)
+            )
+            lost.append(1 - 2 * inside / (inside + outside + len(pixels)))
+    return torch.stack(lost).mean() if lost else torch.zeros(())
+
+
+@settings(derandomize=True, max_examples=60)
+@given(batch=batches(), temperature=st.sampled_from([0.1, 1.0]))
+def test_the_mask_loss_and_its_gradient_are_those_of_the_definition(batch, temperature):
+    embedding, labels, pairs = batch
+    ours, theirs = (embedding.clone().requires_grad_() for _ in range(2))
+    params = LossParams(mask_temperature=temperature)
+    loss, wanted = mask_loss(ours, labels, pairs, params), mask_loss_by_definition(theirs, labels, pairs, params)
+    assert loss.item() == pytest.approx(wanted.item(), abs=1e-5)
+    loss.backward()
+    if wanted.requires_grad:
+        wanted.backward()
+        assert torch.allclose(ours.grad, theirs.grad, atol=1e-4)
+
+
+def test_the_mask_loss_vanishes_where_neighbours_are_orthogonal_and_counts_where_they_are_alike():
+    labels = torch.tensor([[[1, 1, 0, 2, 2, 0]]])
+    pairs = torch.tensor([[0, 1, 2], [0, 2, 1]])
+    apart, alike = torch.zeros(1, 2, 1, 6), torch.zeros(1, 2, 1, 6)
+    apart[0, 0, 0, :3] = 1
+    apart[0, 1, 0, 3:] = 1
+    alike[0, 0] = 1
+    assert mask_loss(apart, labels, pairs, LossParams()).item() == pytest.approx(0, abs=0.06)
+    assert mask_loss(alike, labels, pairs, LossParams()).item() > 0.3
+
+
+def test_the_mask_loss_counts_only_where_it_has_a_weight():
+    embedding, labels, pairs = scene()
+    output = WNetOutput(torch.zeros(1, 1, *labels.shape[1:]), embedding, None)
+    targets = Targets(labels=labels, distance=torch.zeros(1, 1, *labels.shape[1:]), pairs=pairs)
+    without = total_loss(output, targets, LossParams())
+    within = total_loss(output, targets, LossParams(mask_weight=2.0))
+    assert "mask" not in without
+    assert within["total"].item() == pytest.approx(without["total"].item() + 2 * within["mask"].item(), abs=1e-5)

@@ -28,8 +28,9 @@ from napari_wnet.network.training import (
     train_steps,
 )
 from napari_wnet.network.wnet import WNet
-from napari_wnet.params import AugmentParams, NormalizeParams, SegmentParams, TrainParams, WNetConfig
+from napari_wnet.params import NormalizeParams, SegmentParams, WNetConfig
 from napari_wnet.reports import EpochReport, drain
+from napari_wnet.train_params import AugmentParams, TrainParams
 from scenes import disks_picture
 
 CPU = torch.device("cpu")
@@ -86,15 +87,14 @@ def default_ctrl_c() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def learned() -> tuple[list[EpochReport], Trained]:
-    params = TrainParams(
-        steps=90,
+    params = SHORT.replace(
+        steps=120,
         batch_size=4,
         crop_size=48,
         learning_rate=1e-2,
         warmup_steps=10,
-        ema=0.9,
-        validate_every=45,
-        precision="float32",
+        validate_every=40,
+        freeze_norm=TrainParams().freeze_norm,
         augment=AugmentParams(rotate=False, scale_low=1, scale_high=1, elastic=0),
     )
     return followed(a_run(samples=samples(0, 6), params=params, config=WNetConfig(widths=(8, 16), stem=1)))

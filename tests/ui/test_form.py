@@ -7,7 +7,8 @@ import pytest
 from napari_wnet import params as declared
 from napari_wnet.errors import ParamsError
 from napari_wnet.fields import Params
-from napari_wnet.params import ClusteringParams, SegmentParams, TrainParams, WNetConfig
+from napari_wnet.params import ClusteringParams, SegmentParams, WNetConfig
+from napari_wnet.train_params import TrainParams
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.section import Section
 from napari_wnet.ui.settings import SegmentSettings

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from napari_wnet.commands.console import say, warn, with_bar
 from napari_wnet.errors import ParamsError
 from napari_wnet.flags import add_flags, apply_flags
-from napari_wnet.params import TrainParams, WNetConfig
+from napari_wnet.params import WNetConfig
+from napari_wnet.train_params import TrainParams
 
 if TYPE_CHECKING:
     from napari_wnet.reports import EpochReport

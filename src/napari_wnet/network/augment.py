@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_wnet.core.image import working_type
-from napari_wnet.params import AugmentParams
+from napari_wnet.train_params import AugmentParams
 
 FloatImage = npt.NDArray[np.float32]
 Coordinates = npt.NDArray[np.float32]

@@ -18,7 +18,8 @@ from napari_wnet.core.targets import distance_map, drop_small, neighbours
 from napari_wnet.errors import ImageError, TrainingError
 from napari_wnet.network.augment import vary_intensities, warp, warp_coordinates
 from napari_wnet.network.losses import Targets
-from napari_wnet.params import NormalizeParams, TrainParams
+from napari_wnet.params import NormalizeParams
+from napari_wnet.train_params import TrainParams
 
 Crop = tuple[torch.Tensor, ...]
 """Image (C, Y, X), labels (Y, X), distance (1, Y, X) and pairs of neighbours (N, 2)."""

@@ -12,9 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from napari_wnet.network.wnet import DISTANCE_SCALE, WNetOutput
-from napari_wnet.params import LossParams
+from napari_wnet.train_params import LossParams
 
 EPS = 1e-12
+MASK_COSINE = 0.5**0.5
+"""Cosine of the 45 degrees within which a pixel belongs to an object."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +111,49 @@ def embedding_loss(embedding: Tensor, labels: Tensor, pairs: Tensor, params: Los
     return params.inter_weight * inter + intra
 
 
+def mask_loss(embedding: Tensor, labels: Tensor, pairs: Tensor, params: LossParams) -> Tensor:
+    """Return one minus the soft Dice of what each object's mean direction claims: the rule that clusters, trained.
+
+    A pixel is claimed by ``sigmoid((cos - cos 45 degrees) / T)`` of its cosine to the mean. Only foreground counts, as
+    the foreground is cut out before clustering, and only the object's own pixels and its neighbours', as a claim is
+    connected to its seed.
+
+    Parameters
+    ----------
+    embedding, labels, pairs, params
+        As for :func:`embedding_loss`.
+
+    Returns
+    -------
+    scalar tensor
+        Mean over the batch's objects; 0 without any.
+    """
+    count = int(labels.max()) + 1
+    images = labels.shape[0]
+    segments = (labels + count * torch.arange(images, device=labels.device).view(-1, 1, 1)).reshape(-1)
+    pixels = torch.nonzero(labels.reshape(-1)).squeeze(1)
+    if not len(pixels):
+        return embedding.sum() * 0
+    pixels = pixels[segments[pixels].argsort(stable=True)]
+    flat = embedding.float().permute(0, 2, 3, 1).reshape(-1, embedding.shape[1])[pixels]
+    own = segments[pixels]
+    area = torch.bincount(own, minlength=images * count)
+    direction = F.normalize(segment_sum(flat, own, images * count), dim=1, eps=EPS)
+    rivals = pairs[:, :1] * count + pairs[:, 1:]
+    # One row for each pixel and each object that could claim it: its own, and its own's neighbours.
+    lengths = area[rivals[:, 0]]
+    begins = (area.cumsum(0) - area)[rivals[:, 0]]
+    row = torch.arange(int(lengths.sum()), device=labels.device)
+    row = row - (lengths.cumsum(0) - lengths - begins).repeat_interleave(lengths)
+    claimant = rivals[:, 1].repeat_interleave(lengths)
+    cosine = torch.cat([(flat * direction[own]).sum(1), (flat[row] * direction[claimant]).sum(1)])
+    claim = ((cosine - MASK_COSINE) / params.mask_temperature).sigmoid().unsqueeze(1)
+    inside = segment_sum(claim[: len(own)], own, images * count).squeeze(1)
+    outside = segment_sum(claim[len(own) :], claimant, images * count).squeeze(1)
+    present = area > 0
+    return (1 - 2 * inside / (inside + outside + area).clamp(min=1))[present].mean()
+
+
 def segment_sum(values: Tensor, segments: Tensor, count: int) -> Tensor:
     """Sum the rows of `values` (N, E) that share a segment number: (count, E)."""
     return torch.zeros(count, values.shape[1], dtype=values.dtype, device=values.device).index_add(0, segments, values)
@@ -164,6 +209,9 @@ def total_loss(output: WNetOutput, targets: Targets, params: LossParams) -> dict
         "embedding": embedding_loss(output.embedding, targets.labels, targets.pairs, params),
     }
     total = params.distance_weight * losses["distance"] + params.embedding_weight * losses["embedding"]
+    if params.mask_weight > 0:
+        losses["mask"] = mask_loss(output.embedding, targets.labels, targets.pairs, params)
+        total = total + params.mask_weight * losses["mask"]
     if output.foreground is not None:
         losses["foreground"] = foreground_loss(output.foreground, targets.labels)
         total = total + params.foreground_weight * losses["foreground"]

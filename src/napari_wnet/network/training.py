@@ -22,8 +22,9 @@ from napari_wnet.network.inference import fused, predict_tiles
 from napari_wnet.network.interrupt import whole
 from napari_wnet.network.losses import Targets, total_loss
 from napari_wnet.network.wnet import WNet
-from napari_wnet.params import SegmentParams, TrainParams, WNetConfig
+from napari_wnet.params import SegmentParams, WNetConfig
 from napari_wnet.reports import EpochReport, drain
+from napari_wnet.train_params import TrainParams
 
 REPORT_EVERY = 50
 SAVE_SECONDS = 240.0

@@ -1,0 +1,111 @@
+"""Every setting of training: losses, augmentation, schedule. Declared as those of :mod:`napari_wnet.params` are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from napari_wnet.fields import Params
+from napari_wnet.params import NormalizeParams
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossParams(Params):
+    """Which errors training minimises and how they are weighed (method: Wu, Chen, Merhof 2020, section 2.2)."""
+
+    distance_weight: Annotated[float, {"min": 0.0, "max": 1000.0, "tooltip": "Weight of the distance regression."}] = (
+        1.0
+    )
+    embedding_weight: Annotated[float, {"min": 0.0, "max": 1000.0, "tooltip": "Weight of the embedding loss."}] = 1.0
+    foreground_weight: Annotated[
+        float, {"min": 0.0, "max": 1000.0, "tooltip": "Weight of the foreground head's BCE + Dice."}
+    ] = 1.0
+    mask_weight: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 1000.0,
+            "tooltip": "Weight of the soft Dice of what each object's mean direction claims; 0: not used.",
+        },
+    ] = 0.0
+    mask_temperature: Annotated[
+        float,
+        {
+            "min": 0.01,
+            "max": 10.0,
+            "tooltip": "Width, in cosine, over which a claim of that soft Dice goes from no to yes.",
+        },
+    ] = 0.1
+    inter_weight: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 1000.0,
+            "tooltip": "Lambda: weight of the push between neighbours within the embedding loss.",
+        },
+    ] = 1.0
+    reduction: Annotated[
+        Literal["object", "pixel"],
+        {"tooltip": "Whether each object or each pixel counts the same in the pull to the mean."},
+    ] = "object"
+    inter: Annotated[
+        Literal["abs", "square", "raw"], {"tooltip": "How the cosine between neighbours' means is penalised."}
+    ] = "abs"
+    background: Annotated[bool, {"tooltip": "Background is an object, adjacent to every other."}] = True
+    neighbour_distance: Annotated[
+        float, {"min": 1.0, "max": 500.0, "tooltip": "Objects closer than this (network pixels) must be orthogonal."}
+    ] = 10.0
+    targets: Annotated[
+        Literal["edt", "ring"],
+        {"tooltip": "edt: distance to the boundary; ring: outermost pixels set to zero first, as the authors do."},
+    ] = "edt"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentParams(Params):
+    """How training crops are varied; 0 or off switches a transformation off."""
+
+    flip: bool = True
+    rotate: Annotated[bool, {"tooltip": "Any angle, not only quarter turns."}] = True
+    scale_low: Annotated[float, {"min": 0.1, "max": 1.0}] = 0.7
+    scale_high: Annotated[float, {"min": 1.0, "max": 10.0}] = 1.4
+    elastic: Annotated[float, {"min": 0.0, "max": 50.0, "tooltip": "Displacement of the elastic grid in px."}] = 3.0
+    gamma: Annotated[float, {"min": 0.0, "max": 2.0, "tooltip": "Largest |log gamma|."}] = 0.4
+    contrast: Annotated[float, {"min": 0.0, "max": 1.0, "tooltip": "Largest relative change of contrast."}] = 0.2
+    brightness: Annotated[float, {"min": 0.0, "max": 1.0}] = 0.1
+    blur: Annotated[float, {"min": 0.0, "max": 10.0, "tooltip": "Largest sigma in px."}] = 1.2
+    noise: Annotated[float, {"min": 0.0, "max": 1.0, "tooltip": "Largest standard deviation."}] = 0.06
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainParams(Params):
+    """How a network is trained."""
+
+    steps: Annotated[int, {"min": 1, "max": 10_000_000, "tooltip": "Optimiser steps in all."}] = 4000
+    batch_size: Annotated[int, {"min": 1, "max": 512, "tooltip": "Crops per step."}] = 8
+    crop_size: Annotated[int, {"min": 32, "max": 2048, "tooltip": "Side of a training crop in network pixels."}] = 256
+    learning_rate: Annotated[float, {"min": 1e-7, "max": 1.0, "tooltip": "Peak of the schedule."}] = 1e-3
+    schedule: Annotated[
+        Literal["cosine", "staircase", "constant"],
+        {"tooltip": "cosine: warm-up, then down to 0; staircase: x0.9 every 5000 steps (paper)."},
+    ] = "cosine"
+    warmup_steps: Annotated[int, {"min": 0, "max": 100_000}] = 200
+    optimizer: Literal["adamw", "adam"] = "adamw"
+    weight_decay: Annotated[float, {"min": 0.0, "max": 1.0}] = 1e-4
+    clip: Annotated[float, {"min": 0.0, "max": 1e6, "tooltip": "Largest gradient norm; 0: no clipping."}] = 1.0
+    ema: Annotated[float, {"min": 0.0, "max": 0.99999, "tooltip": "Decay of the averaged weights; 0: none."}] = 0.998
+    freeze_norm: Annotated[
+        float, {"min": 0.0, "max": 1.0, "tooltip": "Part of the steps after which batch statistics stay as they are."}
+    ] = 0.6
+    validate_every: Annotated[int, {"min": 1, "max": 1_000_000, "tooltip": "Steps between validations."}] = 500
+    seed: Annotated[int, {"min": 0, "max": 2**31 - 1}] = 0
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"], {"tooltip": "auto: bfloat16 where the hardware multiplies it fast."}
+    ] = "auto"
+    workers: Annotated[int, {"min": 0, "max": 64, "tooltip": "Processes that prepare crops; 0: none."}] = 0
+    balance: Annotated[
+        float, {"min": 0.0, "max": 1.0, "tooltip": "0: every image as often; 1: every kind of image as often."}
+    ] = 0.5
+    normalize: NormalizeParams = field(default_factory=NormalizeParams)
+    loss: LossParams = field(default_factory=LossParams)
+    augment: AugmentParams = field(default_factory=AugmentParams)
