@@ -14,7 +14,7 @@ from skimage.measure import label as connected_parts
 
 from napari_wnet.core import clustering
 from napari_wnet.core.clustering import cluster, find_seeds, foreground_mask, in_raster_order, smoothed_distance
-from napari_wnet.core.maps import Maps
+from napari_wnet.core.maps import UNIT, Maps
 from napari_wnet.core.metrics import symmetric_best_dice
 from napari_wnet.core.targets import distance_map
 from napari_wnet.errors import ImageError
@@ -96,7 +96,23 @@ def test_watershed_needs_no_embedding() -> None:
     blind = Maps(distance=maps.distance, embedding=maps.embedding * np.int16(0), foreground=maps.foreground)
     found = cluster(blind, ClusteringParams(method="watershed"))
     assert symmetric_best_dice(labels, found) > 0.9
-    assert cluster(blind, ClusteringParams(method="angular", fill=False)).max() == 0
+    params = ClusteringParams(method="angular", fill=False)
+    seeds = find_seeds(smoothed_distance(blind, params), foreground_mask(blind, params), params)
+    np.testing.assert_array_equal(cluster(blind, params) > 0, seeds > 0)
+
+
+@pytest.mark.parametrize("method", ANGULAR)
+def test_an_object_whose_pixels_agree_on_no_direction_does_not_vanish(method: str) -> None:
+    labels = np.zeros((40, 50), np.int32)
+    labels[8:32, 5:24], labels[8:32, 24:43] = 1, 2
+    maps = maps_of(labels)
+    rng = np.random.default_rng(0)
+    motley = rng.choice([-1.0, 1.0], (8, *labels.shape)) * np.eye(8)[rng.integers(0, 8, labels.shape)].transpose(
+        2, 0, 1
+    )
+    embedding = np.where(labels == 2, motley, maps.embedding / UNIT)
+    found = cluster(Maps.from_floats(maps.distance, embedding, maps.foreground), ClusteringParams(method=method))
+    assert found.max() == 2
 
 
 @pytest.mark.parametrize("method", METHODS)

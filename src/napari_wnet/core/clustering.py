@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from skimage.measure import label as connected_parts
 from skimage.segmentation import watershed
 
 from napari_wnet.core.filling import claim_rest, fill_holes, keep_seeded, lone_objects
-from napari_wnet.core.growth import canonical, direction, grow
-from napari_wnet.core.labels import run_starts
+from napari_wnet.core.growth import canonical, direction, grow, nearest
+from napari_wnet.core.labels import connected_parts, run_starts
 from napari_wnet.core.maps import UNIT, Maps
-from napari_wnet.core.targets import drop_small
 from napari_wnet.errors import ImageError
 from napari_wnet.params import ClusteringParams
 
@@ -30,6 +28,8 @@ CLEAR_LEAD = 0.5
 """A claim is clear when its cosine exceeds the next seed's by this much; between neighbours it is meant to be by 1."""
 FLOOD_LEVELS = 20
 """Steps of the distance map, from the objects' middle to their boundary, in which unclear pixels are flooded."""
+SMOOTHING_UNIT = 1024
+"""Whole numbers for distance 1, and for the sum of the weights that smooth it: their products are below 2**31."""
 BACKGROUND_DISTANCE = 0.05
 """Below this distance a pixel is taken for background where the network has no foreground head."""
 
@@ -62,14 +62,14 @@ def cluster(maps: Maps, params: ClusteringParams, foreground: npt.NDArray[Any] |
         return np.zeros(maps.shape, np.int32)
     if params.fill:
         labels, crowded = lone_objects(seeds, mask)
-        others = drop_small(np.where(crowded, seeds, 0), 1)
+        others = np.where(crowded, seeds, 0)
         if others.any():
             grown = _grown(maps, others, crowded, (smooth, params))
-            labels = np.where(grown > 0, grown + labels.max(), labels)
+            labels += np.where(grown > 0, grown + labels.max(), 0)
         labels = fill_holes(labels, None if foreground is None else mask)
     else:
         labels = _grown(maps, seeds, mask, (smooth, params))
-    return in_raster_order(drop_small(labels, params.min_area))
+    return in_raster_order(labels, params.min_area)
 
 
 def _grown(maps: Maps, seeds: Labels, mask: Mask, how: tuple[FloatMap, ClusteringParams]) -> Labels:
@@ -98,29 +98,37 @@ def foreground_mask(maps: Maps, params: ClusteringParams, foreground: npt.NDArra
 
 
 def smoothed_distance(maps: Maps, params: ClusteringParams) -> FloatMap:
-    """Return the distance map smoothed for seeds, rounded so that turning the image changes no threshold."""
-    distance = maps.distance.astype(np.float64)  # in float32, rows before columns would differ in the fifth decimal
-    if params.seed_sigma > 0:
-        distance = ndimage.gaussian_filter(distance, params.seed_sigma, truncate=3.0)
-    return np.asarray(np.round(distance, 5), np.float32)
+    """Return the distance map smoothed for seeds, summed in whole numbers: turning the image changes nothing."""
+    if params.seed_sigma == 0:
+        return maps.distance.astype(np.float32)
+    reach = max(1, round(3 * params.seed_sigma))
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / params.seed_sigma) ** 2)
+    weights = np.rint(bell * (SMOOTHING_UNIT / bell.sum()))
+    weights[reach] += SMOOTHING_UNIT - weights.sum()
+    # Rows that begin a power of two apart would drive each other out of the processor's cache.
+    height, width = maps.shape
+    whole, summed = (np.empty((height, width + 16), np.int32)[:, :width] for _ in range(2))
+    np.copyto(whole, np.rint(maps.distance.astype(np.float32) * np.float32(SMOOTHING_UNIT)), casting="unsafe")
+    ndimage.correlate1d(whole, weights, axis=0, output=summed)
+    ndimage.correlate1d(summed, weights, axis=1, output=whole)
+    return whole.astype(np.float32, order="C") * np.float32(SMOOTHING_UNIT**-3)
 
 
 def find_seeds(smooth: FloatMap, mask: Mask, params: ClusteringParams) -> Labels:
     """Return the connected parts of the foreground that lie deep inside objects: (Y, X) labels 1..N."""
-    seeds, _ = ndimage.label((smooth > params.seed_threshold) & mask, output=np.int32)
-    return np.asarray(seeds, np.int32)
+    return connected_parts((smooth > params.seed_threshold) & mask, connectivity=4)
 
 
 def _angular(maps: Maps, seeds: Labels, mask: Mask, params: ClusteringParams) -> Labels:
     """Each pixel to the best claim, seeds that lie in one another's claims joined: the embedding decides all."""
     embedding = np.moveaxis(maps.embedding, 0, -1)
     ordered = canonical(embedding, seeds)
-    claims = grow(embedding, ordered, mask, params.angle)
-    labels, whole = keep_seeded(claims.parents[claims.labels], claims.parents[ordered.labels])
+    claims, parents = grow(embedding, ordered, mask, params.angle)
+    labels, whole = keep_seeded(parents[claims], parents[ordered.labels])
     if params.fill:
         labels = claim_rest(labels, mask, (embedding, ordered.directions))
     # Pieces that not even leftover foreground joins are objects of their own.
-    return labels if whole else np.asarray(connected_parts(labels, background=0, connectivity=2), np.int32)
+    return labels if whole else connected_parts(labels)
 
 
 def _combined(maps: Maps, seeds: Labels, mask: Mask, how: tuple[FloatMap, ClusteringParams]) -> Labels:
@@ -128,20 +136,25 @@ def _combined(maps: Maps, seeds: Labels, mask: Mask, how: tuple[FloatMap, Cluste
     smooth, params = how
     embedding = np.moveaxis(maps.embedding, 0, -1)
     ordered = canonical(embedding, seeds)
-    claims = grow(embedding, ordered, mask, params.angle)
-    clear = np.where(claims.lead >= CLEAR_LEAD, claims.labels, 0)
-    labels, _ = keep_seeded(np.where(ordered.labels > 0, ordered.labels, clear).astype(np.int32), ordered.labels)
-    floor = mask if params.fill else (claims.labels > 0)
-    levels = (smooth * FLOOD_LEVELS).astype(np.int16)
+    labels, lead = nearest(embedding, ordered, params.angle)
+    labels *= (lead >= CLEAR_LEAD) & mask
+    np.copyto(labels, ordered.labels, where=ordered.labels > 0)
+    labels, _ = keep_seeded(labels, ordered.labels)
+    floor = mask if params.fill else grow(embedding, ordered, mask, params.angle)[0] > 0
+    levels = (smooth * np.float32(FLOOD_LEVELS)).astype(np.int16)
     return claim_rest(labels, floor, (embedding, ordered.directions), levels)
 
 
-def in_raster_order(labels: Labels) -> Labels:
-    """Renumber objects 1..N by their first pixel, row by row."""
-    runs = labels.ravel()[run_starts(labels)]
-    present, first = np.unique(runs, return_index=True)
-    order = first.argsort()
-    ordered = present[order]
-    rank = np.zeros(int(present.max(initial=0)) + 1, np.int32)
-    rank[ordered[ordered > 0]] = np.arange(1, np.count_nonzero(present) + 1)
+def in_raster_order(labels: Labels, min_area: int = 0) -> Labels:
+    """Drop objects below `min_area` pixels and renumber the others 1..N by their first pixel, row by row."""
+    starts = run_starts(labels)
+    own = labels.ravel()[starts]
+    count = int(own.max(initial=0)) + 1
+    areas = np.bincount(own, weights=np.diff(starts, append=labels.size), minlength=count)
+    first = np.full(count, labels.size)
+    first[own[::-1]] = starts[::-1]  # of several values for one place, the last one stays
+    kept = np.flatnonzero(areas >= max(min_area, 1))
+    kept = kept[kept > 0]
+    rank = np.zeros(count, np.int32)
+    rank[kept[first[kept].argsort()]] = np.arange(1, len(kept) + 1)
     return rank[labels]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
-from skimage.measure import label as connected_parts
 
+from napari_wnet.core.labels import connected_parts, run_starts
 from napari_wnet.core.maps import UNIT, FixedArray
 
 Labels = npt.NDArray[np.int32]
@@ -35,7 +36,8 @@ def lone_objects(seeds: Labels, mask: Mask) -> tuple[Labels, Mask]:
         Numbered as their seeds.
     (Y, X) bool array
     """
-    parts, count = ndimage.label(mask, np.ones((3, 3), bool))
+    parts = connected_parts(mask)
+    count = int(parts.max(initial=0))
     at = np.flatnonzero(seeds)
     home = np.zeros(int(seeds.max(initial=0)) + 1, np.int64)
     home[seeds.ravel()[at]] = parts.ravel()[at]
@@ -55,7 +57,7 @@ def keep_seeded(labels: Labels, seeds: Labels) -> tuple[Labels, bool]:
     bool
         Whether each object is in one piece now; a seed may have been torn apart itself.
     """
-    parts = np.asarray(connected_parts(labels, background=0, connectivity=2))
+    parts = connected_parts(labels)
     keep = np.zeros(int(parts.max(initial=0)) + 1, bool)
     keep[parts[(seeds > 0) & (seeds == labels)]] = True
     keep[0] = True
@@ -92,27 +94,32 @@ def claim_rest(
     width = framed.shape[1]
     inner = np.flatnonzero(mask.ravel() & (labels.ravel() == 0))
     waiting = (inner // mask.shape[1] + 1) * width + inner % mask.shape[1] + 1
+    if levels is not None:
+        falling = (-levels.ravel()[inner]).argsort(kind="stable")
+        inner, waiting = inner[falling], waiting[falling]
+        begins = run_starts(levels.ravel()[inner])
+    else:
+        begins = np.zeros(1, np.int64)
     embedding = vectors[0].reshape(-1, vectors[0].shape[-1])[inner].astype(np.float32)
-    directions = np.vstack([np.full((1, vectors[1].shape[1]), np.float32(-2)), vectors[1]])
-    rank = np.zeros(len(inner), np.int16) if levels is None else levels.ravel()[inner]
-    for level in np.unique(rank)[::-1]:
-        due = rank >= level
-        left = _give_away(framed.ravel(), width, (waiting[due], embedding[due]), directions)
-        stay = ~due
-        stay[np.flatnonzero(due)[left]] = True
-        waiting, embedding, rank = waiting[stay], embedding[stay], rank[stay]
+    directions = np.vstack([np.zeros((1, vectors[1].shape[1]), np.float32), vectors[1]])
+    left = np.zeros(0, np.int64)
+    for begin, end in pairwise([*begins.tolist(), len(inner)]):
+        left = np.concatenate([left, np.arange(begin, end)])
+        left = _give_away(framed.ravel(), width, (waiting, embedding, left), directions)
     return framed[1:-1, 1:-1].copy()
 
 
 def _give_away(
     flat: Labels,
     width: int,
-    pixels: tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]],
+    pixels: tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]],
     directions: npt.NDArray[np.float32],
 ) -> npt.NDArray[np.int64]:
-    """Write into `flat` what the pixels are given to, and return the places among them of those that touch nothing."""
-    waiting, embedding = pixels
-    left = np.arange(len(waiting))
+    """Write into `flat` what the last of `pixels` are given to, and return those of them that touch nothing.
+
+    The pixels are the places in `flat` of all, their embedding, and which of them to give away.
+    """
+    waiting, embedding, left = pixels
     for _ in range(MAX_CLAIM_STEPS):
         around = np.stack([flat[waiting[left] + dy * width + dx] for dy, dx in NEIGHBOURS_8])
         ready = around.any(axis=0)
@@ -128,7 +135,8 @@ def _give_away(
 
 def fill_holes(labels: Labels, mask: Mask | None = None) -> Labels:
     """Fill what a single object encloses, within `mask` where given; ground that touches the frame is no hole."""
-    parts, count = ndimage.label(labels == 0)
+    parts = connected_parts(labels == 0, connectivity=4)
+    count = int(parts.max(initial=0))
     open_parts = np.zeros(count + 1, bool)
     for side in (parts[0], parts[-1], parts[:, 0], parts[:, -1]):
         open_parts[side] = True

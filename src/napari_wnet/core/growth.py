@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,9 @@ FloatMap = npt.NDArray[np.float32]
 Window = tuple[slice, slice]
 
 SQUARE = np.ones((3, 3), bool)
-WINDOW_MARGIN = 8
+WINDOW_MARGIN = 3
+NOBODY = -4.0 * UNIT
+"""Less than any similarity: that of a seed that is not there."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,26 +45,7 @@ class Seeds:
     areas: npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Claims:
-    """What the seeds claim of the foreground.
-
-    Attributes
-    ----------
-    labels : (Y, X) int32 array
-        The seed with the best claim on each pixel, 0 where nobody claims it.
-    lead : (Y, X) float32 array
-        By how much its cosine exceeds that of the next best seed near by; infinite where there is none.
-    parents : (N + 1,) int32 array
-        For each seed the one it forms an object with: itself, or the first of those in one another's claims.
-    """
-
-    labels: Labels
-    lead: FloatMap
-    parents: Labels
-
-
-def direction(sums: npt.NDArray[np.float64]) -> FloatMap:
+def direction(sums: npt.NDArray[Any]) -> FloatMap:
     """Return unit vectors of sums of embeddings, (..., E), rounded as the embeddings are."""
     length = np.maximum(np.linalg.norm(sums, axis=-1, keepdims=True), 1e-12)
     return to_float(to_fixed(sums / length))
@@ -74,34 +58,79 @@ def canonical(embedding: FixedArray, seeds: Labels) -> Seeds:
     ----------
     embedding : (Y, X, E) int16 array
     seeds : (Y, X) int32 array
-        Labels 1..N.
+        Labels, not necessarily all of 1..N.
     """
-    count = int(seeds.max())
     at = np.flatnonzero(seeds)
-    own = seeds.ravel()[at]
-    vectors = embedding.reshape(-1, embedding.shape[-1])[at].astype(np.float64)
-    sums = np.stack([np.bincount(own, weights=axis, minlength=count + 1)[1:] for axis in vectors.T], axis=1)
-    directions = direction(sums.astype(np.float64))
-    areas = np.bincount(own, minlength=count + 1)[1:]
-    order = np.lexsort((_off_centre(seeds.shape, at, own), areas, *directions.T[::-1]))
-    rank = np.zeros(count + 1, np.int32)
-    rank[order + 1] = np.arange(1, count + 1)
+    vectors = embedding.reshape(-1, embedding.shape[-1]).take(at, axis=0)
+    # Sums of runs of pixels first, as there are far fewer of them.
+    starts = np.flatnonzero((np.diff(at, prepend=-2) != 1) | (at % seeds.shape[1] == 0))
+    begins, lengths = at[starts], np.diff(starts, append=len(at))
+    own = seeds.ravel()[begins]
+    every = np.bincount(own, weights=lengths).astype(np.int64)
+    present = np.flatnonzero(every)
+    total = np.add.reduceat(vectors, starts, axis=0, dtype=np.int32)
+    sums = np.stack([np.bincount(own, weights=axis)[present] for axis in total.T], axis=1)
+    directions, areas = direction(sums), every[present]
+    off_centre = _off_centre(seeds.shape, begins, lengths, own)[present]
+    order = np.lexsort((off_centre, areas, *directions.T[::-1]))
+    rank = np.zeros(len(every), np.int32)
+    rank[present[order]] = np.arange(1, len(order) + 1)
     boxes = ndimage.find_objects(seeds)
     return Seeds(
-        labels=rank[seeds], windows=[boxes[i] for i in order], directions=directions[order], areas=areas[order]
+        labels=rank[seeds],
+        windows=[boxes[label - 1] for label in present[order]],
+        directions=directions[order],
+        areas=areas[order],
     )
 
 
 def _off_centre(
-    shape: tuple[int, ...], at: npt.NDArray[np.int64], own: npt.NDArray[np.int32]
+    shape: tuple[int, ...], begins: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], own: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.float64]:
-    """Return the squared distance of each seed from the image's middle, times its doubled area squared: exact."""
-    places = (2 * (at // shape[1]) - (shape[0] - 1), 2 * (at % shape[1]) - (shape[1] - 1))
-    return np.asarray(sum(np.bincount(own, weights=place)[1:] ** 2 for place in places), np.float64)
+    """Return the squared distance of each seed from the image's middle, times its doubled area squared: exact.
+
+    The seeds' pixels come as runs within rows: the place in flat order where each begins, its length, whose it is.
+    """
+    rows, columns = np.divmod(begins, shape[1])
+    places = (2 * rows - (shape[0] - 1), 2 * columns + lengths - 1 - (shape[1] - 1))
+    return np.asarray(sum(np.bincount(own, weights=lengths * place) ** 2 for place in places), np.float64)
 
 
-def grow(embedding: FixedArray, seeds: Seeds, mask: Mask, angle: float) -> Claims:
-    """Let every seed claim the component around it of the foreground within an angle of its direction.
+def nearest(embedding: FixedArray, seeds: Seeds, angle: float) -> tuple[Labels, FloatMap]:
+    """Tell for each pixel which of the seeds near by has the most similar direction.
+
+    Parameters
+    ----------
+    embedding : (Y, X, E) int16 array
+    seeds : Seeds
+    angle : float
+        In degrees; pixels further from every seed's direction belong to none.
+
+    Returns
+    -------
+    (Y, X) int32 array
+        Number of the seed, 0 for none; the first of several that are equally near.
+    (Y, X) float32 array
+        By how much its cosine exceeds that of the next best; more than 2 where there is none.
+    """
+    labels = np.zeros(seeds.labels.shape, np.int32)
+    best = np.full(labels.shape, NOBODY, np.float32)
+    second = best.copy()
+    for number, box in enumerate(seeds.windows, start=1):
+        window = _widened(box, _margin(box), labels.shape)
+        similarity = embedding[window].astype(np.float32) @ seeds.directions[number - 1]
+        leader, follower, owner = best[window], second[window], labels[window]
+        np.copyto(owner, number, where=similarity > leader)
+        np.maximum(follower, np.minimum(leader, similarity), out=follower)
+        np.maximum(leader, similarity, out=leader)
+    labels[best <= UNIT * np.cos(np.radians(angle))] = 0
+    best -= second
+    best /= UNIT
+    return labels, best
+
+
+def grow(embedding: FixedArray, seeds: Seeds, mask: Mask, angle: float) -> tuple[Labels, Labels]:
+    """Let every seed claim itself and the component around it of the foreground within an angle of its direction.
 
     Parameters
     ----------
@@ -111,27 +140,28 @@ def grow(embedding: FixedArray, seeds: Seeds, mask: Mask, angle: float) -> Claim
         Foreground.
     angle : float
         In degrees.
+
+    Returns
+    -------
+    (Y, X) int32 array
+        The seed with the best claim on each pixel, 0 where nobody claims it.
+    (N + 1,) int32 array
+        For each seed the one it forms an object with: itself, or the first of those in one another's claims.
     """
     cosine = float(UNIT * np.cos(np.radians(angle)))
     labels = np.zeros(mask.shape, np.int32)
-    best = np.full(mask.shape, cosine, np.float32)
-    second = np.full(mask.shape, -np.inf, np.float32)
+    best = np.full(mask.shape, NOBODY, np.float32)
     contacts: list[tuple[int, int]] = []
     for number, box in enumerate(seeds.windows, start=1):
         window, claim, similarity = _claim(embedding, seeds, mask, (number, box, cosine))
-        leader, follower, owner = best[window], second[window], labels[window]
-        better = claim & (similarity > leader)
-        # A seed near by that does not claim the pixel is a rival all the same: its cosine may be hardly less.
-        np.maximum(follower, np.where(better, leader, similarity), out=follower, where=~better | (owner > 0))
-        np.copyto(leader, similarity, where=better)
-        np.copyto(owner, number, where=better)
-        counts = np.bincount((seeds.labels[window] * claim).ravel())
+        better = claim & (similarity > best[window])
+        np.copyto(best[window], similarity, where=better)
+        np.copyto(labels[window], number, where=better)
+        counts = np.bincount(seeds.labels[window][claim], minlength=1)
         # A seed lies in a claim when most of it does: a stray pixel must not join two objects.
         held = np.flatnonzero(2 * counts[1:] > seeds.areas[: len(counts) - 1]) + 1
         contacts.extend((number, int(other)) for other in held if other != number)
-    best -= second
-    best /= UNIT
-    return Claims(labels=labels, lead=best, parents=_merged(contacts, len(seeds.windows)))
+    return labels, _merged(contacts, len(seeds.windows))
 
 
 def _claim(
@@ -139,19 +169,25 @@ def _claim(
 ) -> tuple[Window, Mask, FloatMap]:
     """Return a window, the part of it connected to the seed within the angle, and the cosines there."""
     number, box, cosine = which
-    margin = WINDOW_MARGIN + max(side.stop - side.start for side in box) // 2
+    margin = _margin(box)
     while True:
         window = _widened(box, margin, mask.shape)
         similarity = embedding[window].astype(np.float32) @ seeds.directions[number - 1]
-        parts, _ = ndimage.label((similarity > cosine) & mask[window], SQUARE)
-        wanted = np.bincount(parts[seeds.labels[window] == number]) > 0
-        wanted[0] = False
+        own = seeds.labels[window] == number
+        # A seed's own pixels are its own whatever they look like, so that no object vanishes for being motley.
+        parts, _ = ndimage.label((similarity > cosine) & mask[window] | own, SQUARE)
+        wanted = np.bincount(parts[own]) > 0
         claim = np.zeros(parts.max() + 1, bool)
         claim[: len(wanted)] = wanted
         claimed = claim[parts]
         if not _reaches_edge(claimed, window, mask.shape):
             return window, claimed, similarity
         margin *= 2
+
+
+def _margin(box: Window) -> int:
+    """Return how far beyond its seed an object is looked for at first."""
+    return WINDOW_MARGIN + max(side.stop - side.start for side in box) // 2
 
 
 def _widened(box: Window, margin: int, shape: tuple[int, ...]) -> Window:
