@@ -174,6 +174,21 @@ def test_tiles_are_halved_down_to_the_smallest_and_no_further(size):
     assert tried == sorted(tried, reverse=True)
 
 
+@pytest.mark.parametrize("side", [90, 200, 330])
+def test_tiles_that_are_no_less_to_compute_are_not_tried(side):
+    tried = []
+
+    class Never(Greedy):
+        def forward(self, image):
+            tried.append(image[0, 0].numel())
+            raise torch.OutOfMemoryError("out of memory")
+
+    with pytest.raises(DeviceError, match="Not enough memory"):
+        maps(Never(CONFIGS[0]).eval(), np.zeros((1, side, side), np.float32), size=2048)
+    assert tried == sorted(set(tried), reverse=True)
+    assert (len(tried) > 1) == (side > 100)
+
+
 def test_progress_starts_anew_with_smaller_tiles():
     """The window of the tile in the middle, with a margin on all sides, is the first that is too large."""
     config = WNetConfig(widths=(4, 8), stem=1)

@@ -14,8 +14,8 @@ from napari_wnet.train_params import AugmentParams
 FloatImage = npt.NDArray[np.float32]
 Coordinates = npt.NDArray[np.float32]
 
-ELASTIC_GRID_PX = 64
-"""Spacing of the control points of the elastic deformation."""
+ELASTIC_GRID_PX = 40
+"""Spacing, about, of the control points of the elastic deformation."""
 
 
 def warp_coordinates(
@@ -49,7 +49,7 @@ def warp_coordinates(
         np.float32
     )
     if params.elastic > 0:
-        knots = size // ELASTIC_GRID_PX + 2
+        knots = max(2, round(size / ELASTIC_GRID_PX))
         coarse = rng.uniform(-params.elastic, params.elastic, (2, knots, knots)).astype(np.float32)
         coordinates += ndimage.zoom(coarse, (1, size / knots, size / knots), order=1, grid_mode=True, mode="nearest")
     return np.asarray(coordinates, np.float32)

@@ -81,16 +81,35 @@ def predict_tiles(
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            if params.size // 2 < SMALLEST_TILE:
+            smaller = _smaller(params, shape, factor=factor, radius=radius)
+            if smaller is None:
                 raise DeviceError(
                     f"Not enough memory on {device} even for tiles of {params.size} px; "
                     "close other programs or choose the device 'cpu'."
                 ) from error
-            params = params.replace(size=params.size // 2)
+            params = smaller
             if device.type == "cuda":
                 torch.cuda.empty_cache()
         else:
             return maps
+
+
+def _smaller(params: TileParams, shape: tuple[int, int], *, factor: int, radius: int) -> TileParams | None:
+    """Return the next halved tiles that give the network less to compute at once, None where there are none.
+
+    With the margins around them, and in a small image, smaller tiles need not be less.
+    """
+
+    def largest(params: TileParams) -> int:
+        windows = (tile.read for tile in plan_tiles(shape, params, factor=factor, radius=radius))
+        return max((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in windows)
+
+    before = largest(params)
+    while params.size // 2 >= SMALLEST_TILE:
+        params = params.replace(size=params.size // 2)
+        if largest(params) < before:
+            return params
+    return None
 
 
 def _read(image: npt.NDArray[np.float32], tile: Tile, factor: int) -> npt.NDArray[np.float32]:

@@ -157,19 +157,36 @@ class WNet(nn.Module):
 
 
 def receptive_radius(config: WNetConfig) -> int:
-    """Return how far, in pixels, an output pixel can see: the halo that makes tiles equal the whole image.
+    """Return how far, in pixels, the network sees beyond a tile that lies on the pooling grid.
 
-    The radius is summed over the layers along the longest path, rounded up to the pooling grid.
+    With that much read around them, tiles' results equal the whole image's. A multiple of the pooling factor.
+
+    Notes
+    -----
+    The window that a tile depends on is followed back from the output, layer by layer, in cells of the folded grid.
     """
-    strides = [config.stem * 2**level for level in range(len(config.widths))]
-    # Entering a coarser cell (pooling, folding) reaches at most a cell minus a pixel further.
-    reach = strides[0] - 1 + sum(fine for fine in strides[:-1])
-    reach += sum(2 * stride for stride in strides)
-    up = 1 if config.upsample == "conv2x2" else 0
-    reach += sum((config.decoder_convs + up) * stride + stride for stride in strides[:-1])
-    radius: int = 2 * reach + 2 * strides[0]  # the concatenated features' and the embedding's own convolutions
     factor = config.pooling_factor
-    return -(-radius // factor) * factor
+    cells = factor // config.stem
+    features = _unet_reads((-1, cells + 1), config)  # before the embedding's own 3x3 convolution
+    low, high = _unet_reads((features[0] - 1, features[1] + 1), config)
+    beyond = config.stem * max(-low, high - cells)
+    return -(-beyond // factor) * factor
+
+
+def _unet_reads(window: tuple[int, int], config: WNetConfig) -> tuple[int, int]:
+    """Return the half-open range of a U-Net's input that a range of its output depends on, along one axis."""
+    low, high = window
+    skips = []
+    for _ in config.widths[1:]:
+        low, high = low - config.decoder_convs, high + config.decoder_convs
+        skips.append((low, high))
+        if config.upsample == "conv2x2":
+            high += 1
+        low, high = low // 2, -(-high // 2)
+    low, high = low - 2, high + 2
+    for skip_low, skip_high in reversed(skips):
+        low, high = min(2 * low, skip_low) - 2, max(2 * high, skip_high) + 2
+    return low, high
 
 
 def n_parameters(network: nn.Module) -> int:
