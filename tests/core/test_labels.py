@@ -15,13 +15,14 @@ from scipy import ndimage
 from napari_wnet.core import labels as module
 from napari_wnet.core.labels import connected_parts
 
-images = st.one_of(
-    arrays(np.int32, (5, 7), elements=st.integers(0, 3)), arrays(np.bool_, (5, 7)), arrays(np.int32, (0, 3))
+shapes = st.tuples(st.integers(0, 7), st.integers(1, 7))
+images = shapes.flatmap(
+    lambda shape: st.one_of(arrays(np.int32, shape, elements=st.integers(0, 3)), arrays(np.bool_, shape))
 )
 
 
 @pytest.mark.parametrize("library", ["fast", "skimage"])
-@settings(derandomize=True, deadline=None, max_examples=60)
+@settings(derandomize=True, deadline=None, max_examples=200)
 @given(image=images, connectivity=st.sampled_from([4, 8]))
 def test_parts_are_the_regions_of_each_value(
     library: str, image: npt.NDArray[Any], connectivity: Literal[4, 8]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_wnet.core.maps import UNIT, Maps, to_fixed, to_float
+from napari_wnet.core.maps import UNIT, Maps, apply_by_value, to_fixed, to_float
 
 steady = settings(deadline=None, derandomize=True, max_examples=60)
 vectors = st.tuples(st.integers(2, 64), st.integers(1, 5), st.integers(1, 5)).flatmap(
@@ -82,3 +82,10 @@ def test_distance_and_foreground_are_kept_in_half_precision() -> None:
     np.testing.assert_allclose(maps.distance, values, atol=5e-4)
     assert maps.foreground is not None
     np.testing.assert_allclose(maps.foreground, 1 - values, atol=5e-4)
+
+
+def test_a_function_by_table_is_the_function_of_each_value() -> None:
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    numbers = every[np.isfinite(every)].reshape(-1, 2)
+    np.testing.assert_array_equal(apply_by_value(lambda value: value > 0.3, numbers), numbers > np.float32(0.3))
+    np.testing.assert_array_equal(apply_by_value(lambda value: 2 * value, numbers), 2 * numbers.astype(np.float32))

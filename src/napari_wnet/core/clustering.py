@@ -16,7 +16,7 @@ from skimage.segmentation import watershed
 from napari_wnet.core.filling import claim_rest, fill_holes, keep_seeded, lone_objects
 from napari_wnet.core.growth import canonical, direction, grow, nearest
 from napari_wnet.core.labels import connected_parts, run_starts
-from napari_wnet.core.maps import UNIT, Maps
+from napari_wnet.core.maps import UNIT, Maps, apply_by_value
 from napari_wnet.errors import ImageError
 from napari_wnet.params import ClusteringParams
 
@@ -88,7 +88,7 @@ def foreground_mask(maps: Maps, params: ClusteringParams, foreground: npt.NDArra
             )
         return np.asarray(foreground, bool)
     if maps.foreground is not None:
-        return np.asarray(maps.foreground > np.float16(params.foreground_threshold))
+        return apply_by_value(lambda value: value > params.foreground_threshold, maps.foreground)
     ground = maps.distance < BACKGROUND_DISTANCE
     if not ground.any():
         return np.ones(maps.shape, bool)
@@ -108,7 +108,9 @@ def smoothed_distance(maps: Maps, params: ClusteringParams) -> FloatMap:
     # Rows that begin a power of two apart would drive each other out of the processor's cache.
     height, width = maps.shape
     whole, summed = (np.empty((height, width + 16), np.int32)[:, :width] for _ in range(2))
-    np.copyto(whole, np.rint(maps.distance.astype(np.float32) * np.float32(SMOOTHING_UNIT)), casting="unsafe")
+    whole[:] = apply_by_value(
+        lambda value: np.rint(value.clip(0, 1) * np.float32(SMOOTHING_UNIT)).astype(np.int32), maps.distance
+    )
     ndimage.correlate1d(whole, weights, axis=0, output=summed)
     ndimage.correlate1d(summed, weights, axis=1, output=whole)
     return whole.astype(np.float32, order="C") * np.float32(SMOOTHING_UNIT**-3)
@@ -124,11 +126,11 @@ def _angular(maps: Maps, seeds: Labels, mask: Mask, params: ClusteringParams) ->
     embedding = np.moveaxis(maps.embedding, 0, -1)
     ordered = canonical(embedding, seeds)
     claims, parents = grow(embedding, ordered, mask, params.angle)
-    labels, whole = keep_seeded(parents[claims], parents[ordered.labels])
+    labels = keep_seeded(parents[claims], parents[ordered.labels])
     if params.fill:
         labels = claim_rest(labels, mask, (embedding, ordered.directions))
-    # Pieces that not even leftover foreground joins are objects of their own.
-    return labels if whole else connected_parts(labels)
+    # A seed may have been torn apart itself: pieces that not even leftover foreground joins are objects of their own.
+    return connected_parts(labels)
 
 
 def _combined(maps: Maps, seeds: Labels, mask: Mask, how: tuple[FloatMap, ClusteringParams]) -> Labels:
@@ -139,7 +141,7 @@ def _combined(maps: Maps, seeds: Labels, mask: Mask, how: tuple[FloatMap, Cluste
     labels, lead = nearest(embedding, ordered, params.angle)
     labels *= (lead >= CLEAR_LEAD) & mask
     np.copyto(labels, ordered.labels, where=ordered.labels > 0)
-    labels, _ = keep_seeded(labels, ordered.labels)
+    labels = keep_seeded(labels, ordered.labels)
     floor = mask if params.fill else grow(embedding, ordered, mask, params.angle)[0] > 0
     levels = (smooth * np.float32(FLOOD_LEVELS)).astype(np.int16)
     return claim_rest(labels, floor, (embedding, ordered.directions), levels)

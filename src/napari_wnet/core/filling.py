@@ -19,7 +19,7 @@ MAX_CLAIM_STEPS = 256
 
 
 def lone_objects(seeds: Labels, mask: Mask) -> tuple[Labels, Mask]:
-    """Return the parts of the foreground with a single seed as objects, and where the parts with several are.
+    """Return the parts of the foreground with a single seed as objects, and where the other parts are.
 
     Whatever the rule of growth, a seed without rivals gets all the foreground around it once leftovers are given away.
 
@@ -38,32 +38,24 @@ def lone_objects(seeds: Labels, mask: Mask) -> tuple[Labels, Mask]:
     """
     parts = connected_parts(mask)
     count = int(parts.max(initial=0))
-    at = np.flatnonzero(seeds)
+    at = np.flatnonzero(seeds > 0)
     home = np.zeros(int(seeds.max(initial=0)) + 1, np.int64)
     home[seeds.ravel()[at]] = parts.ravel()[at]
     n_seeds = np.bincount(home[1:], minlength=count + 1)
     numbers = np.zeros(count + 1, np.int32)
     numbers[home[1:]] = np.arange(1, len(home))
     numbers[n_seeds != 1] = 0
-    return numbers[parts], (n_seeds > 1)[parts]
+    labels = numbers[parts]
+    return labels, mask & (labels == 0)
 
 
-def keep_seeded(labels: Labels, seeds: Labels) -> tuple[Labels, bool]:
-    """Drop the pieces of an object, torn off where others claimed more, that hold none of its seed's pixels.
-
-    Returns
-    -------
-    (Y, X) int32 array
-    bool
-        Whether each object is in one piece now; a seed may have been torn apart itself.
-    """
+def keep_seeded(labels: Labels, seeds: Labels) -> Labels:
+    """Drop the pieces of an object, torn off where others claimed more, that hold none of its seed's pixels."""
     parts = connected_parts(labels)
     keep = np.zeros(int(parts.max(initial=0)) + 1, bool)
     keep[parts[(seeds > 0) & (seeds == labels)]] = True
     keep[0] = True
-    if not keep.all():
-        labels = np.where(keep[parts], labels, 0).astype(np.int32)
-    return labels, np.count_nonzero(keep[1:]) == np.count_nonzero(np.bincount(labels.ravel())[1:])
+    return labels if keep.all() else labels * keep[parts]
 
 
 def claim_rest(
@@ -143,7 +135,7 @@ def fill_holes(labels: Labels, mask: Mask | None = None) -> Labels:
     open_parts[0] = True
     if open_parts.all():
         return labels
-    rows, columns = np.nonzero(~open_parts[parts])
+    rows, columns = np.divmod(np.flatnonzero(~open_parts[parts]), labels.shape[1])
     own = parts[rows, columns]
     low = np.full(count + 1, np.iinfo(np.int32).max, np.int32)
     high = np.zeros(count + 1, np.int32)

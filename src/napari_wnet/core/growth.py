@@ -60,7 +60,7 @@ def canonical(embedding: FixedArray, seeds: Labels) -> Seeds:
     seeds : (Y, X) int32 array
         Labels, not necessarily all of 1..N.
     """
-    at = np.flatnonzero(seeds)
+    at = np.flatnonzero(seeds > 0)
     vectors = embedding.reshape(-1, embedding.shape[-1]).take(at, axis=0)
     # Sums of runs of pixels first, as there are far fewer of them.
     starts = np.flatnonzero((np.diff(at, prepend=-2) != 1) | (at % seeds.shape[1] == 0))
@@ -187,7 +187,7 @@ def _claim(
 
 def _margin(box: Window) -> int:
     """Return how far beyond its seed an object is looked for at first."""
-    return WINDOW_MARGIN + max(side.stop - side.start for side in box) // 2
+    return WINDOW_MARGIN + max(int(side.stop - side.start) for side in box) // 2
 
 
 def _widened(box: Window, margin: int, shape: tuple[int, ...]) -> Window:

@@ -13,7 +13,7 @@ from napari_wnet.errors import ImageError
 try:
     import cc3d
 except ImportError:  # many times faster; training on a bare machine does without
-    cc3d = None
+    cc3d = None  # type: ignore[assignment]
 
 LabelArray = npt.NDArray[np.integer[Any]]
 IndexArray = npt.NDArray[np.int64]
@@ -83,4 +83,6 @@ def connected_parts(labels: npt.NDArray[Any], connectivity: Literal[4, 8] = 8) -
     if cc3d is None:
         parts = skimage_label(labels, background=0, connectivity=1 if connectivity == 4 else 2)
         return np.asarray(parts, np.int32)
+    if labels.dtype == np.bool_:
+        labels = labels.view(np.uint8)  # cc3d 4.1.1 finds wrong parts in narrow masks of type bool
     return np.asarray(cc3d.connected_components(labels, connectivity=connectivity, out_dtype=np.uint32)).view(np.int32)

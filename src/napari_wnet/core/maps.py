@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 HalfArray = npt.NDArray[np.float16]
 FixedArray = npt.NDArray[np.int16]
+FloatArray = npt.NDArray[np.float32]
+ResultArray = TypeVar("ResultArray", bound=npt.NDArray[Any])
+
+HALVES: FloatArray = np.nan_to_num(
+    np.arange(2**16, dtype=np.uint16).view(np.float16).astype(np.float32), posinf=65504, neginf=-65504
+)
+"""Every value of float16, in the order of their bits; those that are no numbers as 0 or the largest."""
 UNIT = 2048
 """Length of a unit vector in the whole numbers that :class:`Maps` holds.
 
@@ -68,6 +76,11 @@ class Maps:
             embedding=np.moveaxis(np.ascontiguousarray(to_fixed(vectors)), -1, 0),
             foreground=None if foreground is None else np.asarray(foreground, np.float16),
         )
+
+
+def apply_by_value(function: Callable[[FloatArray], ResultArray], half: HalfArray) -> ResultArray:
+    """Apply a function of single numbers to float16, by a table of all their values: much faster than converting."""
+    return function(HALVES)[half.view(np.uint16)]  # type: ignore[return-value]
 
 
 def to_fixed(unit_vectors: npt.NDArray[Any]) -> FixedArray:

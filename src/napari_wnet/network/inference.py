@@ -10,7 +10,6 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -18,7 +17,7 @@ from napari_wnet.core.maps import UNIT, Maps
 from napari_wnet.core.tiling import Tile, padded_shape, plan_tiles
 from napari_wnet.errors import DeviceError
 from napari_wnet.network.device import fast_dtype, is_out_of_memory
-from napari_wnet.network.wnet import DISTANCE_SCALE, WNet, WNetOutput, receptive_radius
+from napari_wnet.network.wnet import DISTANCE_SCALE, WNet, WNetOutput, receptive_radius, unit_length
 from napari_wnet.params import TileParams
 from napari_wnet.reports import Progress
 
@@ -102,7 +101,7 @@ def _smaller(params: TileParams, shape: tuple[int, int], *, factor: int, radius:
 
     def largest(params: TileParams) -> int:
         windows = (tile.read for tile in plan_tiles(shape, params, factor=factor, radius=radius))
-        return max((rows.stop - rows.start) * (columns.stop - columns.start) for rows, columns in windows)
+        return max(int((rows.stop - rows.start) * (columns.stop - columns.start)) for rows, columns in windows)
 
     before = largest(params)
     while params.size // 2 >= SMALLEST_TILE:
@@ -137,8 +136,10 @@ def _predict_tile(network: WNet, part: npt.NDArray[np.float32], tile: Tile, into
 def _finished(output: WNetOutput) -> tuple[Tensor, Tensor, Tensor | None]:
     """Turn raw outputs into what :class:`Maps` holds: distance 0..1, fixed-point embedding, probabilities."""
     distance = (output.distance.float() / DISTANCE_SCALE).clamp(max=1).half()
-    # Autocast returns half precision: unit length is restored before rounding.
-    embedding = (F.normalize(output.embedding.float(), dim=1) * UNIT).round_().to(torch.int16)
+    embedding = output.embedding
+    if embedding.dtype != torch.float32:  # in half precision, autocast's, lengths are rounded
+        embedding = unit_length(embedding.float())
+    embedding = (embedding * UNIT).round_().to(torch.int16)
     foreground = None if output.foreground is None else output.foreground.float().sigmoid().half()
     return distance, embedding, foreground
 
