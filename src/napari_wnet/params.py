@@ -153,6 +153,14 @@ class ClusteringParams(Params):
             "tooltip": "Probability above which a pixel belongs to some object. Lower gives larger objects.",
         },
     ] = 0.5
+    foreground_use: Annotated[
+        Literal["objects", "region"],
+        {
+            "label": "your foreground is",
+            "tooltip": "What the foreground you give says. objects: where the objects are, in place of the network's own. "
+            "region: where to look for them; the network still tells objects from background there.",
+        },
+    ] = "objects"
     min_area: Annotated[
         int,
         {

@@ -85,7 +85,8 @@ def segment(
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     foreground : (Y, X) bool array, optional
-        Where objects are; takes the place of the network's own foreground.
+        Where objects are, in place of the network's own foreground; with the parameter
+        ``clustering__foreground_use="region"``, where to look for them.
 
     Returns
     -------

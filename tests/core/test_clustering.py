@@ -236,6 +236,24 @@ def test_the_users_mask_is_the_foreground(method: str) -> None:
     assert symmetric_best_dice(found, half) > 0.9
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("foreground", [True, False])
+def test_a_region_is_where_objects_are_looked_for(method: str, foreground: bool) -> None:
+    labels = in_raster_order(cells(60, 9, seed=5))
+    params = ClusteringParams(method=method, foreground_use="region")
+    maps = maps_of(labels, foreground=foreground)
+    everywhere = cluster(maps, params)
+    np.testing.assert_array_equal(cluster(maps, params, np.ones(labels.shape, bool)), everywhere)
+    region = np.zeros(labels.shape, bool)
+    region[:, :30] = True
+    found = cluster(maps, params, region)
+    assert found.max() > 1
+    assert not found[:, 30:].any()
+    # The network still tells objects from background; as "objects", the mask would.
+    assert ((found > 0) <= (everywhere > 0)).all()
+    assert (cluster(maps, params.replace(foreground_use="objects"), region) > 0).sum() > (found > 0).sum()
+
+
 def test_an_empty_mask_leaves_nothing() -> None:
     maps = maps_of(cells(40, 4))
     for method in METHODS:

@@ -30,6 +30,7 @@ def test_parts_are_the_regions_of_each_value(
     with pytest.MonkeyPatch.context() as patch:
         if library == "skimage":
             patch.setattr(module, "cc3d", None)
+        image.flags.writeable = False
         parts = connected_parts(image, connectivity)
     assert parts.dtype == np.int32
     assert parts.shape == image.shape

@@ -253,6 +253,26 @@ def test_a_foreground_layer_cuts_live(viewer, dock, oracle, qtbot):
     assert len(oracle.calls) == 1
 
 
+def test_a_drawn_rectangle_is_a_region_and_painted_labels_are_the_objects(viewer, dock, oracle, qtbot):
+    viewer.add_image(blobs(), name="cells")
+    rectangle = viewer.add_shapes([[[-1, -1], [-1, 40], [70, 40], [70, -1]]], name="left")
+    painted = viewer.add_labels(np.ones(blobs().shape, int), name="painted")
+    run(dock, qtbot)
+    labels = viewer.layers["cells labels"]
+    everywhere = labels.data.copy()
+    dock.inputs.foreground_box.setLayer(rectangle)
+    assert dock.form.value().clustering.foreground_use == "region"
+    qtbot.waitUntil(lambda: not labels.data[:, 42:].any(), timeout=TIMEOUT)
+    assert labels.data.any()
+    assert ((labels.data > 0) <= (everywhere > 0)).all()
+    dock.reset_button.click()
+    assert dock.form.value().clustering.foreground_use == "region"
+    dock.inputs.foreground_box.setLayer(painted)
+    assert dock.form.value().clustering.foreground_use == "objects"
+    qtbot.waitUntil(lambda: (labels.data > 0).all(), timeout=TIMEOUT)
+    assert len(oracle.calls) == 1
+
+
 def test_each_image_keeps_its_own_maps(viewer, dock, oracle, qtbot):
     first = viewer.add_image(blobs(4), name="first")
     run(dock, qtbot)

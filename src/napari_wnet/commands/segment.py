@@ -24,7 +24,9 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--model", default="nuclei", help="name or file of a model (default %(default)s)")
     parser.add_argument("--save", default="labels", metavar="LIST", help=f"of {','.join(KINDS)} (default %(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default %(default)s)")
-    parser.add_argument("--foreground", type=Path, help="mask file, or folder of masks named like the images")
+    parser.add_argument(
+        "--foreground", type=Path, help="mask file, or folder of masks named like the images; see --foreground-use"
+    )
     parser.add_argument("--axes", help="what the axes are, one letter each, such as TCYX, where the file does not say")
     parser.add_argument("--channels", help="channels to use, in order, counted from 0, such as 2,0")
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results")

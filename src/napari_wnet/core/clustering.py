@@ -42,7 +42,7 @@ def cluster(maps: Maps, params: ClusteringParams, foreground: npt.NDArray[Any] |
     maps : Maps
     params : ClusteringParams
     foreground : (Y, X) bool array, optional
-        The user's mask; takes the place of the network's own foreground.
+        The user's mask; what it means is `params.foreground_use`. No object reaches out of it.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def cluster(maps: Maps, params: ClusteringParams, foreground: npt.NDArray[Any] |
         if others.any():
             grown = _grown(maps, others, crowded, (smooth, params))
             labels += np.where(grown > 0, grown + labels.max(), 0)
-        labels = fill_holes(labels, None if foreground is None else mask)
+        labels = fill_holes(labels, None if foreground is None else np.asarray(foreground, bool))
     else:
         labels = _grown(maps, seeds, mask, (smooth, params))
     return in_raster_order(labels, params.min_area)
@@ -80,13 +80,17 @@ def _grown(maps: Maps, seeds: Labels, mask: Mask, how: tuple[FloatMap, Clusterin
 
 
 def foreground_mask(maps: Maps, params: ClusteringParams, foreground: npt.NDArray[Any] | None = None) -> Mask:
-    """Return where objects may be: the user's mask, else the foreground head, else what is unlike the background."""
-    if foreground is not None:
-        if foreground.shape != maps.shape:
-            raise ImageError(
-                f"The foreground mask has shape {foreground.shape}, the image {maps.shape}; they must agree."
-            )
-        return np.asarray(foreground, bool)
+    """Return where objects may be: the user's mask, or the network's opinion, within that mask where it is a region."""
+    if foreground is None:
+        return _own_foreground(maps, params)
+    if foreground.shape != maps.shape:
+        raise ImageError(f"The foreground mask has shape {foreground.shape}, the image {maps.shape}; they must agree.")
+    given = np.asarray(foreground, bool)
+    return given if params.foreground_use == "objects" else given & _own_foreground(maps, params)
+
+
+def _own_foreground(maps: Maps, params: ClusteringParams) -> Mask:
+    """Return what the network takes for objects: by its foreground head, else what is unlike the background."""
     if maps.foreground is not None:
         return apply_by_value(lambda value: value > params.foreground_threshold, maps.foreground)
     ground = maps.distance < BACKGROUND_DISTANCE

@@ -85,4 +85,5 @@ def connected_parts(labels: npt.NDArray[Any], connectivity: Literal[4, 8] = 8) -
         return np.asarray(parts, np.int32)
     if labels.dtype == np.bool_:
         labels = labels.view(np.uint8)  # cc3d 4.1.1 finds wrong parts in narrow masks of type bool
+    labels = np.require(labels, requirements=["C", "W"])  # cc3d refuses what it may not write to
     return np.asarray(cc3d.connected_components(labels, connectivity=connectivity, out_dtype=np.uint32)).view(np.int32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Shapes
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
@@ -152,7 +153,7 @@ class SegmentWidget(QWidget):
     def _connect(self) -> None:
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.segmenter.cancel)
-        self.reset_button.clicked.connect(self.form.reset)
+        self.reset_button.clicked.connect(self._reset)
         self.form.valueChanged.connect(self._on_params)
         self.inputs.valueChanged.connect(self._on_inputs)
         self.inputs.foregroundChanged.connect(self._on_foreground)
@@ -183,7 +184,7 @@ class SegmentWidget(QWidget):
         self.inputs.setChannels(names)
         self.form.setDefault(header.params)
         if self._kept_for != model:
-            self.form.reset()
+            self._reset()
         self._kept_for, self._ready_model = "", model
         if header.notes:
             self._complain(" ".join(header.notes), "warning")
@@ -203,7 +204,21 @@ class SegmentWidget(QWidget):
         self.valueChanged.emit(self.value())
 
     def _on_foreground(self) -> None:
-        self._tune()  # the mask cuts what is clustered, so that the network need not run
+        before = self.form.value()
+        self._fit_foreground_use()
+        if self.form.value() == before:  # else the form has said so
+            self._tune()  # the mask cuts what is clustered, so that the network need not run
+
+    def _fit_foreground_use(self) -> None:
+        """Take what is drawn in a few strokes for a region, what is painted or computed for the objects."""
+        layer = self.inputs.foreground()
+        if layer is not None:
+            use = "region" if isinstance(layer, Shapes) else "objects"
+            self.form.setValue(self.form.value().replace(clustering__foreground_use=use))
+
+    def _reset(self) -> None:
+        self.form.reset()
+        self._fit_foreground_use()
 
     def _tune(self) -> None:
         image = self.inputs.image()
