@@ -157,7 +157,7 @@ class ClusteringParams(Params):
         Literal["objects", "region"],
         {
             "label": "your foreground is",
-            "tooltip": "What a foreground you give says. objects: where the objects are, in place of the network's own. "
+            "tooltip": "What a foreground of yours says. objects: where objects are, in place of the network's own. "
             "region: where to look for them; the network still tells objects from background there.",
         },
     ] = "objects"
