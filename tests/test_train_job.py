@@ -11,6 +11,7 @@ import tifffile
 from napari_wnet import cli
 from napari_wnet.core.metrics import evaluate_image
 from napari_wnet.errors import ParamsError
+from napari_wnet.network import training
 from napari_wnet.network.checkpoint import read_model
 from napari_wnet.pipeline import segment
 from napari_wnet.train_job import TrainJob, split_names
@@ -90,6 +91,20 @@ def test_an_interrupted_training_resumes_to_the_same_model(folders, monkeypatch)
     whole, parts = (read_model(folders / name) for name in ("whole.safetensors", "parts.safetensors"))
     for name, value in whole.network.state_dict().items():
         assert np.array_equal(value.numpy(), parts.network.state_dict()[name].numpy()), name
+
+
+def test_a_training_that_diverges_leaves_its_best_model_and_says_so(folders, capsys, monkeypatch):
+    real = training.total_loss
+    calls = []
+
+    def diverging(*arguments):
+        calls.append(1)
+        return {name: value * (float("nan") if len(calls) > 4 else 1) for name, value in real(*arguments).items()}
+
+    monkeypatch.setattr(training, "total_loss", diverging)
+    assert train(folders, "--steps", 6, "--validate-every", 3) == 1
+    assert "diverged at step 5; train again with a lower learning rate" in capsys.readouterr().err
+    assert read_model(folders / "model.safetensors").header.provenance["best_step"] == 3
 
 
 def test_a_model_is_not_overwritten_unasked(folders, capsys):

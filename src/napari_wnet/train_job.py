@@ -119,12 +119,12 @@ def train_job_steps(
     path : Path
         Of the model file.
     trained : Trained
-        After Ctrl-C (KeyboardInterrupt) too: the best so far.
+        After Ctrl-C (KeyboardInterrupt) or a loss that diverges too: the best so far.
 
     Raises
     ------
     WNetError
-        If the job cannot start, the loss diverges, or a file cannot be written.
+        If the job cannot start, the loss diverges before the first validation, or a file cannot be written.
     """
     out = Path(job.out)
     if not job.out or out.suffix != ".safetensors":

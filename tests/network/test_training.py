@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -419,14 +420,14 @@ def test_divergence_names_the_remedy_and_keeps_the_best(tmp_path: Path, monkeypa
     steps = train_steps(a_run(state=path))
     first = next(steps)
     monkeypatch.setattr(training, "total_loss", lambda *_: {"total": torch.tensor(math.nan)})
-    with pytest.raises(TrainingError, match=r"diverged at step 5; .*lower learning rate.*best weights .* step 4"):
+    with pytest.raises(StopIteration) as stop:
         next(steps)
-    tensors, info = load_state(path)
-    assert (info["best_step"], info["best_scores"]) == (4, first.validation)
-    network = WNet(TINY)
-    network.load_state_dict(
-        {name.removeprefix("best."): value for name, value in tensors.items() if name.startswith("best.")}
-    )
+    trained: Trained = stop.value.value
+    assert (trained.step, trained.steps_done, trained.scores) == (4, 4, first.validation)
+    assert re.search(r"diverged at step 5; .*lower learning rate.*best weights .* step 4", trained.problem)
+    tensors, _ = load_state(path)
+    best = {name.removeprefix("best."): value for name, value in tensors.items() if name.startswith("best.")}
+    assert same(trained.network.state_dict(), best)
 
 
 def test_intensities_beyond_reason_diverge() -> None:

@@ -102,6 +102,9 @@ def run(given: argparse.Namespace) -> int:
                 raise
             interrupt = error
     say(f"best weights, of step {trained.step}, written to {path}")
+    if trained.problem:
+        warn(trained.problem)
+        return 1
     return 0
 
 

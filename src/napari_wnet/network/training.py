@@ -63,13 +63,21 @@ class TrainingRun:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trained:
-    """The outcome: the best network, in evaluation mode on the CPU, and how it was chosen."""
+    """The outcome: the best network, in evaluation mode on the CPU, and how it was chosen.
+
+    `problem` says why the training ended before its time, if it did not end well.
+    """
 
     network: WNet
     step: int
     steps_done: int
     scores: dict[str, float]
     seconds: float
+    problem: str = ""
+
+
+class DivergedError(TrainingError):
+    """The loss is no number any more."""
 
 
 @dataclass(kw_only=True, eq=False)
@@ -135,22 +143,27 @@ def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
     Returns
     -------
     Trained
-        Also after Ctrl-C (KeyboardInterrupt): the best so far. Closing the generator instead keeps nothing but the
-        checkpoint.
+        Also after Ctrl-C (KeyboardInterrupt), and if the loss diverges after a validation: the best so far. Closing
+        the generator instead keeps nothing but the checkpoint.
 
     Raises
     ------
     TrainingError
-        If there is nothing to train on, `resume` finds nothing, or the loss diverges; the checkpoint keeps the best.
+        If there is nothing to train on, `resume` finds nothing, or the loss diverges before anything was validated.
     """
     device = choose_device(run.device)
     state = _start(run, device)
     dataset = CropDataset(run.samples, run.params)
+    problem = ""
     try:
         yield from _loop(run, state, dataset, device)
     except KeyboardInterrupt:
         if run.state is not None:
             state.save(run.state, run.params)
+    except DivergedError as error:
+        if not state.best:
+            raise
+        problem = f"{error} The best weights so far, of step {state.best_step}, are kept."
     if not state.best:
         state.best, state.best_step = _weights(state.average), state.step
     network = WNet(run.config)
@@ -161,6 +174,7 @@ def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
         steps_done=state.step,
         scores=state.best_scores,
         seconds=state.seconds,
+        problem=problem,
     )
 
 
@@ -256,12 +270,7 @@ def _step(run: TrainingRun, state: _State, image: Tensor, targets: Targets) -> d
         output = state.network(image.contiguous(memory_format=torch.channels_last))
     losses = total_loss(output, targets, params.loss)
     if not torch.isfinite(losses["total"]):
-        if run.state is not None and state.best:
-            state.save(run.state.with_suffix(".diverged" + run.state.suffix), params)
-        raise TrainingError(
-            f"The loss diverged at step {state.step + 1}; train again with a lower learning rate. "
-            f"The best weights so far are of step {state.best_step}."
-        )
+        raise DivergedError(f"The loss diverged at step {state.step + 1}; train again with a lower learning rate.")
     state.optimizer.zero_grad(set_to_none=True)
     losses["total"].backward()  # type: ignore[no-untyped-call]
     if params.clip > 0:
