@@ -190,9 +190,16 @@ def test_the_short_cut_for_seeds_without_rivals_changes_nothing(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clustering, "lone_objects", lambda seeds, mask: (np.zeros_like(seeds), mask))
         slow = cluster(maps, params, mask)
-    # A seed that is not even like itself, since it lies on several objects, claims nothing; alone it is kept.
-    kept = np.isin(labels, labels[slow > 0])
-    np.testing.assert_array_equal(in_raster_order(labels * kept), slow)
+    np.testing.assert_array_equal(labels, slow)
+
+
+@steady
+@given(any_maps(), any_params(METHODS), st.sampled_from([1, 50, 300]))
+def test_strips_do_not_show(maps: Maps, params: ClusteringParams, pixels: int) -> None:
+    expected = cluster(maps, params)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari_wnet.core.labels.STRIP_PIXELS", pixels)
+        np.testing.assert_array_equal(cluster(maps, params), expected)
 
 
 # What holds of any labels

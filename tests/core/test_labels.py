@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from napari_wnet.core import labels as module
-from napari_wnet.core.labels import connected_parts
+from napari_wnet.core.labels import connected_parts, renumber, strips
 
 shapes = st.tuples(st.integers(0, 7), st.integers(1, 7))
 images = shapes.flatmap(
@@ -44,3 +44,22 @@ def test_parts_are_the_regions_of_each_value(
     np.testing.assert_array_equal(parts > 0, image > 0)
     assert sorted({int(parts[region].min()) for region in regions}) == list(range(1, len(regions) + 1))
     assert all(np.unique(parts[region]).size == 1 for region in regions)
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(height=st.integers(0, 40), width=st.integers(0, 9), least=st.integers(1, 50), pixels=st.integers(1, 100))
+def test_strips_cover_every_row_once_in_order(height: int, width: int, least: int, pixels: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "STRIP_PIXELS", pixels)
+        pieces = list(strips((height, width), least=least))
+    assert [row for piece in pieces for row in range(height)[piece]] == list(range(height))
+    assert all(piece.stop - piece.start >= least for piece in pieces[:-1])
+    assert all((piece.stop - piece.start) * width <= max(pixels, least * width, width) for piece in pieces)
+
+
+def test_labels_are_renumbered_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STRIP_PIXELS", 10)
+    image = np.random.default_rng(0).integers(0, 4, (9, 5)).astype(np.int32)
+    before, numbers = image.copy(), np.array([0, 7, 5, 5], np.int32)
+    renumber(image, numbers)
+    np.testing.assert_array_equal(image, numbers[before])

@@ -14,8 +14,8 @@ from scipy import ndimage
 from skimage.segmentation import watershed
 
 from napari_wnet.core.filling import claim_rest, fill_holes, keep_seeded, lone_objects
-from napari_wnet.core.growth import canonical, direction, grow, nearest
-from napari_wnet.core.labels import connected_parts, run_starts
+from napari_wnet.core.growth import canonical, clear_claims, direction, grow
+from napari_wnet.core.labels import connected_parts, renumber, run_starts, strips
 from napari_wnet.core.maps import UNIT, Maps, apply_by_value
 from napari_wnet.errors import ImageError
 from napari_wnet.params import ClusteringParams
@@ -62,10 +62,11 @@ def cluster(maps: Maps, params: ClusteringParams, foreground: npt.NDArray[Any] |
         return np.zeros(maps.shape, np.int32)
     if params.fill:
         labels, crowded = lone_objects(seeds, mask)
-        others = np.where(crowded, seeds, 0)
-        if others.any():
-            grown = _grown(maps, others, crowded, (smooth, params))
-            labels += np.where(grown > 0, grown + labels.max(), 0)
+        seeds *= crowded
+        if seeds.any():
+            grown = _grown(maps, seeds, crowded, (smooth, params))
+            np.add(grown, labels.max(), out=grown, where=grown > 0)
+            labels += grown
         labels = fill_holes(labels, None if foreground is None else np.asarray(foreground, bool))
     else:
         labels = _grown(maps, seeds, mask, (smooth, params))
@@ -109,15 +110,18 @@ def smoothed_distance(maps: Maps, params: ClusteringParams) -> FloatMap:
     bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / params.seed_sigma) ** 2)
     weights = np.rint(bell * (SMOOTHING_UNIT / bell.sum()))
     weights[reach] += SMOOTHING_UNIT - weights.sum()
-    # Rows that begin a power of two apart would drive each other out of the processor's cache.
-    height, width = maps.shape
-    whole, summed = (np.empty((height, width + 16), np.int32)[:, :width] for _ in range(2))
-    whole[:] = apply_by_value(
-        lambda value: np.rint(value.clip(0, 1) * np.float32(SMOOTHING_UNIT)).astype(np.int32), maps.distance
-    )
-    ndimage.correlate1d(whole, weights, axis=0, output=summed)
-    ndimage.correlate1d(summed, weights, axis=1, output=whole)
-    return whole.astype(np.float32, order="C") * np.float32(SMOOTHING_UNIT**-3)
+    smooth = np.empty(maps.shape, np.float32)
+    for rows in strips(maps.shape, least=4 * reach):
+        first, last = max(0, rows.start - reach), min(maps.shape[0], rows.stop + reach)
+        whole = apply_by_value(
+            lambda value: np.rint(value.clip(0, 1) * np.float32(SMOOTHING_UNIT)).astype(np.int32),
+            maps.distance[first:last],
+        )
+        for axis in (0, 1):
+            whole = ndimage.correlate1d(whole, weights, axis)
+        smooth[rows] = whole[rows.start - first : rows.stop - first]
+    smooth *= np.float32(SMOOTHING_UNIT**-3)
+    return smooth
 
 
 def find_seeds(smooth: FloatMap, mask: Mask, params: ClusteringParams) -> Labels:
@@ -130,11 +134,13 @@ def _angular(maps: Maps, seeds: Labels, mask: Mask, params: ClusteringParams) ->
     embedding = np.moveaxis(maps.embedding, 0, -1)
     ordered = canonical(embedding, seeds)
     claims, parents = grow(embedding, ordered, mask, params.angle)
-    labels = keep_seeded(parents[claims], parents[ordered.labels])
+    renumber(claims, parents)
+    renumber(ordered.labels, parents)
+    keep_seeded(claims, ordered.labels)
     if params.fill:
-        labels = claim_rest(labels, mask, (embedding, ordered.directions))
+        claim_rest(claims, mask, (embedding, ordered.directions))
     # A seed may have been torn apart itself: pieces that not even leftover foreground joins are objects of their own.
-    return connected_parts(labels)
+    return connected_parts(claims)
 
 
 def _combined(maps: Maps, seeds: Labels, mask: Mask, how: tuple[FloatMap, ClusteringParams]) -> Labels:
@@ -142,13 +148,12 @@ def _combined(maps: Maps, seeds: Labels, mask: Mask, how: tuple[FloatMap, Cluste
     smooth, params = how
     embedding = np.moveaxis(maps.embedding, 0, -1)
     ordered = canonical(embedding, seeds)
-    labels, lead = nearest(embedding, ordered, params.angle)
-    labels *= (lead >= CLEAR_LEAD) & mask
+    labels = clear_claims(embedding, ordered, mask, angle=params.angle, lead=CLEAR_LEAD)
     np.copyto(labels, ordered.labels, where=ordered.labels > 0)
-    labels = keep_seeded(labels, ordered.labels)
+    keep_seeded(labels, ordered.labels)
     floor = mask if params.fill else grow(embedding, ordered, mask, params.angle)[0] > 0
-    levels = (smooth * np.float32(FLOOD_LEVELS)).astype(np.int16)
-    return claim_rest(labels, floor, (embedding, ordered.directions), levels)
+    claim_rest(labels, floor, (embedding, ordered.directions), smooth, FLOOD_LEVELS)
+    return labels
 
 
 def in_raster_order(labels: Labels, min_area: int = 0) -> Labels:

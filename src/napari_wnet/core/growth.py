@@ -11,6 +11,7 @@ from scipy import ndimage
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from napari_wnet.core.labels import renumber, strips
 from napari_wnet.core.maps import UNIT, FixedArray, to_fixed, to_float
 
 Labels = npt.NDArray[np.int32]
@@ -20,7 +21,7 @@ Window = tuple[slice, slice]
 
 SQUARE = np.ones((3, 3), bool)
 WINDOW_MARGIN = 3
-NOBODY = -4.0 * UNIT
+NOBODY = -4 * UNIT
 """Less than any similarity: that of a seed that is not there."""
 
 
@@ -58,7 +59,7 @@ def canonical(embedding: FixedArray, seeds: Labels) -> Seeds:
     ----------
     embedding : (Y, X, E) int16 array
     seeds : (Y, X) int32 array
-        Labels, not necessarily all of 1..N.
+        Labels, not necessarily all of 1..N; renumbered in place.
     """
     at = np.flatnonzero(seeds > 0)
     vectors = embedding.reshape(-1, embedding.shape[-1]).take(at, axis=0)
@@ -76,8 +77,9 @@ def canonical(embedding: FixedArray, seeds: Labels) -> Seeds:
     rank = np.zeros(len(every), np.int32)
     rank[present[order]] = np.arange(1, len(order) + 1)
     boxes = ndimage.find_objects(seeds)
+    renumber(seeds, rank)
     return Seeds(
-        labels=rank[seeds],
+        labels=seeds,
         windows=[boxes[label - 1] for label in present[order]],
         directions=directions[order],
         areas=areas[order],
@@ -96,37 +98,40 @@ def _off_centre(
     return np.asarray(sum(np.bincount(own, weights=lengths * place) ** 2 for place in places), np.float64)
 
 
-def nearest(embedding: FixedArray, seeds: Seeds, angle: float) -> tuple[Labels, FloatMap]:
-    """Tell for each pixel which of the seeds near by has the most similar direction.
+def clear_claims(embedding: FixedArray, seeds: Seeds, mask: Mask, *, angle: float, lead: float) -> Labels:
+    """Tell for each pixel of the foreground which of the seeds near by has clearly the most similar direction.
 
     Parameters
     ----------
     embedding : (Y, X, E) int16 array
     seeds : Seeds
+    mask : (Y, X) bool array
+        Foreground.
     angle : float
         In degrees; pixels further from every seed's direction belong to none.
+    lead : float
+        By how much its cosine must exceed that of every other seed near by.
 
     Returns
     -------
     (Y, X) int32 array
-        Number of the seed, 0 for none; the first of several that are equally near.
-    (Y, X) float32 array
-        By how much its cosine exceeds that of the next best; more than 2 where there is none.
+        Number of the seed, 0 for none.
     """
-    labels = np.zeros(seeds.labels.shape, np.int32)
-    best = np.full(labels.shape, NOBODY, np.float32)
+    labels = np.zeros(mask.shape, np.int32)
+    best = np.full(mask.shape, NOBODY, np.int16)
     second = best.copy()
     for number, box in enumerate(seeds.windows, start=1):
-        window = _widened(box, _margin(box), labels.shape)
-        similarity = embedding[window].astype(np.float32) @ seeds.directions[number - 1]
-        leader, follower, owner = best[window], second[window], labels[window]
-        np.copyto(owner, number, where=similarity > leader)
+        window = _widened(box, _margin(box), mask.shape)
+        similarity = (embedding[window].astype(np.float32) @ seeds.directions[number - 1]).astype(np.int16)
+        leader, follower = best[window], second[window]
+        np.copyto(labels[window], number, where=similarity > leader)
         np.maximum(follower, np.minimum(leader, similarity), out=follower)
         np.maximum(leader, similarity, out=leader)
-    labels[best <= UNIT * np.cos(np.radians(angle))] = 0
-    best -= second
-    best /= UNIT
-    return labels, best
+    cosine = int(UNIT * np.cos(np.radians(angle)))
+    for rows in strips(mask.shape):
+        clear = (best[rows] > cosine) & (best[rows] - second[rows] >= UNIT * lead)
+        labels[rows] *= clear & mask[rows]
+    return labels
 
 
 def grow(embedding: FixedArray, seeds: Seeds, mask: Mask, angle: float) -> tuple[Labels, Labels]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ except ImportError:  # many times faster; training on a bare machine does withou
 
 LabelArray = npt.NDArray[np.integer[Any]]
 IndexArray = npt.NDArray[np.int64]
+STRIP_PIXELS = 2**18
 
 
 def check_labels(
@@ -76,6 +78,22 @@ def present_labels(labels: LabelArray) -> tuple[LabelArray, IndexArray]:
     starts = run_starts(labels)
     values, inverse = np.unique(labels.ravel()[starts], return_inverse=True)
     return values, np.repeat(inverse, np.diff(starts, append=labels.size)).astype(np.int64, copy=False)
+
+
+def strips(shape: tuple[int, ...], *, least: int = 1) -> Iterator[slice]:
+    """Cut the rows of a plane into pieces of at least `least` rows, small enough to stay in the processor's cache.
+
+    What is done strip by strip also needs no further memory of the plane's size, which takes time to get.
+    """
+    step = max(least, STRIP_PIXELS // max(1, shape[1]), 1)
+    for start in range(0, shape[0], step):
+        yield slice(start, min(start + step, shape[0]))
+
+
+def renumber(labels: npt.NDArray[np.int32], numbers: npt.NDArray[np.int32]) -> None:
+    """Replace each label of (Y, X) by the number at its place in `numbers`, in `labels` itself."""
+    for rows in strips(labels.shape):
+        labels[rows] = numbers[labels[rows]]
 
 
 def connected_parts(labels: npt.NDArray[Any], connectivity: Literal[4, 8] = 8) -> npt.NDArray[np.int32]:

@@ -5,7 +5,7 @@ Source: Wu, Chen, Merhof 2020 (arXiv 2007.06660), figure 2 and section 2.1.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -77,12 +77,26 @@ class _Up(nn.Module):
             fine = F.interpolate(self.up(coarse), scale_factor=2.0, mode="nearest")
         else:
             fine = self.up(F.interpolate(coarse, scale_factor=2.0, mode="nearest"))
-        merged: Tensor = self.merge(torch.cat([fine, skip], dim=1))
-        return merged
+        return _convolve_joined(self.merge, fine, skip)
+
+
+def _convolve_joined(stage: nn.Sequential, *parts: Tensor) -> Tensor:
+    """Return what a stage makes of its inputs joined along the channels, without the memory that joining needs."""
+    convolution, *others = cast("nn.Sequential", stage[0])
+    weight, padding = cast("Tensor", convolution.weight), cast("tuple[int, int]", convolution.padding)
+    begin = parts[0].shape[1]
+    features = F.conv2d(parts[0], weight[:, :begin], cast("Tensor | None", convolution.bias), padding=padding)
+    for part in parts[1:]:
+        end = begin + part.shape[1]
+        features.add_(F.conv2d(part, weight[:, begin:end], padding=padding))
+        begin = end
+    for module in (*others, *list(stage)[1:]):
+        features = module(features)
+    return features
 
 
 class UNet(nn.Module):
-    """A U-Net without its output layer: (B, in_channels, Y, X) to (B, widths[0], Y, X)."""
+    """A U-Net without its output layer: (B, in_channels, Y, X), in one part or several, to (B, widths[0], Y, X)."""
 
     def __init__(self, in_channels: int, config: WNetConfig) -> None:
         super().__init__()
@@ -94,15 +108,13 @@ class UNet(nn.Module):
             _Up(n_in, n_out, config) for n_in, n_out in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, *parts: Tensor) -> Tensor:
         """Return features at the input's resolution."""
+        features = _convolve_joined(cast("nn.Sequential", self.encoder[0]), *parts)
         skips: list[Tensor] = []
-        for stage in self.encoder:
-            if skips:
-                features = F.max_pool2d(features, 2)
-            features = stage(features)
+        for stage in self.encoder[1:]:
             skips.append(features)
-        skips.pop()
+            features = stage(F.max_pool2d(features, 2))
         for up in self.decoder:
             features = up(features, skips.pop())
         return features
@@ -149,7 +161,7 @@ class WNet(nn.Module):
         joined = self.concat(features.detach() if self.config.detach_features else features)
         if self.config.normalize_features:
             joined = unit_length(joined)
-        embedding = self.embedding(self.unet2(torch.cat([folded, joined], dim=1)))
+        embedding = self.embedding(self.unet2(folded, joined))
         if stem > 1:
             distance, embedding = F.pixel_shuffle(distance, stem), F.pixel_shuffle(embedding, stem)
             foreground = None if foreground is None else F.pixel_shuffle(foreground, stem)
