@@ -51,13 +51,16 @@ def main() -> None:
     repeats = -(-given.size // min(sample.shape))
     image = np.tile(sample, (repeats, repeats))[: given.size, : given.size].copy()
     small = image[: given.tile, : given.tile]
-    segment(small, model, params, device=given.device)
-    times = []
-    for _ in range(3):
-        began = time.perf_counter()
+    times: list[float] = []
+
+    def time_one_tile() -> None:
         segment(small, model, params, device=given.device)
-        times.append(time.perf_counter() - began)
-    one_tile = float(np.median(times)) / (small.size / 1e6)
+        for _ in range(3):
+            began = time.perf_counter()
+            segment(small, model, params, device=given.device)
+            times.append(time.perf_counter() - began)
+
+    time_one_tile()
     before, watch = resident_mb(), PeakMemory()
     watch.start()
     began = time.perf_counter()
@@ -65,6 +68,8 @@ def main() -> None:
     seconds = time.perf_counter() - began
     watch.running = False
     watch.join()
+    time_one_tile()  # before and after, as the machine's speed may drift
+    one_tile = float(np.median(times)) / (small.size / 1e6)
     per_megapixel = seconds / (image.size / 1e6)
     print(f"{given.size}x{given.size} uint8, tiles of {given.tile}, {result.n_objects} objects, {seconds:.0f} s")
     print(f"peak memory over the loaded model {(watch.peak - before) / 1000:.2f} GB (image included before)")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from napari_wnet.core.maps import UNIT, Maps
 from napari_wnet.core.tiling import Tile, padded_shape, plan_tiles
 from napari_wnet.errors import DeviceError
+from napari_wnet.network.allocator import reusing_memory
 from napari_wnet.network.device import fast_dtype, is_out_of_memory
 from napari_wnet.network.wnet import DISTANCE_SCALE, WNet, WNetOutput, receptive_radius, unit_length
 from napari_wnet.params import TileParams
@@ -74,9 +75,10 @@ def predict_tiles(
         tiles = plan_tiles(shape, params, factor=factor, radius=radius)
         yield Progress(done=0, total=len(tiles), what="tiles")
         try:
-            for done, tile in enumerate(tiles, start=1):
-                _predict_tile(network, _read(image, tile, factor), tile, (maps, device))
-                yield Progress(done=done, total=len(tiles), what="tiles")
+            with reusing_memory() if device.type == "cpu" else nullcontext():
+                for done, tile in enumerate(tiles, start=1):
+                    _predict_tile(network, _read(image, tile, factor), tile, (maps, device))
+                    yield Progress(done=done, total=len(tiles), what="tiles")
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
