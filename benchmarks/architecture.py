@@ -2,7 +2,8 @@
 
 python benchmarks/architecture.py --images nuclei/images --labels nuclei/labels --steps 400 --out architecture.csv
 
-Rows that the table has already are not run again, so that it can be made in pieces.
+Networks that the file has already are not trained again, so that it can be made in pieces. When all are there, their
+speed is measured, one after the other, and the whole table printed; the machine should do nothing else then.
 """
 
 from __future__ import annotations
@@ -71,16 +72,11 @@ def main() -> None:
     for name, config in CONFIGS.items():
         if name in done:
             continue
-        gflop, seconds = speed(config, device)
         run = TrainingRun(samples=data.train, validation=(), config=config, params=params, device=given.device)
         trained = drain(train_steps(run))
         scores = evaluate_network(trained.network, data.validation, SegmentParams(normalize=params.normalize), device)
         row = {
             "network": name,
-            "parameters": n_parameters(trained.network),
-            "radius_px": receptive_radius(config),
-            "gflop_per_megapixel": round(gflop, 1),
-            "seconds_per_megapixel": round(seconds, 3),
             "steps": given.steps,
             "training_seconds": round(trained.seconds),
             "validation_sbd": round(scores.mean["symmetric_best_dice"], 4),
@@ -94,6 +90,13 @@ def main() -> None:
             if new:
                 writer.writeheader()
             writer.writerow(row)
+    print("| network | parameters | sees px | GFLOP/MP | s/MP | training s | SBD | AP .5 | foreground dice |")
+    for row in csv.DictReader(given.out.open()):
+        config = CONFIGS[row["network"]]
+        gflop, seconds = speed(config, device)
+        scores = " | ".join(row[name] for name in row if name not in ("network", "steps"))
+        sizes = f"{n_parameters(WNet(config)):,} | {receptive_radius(config)} | {gflop:.0f} | {seconds:.2f}"
+        print(f"| {row['network']} | {sizes} | {scores} |")
 
 
 if __name__ == "__main__":
