@@ -260,7 +260,9 @@ def test_a_drawn_rectangle_is_a_region_and_painted_labels_are_the_objects(viewer
     run(dock, qtbot)
     labels = viewer.layers["cells labels"]
     everywhere = labels.data.copy()
+    assert not dock.form.editor("clustering__foreground_use").isEnabled()
     dock.inputs.foreground_box.setLayer(rectangle)
+    assert dock.form.editor("clustering__foreground_use").isEnabled()
     assert dock.form.value().clustering.foreground_use == "region"
     qtbot.waitUntil(lambda: not labels.data[:, 42:].any(), timeout=TIMEOUT)
     assert labels.data.any()

@@ -65,6 +65,7 @@ class SegmentWidget(QWidget):
         self._spoken_of = self.value().image
         self._lay_out()
         self._connect()
+        self._fit_foreground_use()
         self._show_busy(False)
         self._say_what_to_do()
         self.segmenter.load_catalog()
@@ -212,6 +213,7 @@ class SegmentWidget(QWidget):
     def _fit_foreground_use(self) -> None:
         """Take what is drawn in a few strokes for a region, what is painted or computed for the objects."""
         layer = self.inputs.foreground()
+        self.form.editor("clustering__foreground_use").setEnabled(layer is not None)
         if layer is not None:
             use = "region" if isinstance(layer, Shapes) else "objects"
             self.form.setValue(self.form.value().replace(clustering__foreground_use=use))
