@@ -6,6 +6,7 @@ import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+import pint
 from napari.components import ViewerModel
 from qtpy.QtCore import QObject, Signal
 
@@ -142,6 +143,8 @@ class Segmenter(QObject):
     def _on_catalog(self, catalog: Catalog | None) -> None:
         if catalog is not None:
             self.catalogLoaded.emit(catalog)
+            # napari's units are read at first use, and would be lacking in a layer made meanwhile in another thread.
+            pint.get_application_registry().parse_units("pixel")
             self._catalog.start(warm_up_steps())
 
     def _on_model(self, named: tuple[str, Model]) -> None:
