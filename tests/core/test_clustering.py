@@ -145,6 +145,18 @@ def test_labels_turn_with_the_image(maps: Maps, params: ClusteringParams, quarte
     np.testing.assert_array_equal(cluster(turned_maps(maps, quarters, mirrored), params), expected)
 
 
+@pytest.mark.parametrize("shape", [(2, 50), (40, 3), (33, 47)])
+@pytest.mark.parametrize("sigma", [0.4, 1.0, 2.5, 10.0])
+@pytest.mark.parametrize("pixels", [100, 2**18])
+def test_smoothing_is_gaussian(shape: tuple[int, int], sigma: float, pixels: int) -> None:
+    maps = Maps.from_floats(np.random.default_rng(0).random(shape), np.ones((2, *shape)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("napari_wnet.core.labels.STRIP_PIXELS", pixels)
+        smooth = smoothed_distance(maps, ClusteringParams(seed_sigma=sigma))
+    expected = ndimage.gaussian_filter(maps.distance.astype(float), sigma, truncate=3.0)
+    np.testing.assert_allclose(smooth, expected, atol=5e-3)
+
+
 @pytest.mark.parametrize("sigma", [0.4, 1.0, 3.0])
 def test_smoothing_turns_with_the_image_to_the_last_digit(sigma: float) -> None:
     field = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((150, 200)), 3) * 4 + 0.5
