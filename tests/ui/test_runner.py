@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 from qtpy.QtCore import QObject
@@ -239,3 +240,36 @@ def test_the_thread_stops_when_its_window_is_gone(qtbot):
     window.deleteLater()
     qtbot.waitUntil(closed.is_set)
     assert runner.wait(10)
+
+
+def test_the_thread_rests_while_the_window_shows_a_report(qtbot):
+    happened = []
+
+    def steps():
+        for number in range(3):
+            happened.append(f"work {number}")
+            yield number
+
+    def show(number):
+        time.sleep(0.05)
+        happened.append(f"shown {number}")
+
+    runner = Runner()
+    runner.progressed.connect(show)
+    with qtbot.waitSignal(runner.finished, timeout=5000):
+        runner.start(steps())
+    assert happened == [f"{what} {number}" for number in range(3) for what in ("work", "shown")]
+
+
+def test_a_window_that_never_shows_a_report_does_not_stop_the_work(qtbot):
+    done = []
+
+    def steps():
+        yield 1
+        done.append(True)
+
+    runner = Runner()
+    runner.start(steps())
+    assert runner.wait(5)  # without an event of the window in between
+    assert done
+    qtbot.waitUntil(lambda: not runner.busy, timeout=5000)

@@ -20,6 +20,8 @@ from napari_wnet.errors import DeviceError, WNetError
 logger = logging.getLogger("napari_wnet")
 
 Steps = Generator[Any, None, Any]
+PATIENCE_S = 0.25
+"""How long a thread waits at most for the window to show what it reported."""
 
 
 class _Reports(QObject):
@@ -102,8 +104,12 @@ class Runner(QObject):
         return self._thread is None or not self._thread.is_alive()
 
     def _on_progressed(self, report: object) -> None:
-        if self._task is not None and not self._task.stop.is_set():  # the user who cancelled wants no more of it
-            self.progressed.emit(report)
+        task = self._task
+        if task is not None and not task.stop.is_set():  # the user who cancelled wants no more of it
+            try:
+                self.progressed.emit(report)
+            finally:
+                task.shown.set()
 
     def _on_returned(self, result: object) -> None:
         if self._task is not None and self._task.stop.is_set():
@@ -167,6 +173,7 @@ class _Task:
         self.steps = steps
         self.stop = threading.Event()
         self.superseded = threading.Event()
+        self.shown = threading.Event()
         self.reports = _Reports()
 
     def work(self) -> None:
@@ -174,10 +181,14 @@ class _Task:
         try:
             while not self.stop.is_set():
                 try:
-                    self.reports.progressed.emit(next(self.steps))
+                    report = next(self.steps)
                 except StopIteration as end:
                     self.reports.returned.emit(end.value)
                     return
+                self.shown.clear()
+                self.reports.progressed.emit(report)
+                # Python runs one thread at a time: while the window shows this, working on would only hold it up.
+                self.shown.wait(PATIENCE_S)
                 if self.superseded.is_set():
                     break
             self.steps.close()
