@@ -31,3 +31,7 @@ class OutputError(WNetError):
 
 class TrainingError(WNetError):
     """Training that cannot start or cannot go on."""
+
+
+class DivergedError(TrainingError):
+    """The loss of a training is no number any more."""

@@ -94,12 +94,11 @@ def embedding_loss(embedding: Tensor, labels: Tensor, pairs: Tensor, params: Los
     An object's mean cosine to its own mean direction is the length of its mean vector, so one sum per object is all
     that the pixels are read for: ``mean_i e_i . m/|m| = m . m/|m| = |m|``.
     """
-    count = int(labels.max()) + 1
     images = labels.shape[0]
-    segments = labels + count * torch.arange(images, device=labels.device).view(-1, 1, 1)
+    segments, count = _segments(labels)
     flat = embedding.float().permute(0, 2, 3, 1).reshape(-1, embedding.shape[1])
-    area = torch.bincount(segments.reshape(-1), minlength=images * count).float()
-    total = segment_sum(flat, segments.reshape(-1), images * count)
+    area = torch.bincount(segments, minlength=images * count).float()
+    total = segment_sum(flat, segments, images * count)
     mean = total / area.clamp(min=1).unsqueeze(1)
     length = (mean.square().sum(1) + EPS).sqrt()
     direction = mean / length.unsqueeze(1)
@@ -128,9 +127,8 @@ def mask_loss(embedding: Tensor, labels: Tensor, pairs: Tensor, params: LossPara
     scalar tensor
         Mean over the batch's objects; 0 without any.
     """
-    count = int(labels.max()) + 1
     images = labels.shape[0]
-    segments = (labels + count * torch.arange(images, device=labels.device).view(-1, 1, 1)).reshape(-1)
+    segments, count = _segments(labels)
     pixels = torch.nonzero(labels.reshape(-1)).squeeze(1)
     if not len(pixels):
         return embedding.sum() * 0
@@ -152,6 +150,13 @@ def mask_loss(embedding: Tensor, labels: Tensor, pairs: Tensor, params: LossPara
     outside = segment_sum(claim[len(own) :], claimant, images * count).squeeze(1)
     present = area > 0
     return (1 - 2 * inside / (inside + outside + area).clamp(min=1))[present].mean()
+
+
+def _segments(labels: Tensor) -> tuple[Tensor, int]:
+    """Return a number of its own for each label of each image, flat, and how many numbers an image has."""
+    count = int(labels.max()) + 1
+    first = count * torch.arange(labels.shape[0], device=labels.device).view(-1, 1, 1)
+    return (labels + first).reshape(-1), count
 
 
 def segment_sum(values: Tensor, segments: Tensor, count: int) -> Tensor:

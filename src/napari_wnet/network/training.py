@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from napari_wnet.core.clustering import cluster
 from napari_wnet.core.image import normalize
 from napari_wnet.core.metrics import DatasetScores, evaluate
-from napari_wnet.errors import TrainingError
+from napari_wnet.errors import DivergedError, TrainingError
 from napari_wnet.network.checkpoint import load_state, save_state
 from napari_wnet.network.dataset import CropDataset, Sample, batches
 from napari_wnet.network.device import choose_device, fast_dtype
@@ -74,10 +74,6 @@ class Trained:
     scores: dict[str, float]
     seconds: float
     problem: str = ""
-
-
-class DivergedError(TrainingError):
-    """The loss is no number any more."""
 
 
 @dataclass(kw_only=True, eq=False)
