@@ -44,12 +44,17 @@ def outputs(viewer):
     return Outputs(viewer, "cells", PLACEMENT)
 
 
+def publish(outputs, shown: RunResult, metadata) -> str:
+    outputs.show_images(shown, metadata)
+    return outputs.show_labels(shown)
+
+
 def names(viewer) -> list[str]:
     return [layer.name for layer in viewer.layers]
 
 
 def test_three_layers_lie_over_the_source(viewer, outputs):
-    assert outputs.publish(result(1), {"model": "m"}) == ""
+    assert publish(outputs, result(1), {"model": "m"}) == ""
     assert names(viewer) == ["cells distmap", "cells embedding", "cells labels"]
     for layer in viewer.layers:
         assert layer.scale.tolist() == [0.5, 0.25]
@@ -63,7 +68,7 @@ def test_three_layers_lie_over_the_source(viewer, outputs):
 
 
 def test_labels_are_described(viewer, outputs):
-    outputs.publish(result(1), {})
+    publish(outputs, result(1), {})
     outputs.describe({"index": np.array([1]), "area": np.array([4])}, {"model": "m"})
     labels = viewer.layers["cells labels"]
     assert labels.features["area"].tolist() == [4]
@@ -74,9 +79,9 @@ def test_labels_are_described(viewer, outputs):
 
 
 def test_a_second_run_updates_them(viewer, outputs):
-    outputs.publish(result(1), {})
+    publish(outputs, result(1), {})
     before = list(viewer.layers)
-    assert outputs.publish(result(2), {}) == ""
+    assert publish(outputs, result(2), {}) == ""
     assert list(viewer.layers) == before
     assert viewer.layers["cells labels"].data.max() == 2
     assert viewer.layers["cells distmap"].data.max() == np.float32(0.2)
@@ -103,23 +108,23 @@ def set_item(layer):
 def test_edited_labels_are_kept(viewer, outputs, edit, lead):
     viewer.dims.ndim = 2 + len(lead)
     outputs = Outputs(viewer, "cells", {})
-    outputs.publish(result(1, lead=lead), {})
+    publish(outputs, result(1, lead=lead), {})
     layer = viewer.layers["cells labels"]
     edit(layer)
     kept = layer.data.copy()
-    message = outputs.publish(result(2, lead=lead), {})
+    message = publish(outputs, result(2, lead=lead), {})
     assert "cells labels" in message
     assert (layer.data == kept).all()
     assert not layer.visible
     assert viewer.layers["cells labels [1]"].data.max() == 2
     # The new layer is ours again.
-    assert outputs.publish(result(3, lead=lead), {}) == ""
+    assert publish(outputs, result(3, lead=lead), {}) == ""
     assert viewer.layers["cells labels [1]"].data.max() == 3
     assert (layer.data == kept).all()
 
 
 def test_an_edit_found_by_its_checksum_is_kept(viewer, outputs):
-    outputs.publish(result(1), {})
+    publish(outputs, result(1), {})
     layer = viewer.layers["cells labels"]
     layer.data[0, 0] = 5
     edited = outputs.snapshot().if_edited()
@@ -133,25 +138,25 @@ def test_an_edit_found_by_its_checksum_is_kept(viewer, outputs):
 
 
 def test_our_own_changes_are_no_edits(viewer, outputs):
-    outputs.publish(result(1), {})
-    outputs.publish(result(2), {})
+    publish(outputs, result(1), {})
+    publish(outputs, result(2), {})
     assert outputs.snapshot().if_edited() is None
     viewer.layers["cells labels"].name = "mine"
     viewer.layers["mine"].opacity = 0.3
     viewer.layers["mine"].selected_label = 3
-    assert outputs.publish(result(3), {}) == ""
+    assert publish(outputs, result(3), {}) == ""
     assert viewer.layers["mine"].data.max() == 3
 
 
 def test_a_plane_of_a_stack_is_written_alone(viewer):
     outputs = Outputs(viewer, "stack", {})
-    outputs.publish(result(1, lead=(3,)), {})
+    publish(outputs, result(1, lead=(3,)), {})
     new = np.full((8, 9), 7, np.int32)
     outputs.update(PlaneLabels(index=(1,), labels=new, checksum=checksum(new), edited=None))
     data = viewer.layers["stack labels"].data
     assert [int(plane.max()) for plane in data] == [1, 7, 1]
     assert outputs.snapshot().if_edited() is None
-    outputs.publish(result(5, lead=(3,), indices=((2,),)), {})
+    publish(outputs, result(5, lead=(3,), indices=((2,),)), {})
     assert [int(plane.max()) for plane in data] == [1, 7, 5]
     assert [float(plane.max()) for plane in viewer.layers["stack distmap"].data] == [
         pytest.approx(value) for value in (0.1, 0.1, 0.5)
@@ -160,17 +165,17 @@ def test_a_plane_of_a_stack_is_written_alone(viewer):
 
 @pytest.mark.parametrize("name", ["cells distmap", "cells embedding", "cells labels"])
 def test_a_deleted_layer_is_made_anew(viewer, outputs, name):
-    outputs.publish(result(1), {})
+    publish(outputs, result(1), {})
     viewer.layers.remove(name)
-    assert outputs.publish(result(2), {}) == ""
+    assert publish(outputs, result(2), {}) == ""
     assert sorted(names(viewer)) == ["cells distmap", "cells embedding", "cells labels"]
     assert viewer.layers["cells labels"].data.max() == 2
 
 
 def test_layers_follow_a_source_that_moved(viewer, outputs):
-    outputs.publish(result(1), {})
+    publish(outputs, result(1), {})
     outputs.move({**PLACEMENT, "scale": (2, 3), "translate": (0, 0)})
-    outputs.publish(result(2), {})
+    publish(outputs, result(2), {})
     for layer in viewer.layers:
         assert layer.scale.tolist() == [2, 3]
         assert layer.translate.tolist() == [0, 0]

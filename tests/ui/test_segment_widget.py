@@ -7,6 +7,7 @@ import threading
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QTimer
 
 from napari_wnet.params import ClusteringParams, SegmentParams
 from napari_wnet.ui.layers import MARK
@@ -49,6 +50,25 @@ def move(dock, qtbot, field, value):
     with qtbot.waitSignal(dock.segmenter.said, timeout=TIMEOUT):
         dock.form.editor(f"clustering__{field}").parts[0].value = value
     qtbot.waitUntil(lambda: not dock.segmenter.tuning, timeout=TIMEOUT)
+
+
+def test_a_result_is_shown_piece_by_piece(viewer, dock, qtbot):
+    viewer.add_image(blobs(), name="cells")
+    seen = []
+    viewer.layers.events.inserted.connect(lambda: QTimer.singleShot(0, lambda: seen.append(len(viewer.layers))))
+    run(dock, qtbot)
+    assert seen[:2] == [3, 3]  # the window was free for other things between the maps and the labels
+    assert not dock.segmenter.busy
+
+
+def test_closing_while_a_result_is_shown_adds_no_more(viewer, dock, qtbot):
+    viewer.add_image(blobs(), name="cells")
+    viewer.layers.events.inserted.connect(lambda: dock.segmenter.close())
+    dock.run_button.click()
+    qtbot.waitUntil(lambda: "cells embedding" in viewer.layers, timeout=TIMEOUT)
+    qtbot.wait(50)
+    assert "cells labels" not in viewer.layers
+    assert not dock.segmenter.busy
 
 
 def test_run_adds_the_layers(viewer, dock, qtbot):
@@ -437,6 +457,7 @@ def test_run_before_the_model_is_known_waits_for_it(viewer, oracle, model_file, 
     dock.inputs.model_box.setValue(str(model_file))
     dock.run()
     qtbot.waitUntil(lambda: "cells labels" in viewer.layers, timeout=TIMEOUT)
+    qtbot.waitUntil(lambda: not dock.segmenter.busy, timeout=TIMEOUT)
     assert viewer.layers["cells labels"].metadata[MARK]["params"]["clustering"]["angle"] == 40
     dock.segmenter.close()
 

@@ -59,11 +59,16 @@ class Outputs:
             for key, value in changed.items():
                 setattr(layer, key, value)
 
-    def publish(self, result: RunResult, metadata: Mapping[str, Any]) -> str:
-        """Show the result of a run, and return what is to be said of it."""
-        self._shape = result.labels.shape
+    def show_images(self, result: RunResult, metadata: Mapping[str, Any]) -> None:
+        """Show the maps of a run."""
         self._show_image("distmap", result.distance, result.indices, {"colormap": "magma", "contrast_limits": (0, 1)})
         self._show_image("embedding", result.picture, result.indices, {"rgb": True})
+        for kind, layer in self._images.items():
+            layer.metadata = {**layer.metadata, MARK: {**metadata, "kind": kind}}
+
+    def show_labels(self, result: RunResult) -> str:
+        """Show the labels of a run, and return what is to be said of it."""
+        self._shape = result.labels.shape
         message = self._make_room(result.edited)
         everything = len(result.indices) == int(np.prod(self._shape[:-2], dtype=int))
         if self._guard is None:
@@ -72,8 +77,6 @@ class Outputs:
             self._guard.replace(result.labels, result.checksums)
         else:
             self._guard.write({index: result.labels[index] for index in result.indices}, result.checksums)
-        for kind, layer in self._images.items():
-            layer.metadata = {**layer.metadata, MARK: {**metadata, "kind": kind}}
         return message
 
     def update(self, plane: PlaneLabels) -> str:

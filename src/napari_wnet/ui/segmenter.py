@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pint
 from napari.components import ViewerModel
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_wnet.errors import WNetError
 from napari_wnet.ui.cache import MapsCache
@@ -54,6 +54,10 @@ class Segmenter(QObject):
         self._models = Models()
         self._sessions = Sessions(viewer)
         self._running: tuple[Job, Source, float] | None = None
+        self._showing: Generator[None, None, Job] | None = None
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._show_more)
         self._wanted = ""
         self._catalog, self._loader, self._run = Runner(self), LatestRunner(self), Runner(self)
         self._tuner = Tuner(self._sessions, self._cache, self)
@@ -69,8 +73,8 @@ class Segmenter(QObject):
 
     @property
     def busy(self) -> bool:
-        """Whether a run is going on."""
-        return self._run.busy
+        """Whether a run is going on, or its result not quite shown."""
+        return self._run.busy or self._showing is not None
 
     @property
     def tuning(self) -> bool:
@@ -116,13 +120,14 @@ class Segmenter(QObject):
 
     def cancel(self) -> None:
         """Stop what runs; results that are complete stay."""
-        if self.busy:
+        if self._run.busy:
             self.said.emit("Cancelling...", "info", "")
         self._run.cancel()
         self._tuner.runner.cancel()
 
     def close(self) -> None:
         """Stop everything and give memory back."""
+        self._showing = None
         for runner in self._runners:
             runner.cancel()
         self._cache.clear()
@@ -158,14 +163,34 @@ class Segmenter(QObject):
         if job.image not in self._viewer.layers:
             self.said.emit(f"'{source.name}' was removed meanwhile; its labels were not added.", "info", "")
             return
+        self._showing = self._shown(job, source, result, began)
+        self._show_more()
+
+    def _show_more(self) -> None:
+        """Show the next piece of a result, and leave the window time for other things before the one after it."""
+        if self._showing is None:
+            return
+        try:
+            next(self._showing)
+        except StopIteration as end:
+            self._showing = None
+            self.segmented.emit(end.value)
+            self._on_finished()
+        else:
+            self._soon.start(0)
+
+    def _shown(self, job: Job, source: Source, result: RunResult, began: float) -> Generator[None, None, Job]:
         session = self._sessions.record(job, source, result)
-        kept = session.outputs.publish(result, session.metadata)
+        session.outputs.show_images(result, session.metadata)
+        yield
+        kept = session.outputs.show_labels(result)
+        yield
         session.outputs.describe(stacked_features(session.tables), session.metadata)
         news = " ".join([*result.notes, kept]).strip()
         found = f"{count_objects(result.tables)} found with {result.model_name}"
         text = f"{found} in {time.monotonic() - began:.1f} s. {news}"
         self.said.emit(text.strip(), "warning" if kept else "info", news)
-        self.segmented.emit(job)
+        return job
 
     def _on_cancelled(self) -> None:
         self.said.emit("Cancelled; no layer was changed.", "info", "")
@@ -174,5 +199,7 @@ class Segmenter(QObject):
         self.said.emit(str(error), "error", str(error))
 
     def _on_finished(self) -> None:
+        if self.busy:
+            return  # the thread has ended, but its result is not all shown
         self._running = None
         self.busyChanged.emit(False)
