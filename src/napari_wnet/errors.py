@@ -21,6 +21,10 @@ class DownloadError(ModelError):
     """A model that could not be fetched into the cache."""
 
 
+class EditError(WNetError):
+    """An edit that does nothing where it was asked for."""
+
+
 class DeviceError(WNetError):
     """A device that does not exist or has not enough memory."""
 

@@ -180,6 +180,33 @@ class ClusteringParams(Params):
 
 
 @dataclass(frozen=True, kw_only=True)
+class EditParams(Params):
+    """How an object grows from a click."""
+
+    angle: Annotated[
+        float,
+        {
+            "min": 1.0,
+            "max": 90.0,
+            "step": 1.0,
+            "label": "angle of a new object (degrees)",
+            "tooltip": "A pixel belongs to a new object when its embedding lies within this angle of what was clicked.",
+        },
+    ] = 60.0
+    foreground_threshold: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 1.0,
+            "step": 0.01,
+            "label": "foreground threshold",
+            "tooltip": "Probability above which a pixel can belong to a new object. Where the click itself has less, "
+            "half of that counts.",
+        },
+    ] = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
 class SegmentParams(Params):
     """Everything that decides what :func:`napari_wnet.segment` returns for a given image and model."""
 

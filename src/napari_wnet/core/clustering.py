@@ -14,6 +14,7 @@ from skimage.segmentation import watershed
 
 from napari_wnet.core.filling import claim_rest, fill_holes, keep_seeded, lone_objects
 from napari_wnet.core.growth import canonical, clear_claims, direction, grow
+from napari_wnet.core.keeping import Kept
 from napari_wnet.core.labels import connected_parts, renumber, run_starts, strips
 from napari_wnet.core.maps import UNIT, Maps, apply_by_value
 from napari_wnet.errors import ImageError
@@ -22,6 +23,7 @@ from napari_wnet.params import ClusteringParams
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 FloatMap = npt.NDArray[np.float32]
+How = tuple[FloatMap, ClusteringParams, Kept | None]
 
 CLEAR_LEAD = 0.5
 """A claim is clear when its cosine exceeds the next seed's by this much; between neighbours it is meant to be by 1."""
@@ -33,7 +35,9 @@ BACKGROUND_DISTANCE = 0.05
 """Below this distance a pixel is taken for background where the network has no foreground head."""
 
 
-def cluster(maps: Maps, params: ClusteringParams, foreground: npt.NDArray[Any] | None = None) -> Labels:
+def cluster(
+    maps: Maps, params: ClusteringParams, foreground: npt.NDArray[Any] | None = None, kept: Kept | None = None
+) -> Labels:
     """Turn maps into labels.
 
     Parameters
@@ -42,41 +46,51 @@ def cluster(maps: Maps, params: ClusteringParams, foreground: npt.NDArray[Any] |
     params : ClusteringParams
     foreground : (Y, X) bool array, optional
         The user's mask; what it means is `params.foreground_use`. No object reaches out of it.
+    kept : Kept, optional
+        Objects that stay as they are, and pixels that stay background.
 
     Returns
     -------
     (Y, X) int32 array
         Objects 1..N in raster order of their first pixel; 0 background. With the angular method they do not depend
-        on the order in which seeds are visited, and turn with the image.
+        on the order in which seeds are visited, and turn with the image. With `kept`, what stays has its number, and
+        the others the numbers that are free.
 
     Raises
     ------
     ImageError
-        If `foreground` has another shape than the maps.
+        If `foreground` or `kept` has another shape than the maps.
     """
     mask = foreground_mask(maps, params, foreground)
     smooth = smoothed_distance(maps, params)
+    if kept is not None:
+        kept.check(maps.shape)
+        mask = kept.reserve(mask)
     seeds = find_seeds(smooth, mask, params)
+    if kept is not None:
+        seeds = kept.seeded(seeds)
     if not seeds.any():
         return np.zeros(maps.shape, np.int32)
     if params.fill:
         labels, crowded = lone_objects(seeds, mask)
         seeds *= crowded
         if seeds.any():
-            grown = _grown(maps, seeds, crowded, (smooth, params))
+            grown = _grown(maps, seeds, crowded, (smooth, params, kept))
             np.add(grown, labels.max(), out=grown, where=grown > 0)
             labels += grown
         labels = fill_holes(labels, None if foreground is None else np.asarray(foreground, bool))
     else:
-        labels = _grown(maps, seeds, mask, (smooth, params))
-    return in_raster_order(labels, params.min_area)
+        labels = _grown(maps, seeds, mask, (smooth, params, kept))
+    if kept is None:
+        return in_raster_order(labels, params.min_area)
+    return kept.restored(in_raster_order(kept.freed(labels), params.min_area))
 
 
-def _grown(maps: Maps, seeds: Labels, mask: Mask, how: tuple[FloatMap, ClusteringParams]) -> Labels:
-    smooth, params = how
+def _grown(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
+    smooth, params, _ = how
     if params.method == "watershed":
         return np.asarray(watershed(-smooth, seeds, connectivity=2, mask=mask), np.int32)
-    return _combined(maps, seeds, mask, how) if params.method == "combined" else _angular(maps, seeds, mask, params)
+    return _combined(maps, seeds, mask, how) if params.method == "combined" else _angular(maps, seeds, mask, how)
 
 
 def foreground_mask(maps: Maps, params: ClusteringParams, foreground: npt.NDArray[Any] | None = None) -> Mask:
@@ -140,11 +154,13 @@ def find_seeds(smooth: FloatMap, mask: Mask, params: ClusteringParams) -> Labels
     return connected_parts((smooth > params.seed_threshold) & mask, connectivity=4)
 
 
-def _angular(maps: Maps, seeds: Labels, mask: Mask, params: ClusteringParams) -> Labels:
+def _angular(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
     """Each pixel to the best claim, seeds that lie in one another's claims joined: the embedding decides all."""
+    _, params, kept = how
     embedding = np.moveaxis(maps.embedding, 0, -1)
     ordered = canonical(embedding, seeds)
-    claims, parents = grow(embedding, ordered, mask, params.angle)
+    alone = () if kept is None else np.unique(ordered.labels[kept.labels > 0])
+    claims, parents = grow(embedding, ordered, mask, params.angle, alone)
     renumber(claims, parents)
     renumber(ordered.labels, parents)
     keep_seeded(claims, ordered.labels)
@@ -154,9 +170,9 @@ def _angular(maps: Maps, seeds: Labels, mask: Mask, params: ClusteringParams) ->
     return connected_parts(claims)
 
 
-def _combined(maps: Maps, seeds: Labels, mask: Mask, how: tuple[FloatMap, ClusteringParams]) -> Labels:
+def _combined(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
     """Clear claims first; where embeddings hardly differ, flood from there down the distance map."""
-    smooth, params = how
+    smooth, params, _ = how
     embedding = np.moveaxis(maps.embedding, 0, -1)
     ordered = canonical(embedding, seeds)
     labels = clear_claims(embedding, ordered, mask, angle=params.angle, lead=CLEAR_LEAD)

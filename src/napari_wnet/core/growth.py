@@ -13,13 +13,11 @@ from scipy.sparse.csgraph import connected_components
 
 from napari_wnet.core.labels import renumber, strips
 from napari_wnet.core.maps import UNIT, FixedArray, to_fixed, to_float
+from napari_wnet.core.windows import SQUARE, Mask, Window, reaches_edge, widened
 
 Labels = npt.NDArray[np.int32]
-Mask = npt.NDArray[np.bool_]
 FloatMap = npt.NDArray[np.float32]
-Window = tuple[slice, slice]
 
-SQUARE = np.ones((3, 3), bool)
 WINDOW_MARGIN = 3
 NOBODY = -4 * UNIT
 """Less than any similarity: that of a seed that is not there."""
@@ -64,9 +62,10 @@ def canonical(embedding: FixedArray, seeds: Labels) -> Seeds:
     at = np.flatnonzero(seeds > 0)
     vectors = embedding.reshape(-1, embedding.shape[-1]).take(at, axis=0)
     # Sums of runs of pixels first, as there are far fewer of them.
-    starts = np.flatnonzero((np.diff(at, prepend=-2) != 1) | (at % seeds.shape[1] == 0))
-    begins, lengths = at[starts], np.diff(starts, append=len(at))
-    own = seeds.ravel()[begins]
+    whose = seeds.ravel()[at]
+    new = (np.diff(at, prepend=-2) != 1) | (np.diff(whose, prepend=0) != 0) | (at % seeds.shape[1] == 0)
+    starts = np.flatnonzero(new)
+    begins, lengths, own = at[starts], np.diff(starts, append=len(at)), whose[starts]
     every = np.bincount(own, weights=lengths).astype(np.int64)
     present = np.flatnonzero(every)
     total = np.add.reduceat(vectors, starts, axis=0, dtype=np.int32)
@@ -121,7 +120,7 @@ def clear_claims(embedding: FixedArray, seeds: Seeds, mask: Mask, *, angle: floa
     best = np.full(mask.shape, NOBODY, np.int16)
     second = best.copy()
     for number, box in enumerate(seeds.windows, start=1):
-        window = _widened(box, _margin(box), mask.shape)
+        window = widened(box, _margin(box), mask.shape)
         similarity = (embedding[window].astype(np.float32) @ seeds.directions[number - 1]).astype(np.int16)
         leader, follower = best[window], second[window]
         np.copyto(labels[window], number, where=similarity > leader)
@@ -134,7 +133,9 @@ def clear_claims(embedding: FixedArray, seeds: Seeds, mask: Mask, *, angle: floa
     return labels
 
 
-def grow(embedding: FixedArray, seeds: Seeds, mask: Mask, angle: float) -> tuple[Labels, Labels]:
+def grow(
+    embedding: FixedArray, seeds: Seeds, mask: Mask, angle: float, alone: npt.ArrayLike = ()
+) -> tuple[Labels, Labels]:
     """Let every seed claim itself and the component around it of the foreground within an angle of its direction.
 
     Parameters
@@ -145,6 +146,8 @@ def grow(embedding: FixedArray, seeds: Seeds, mask: Mask, angle: float) -> tuple
         Foreground.
     angle : float
         In degrees.
+    alone : sequence of int
+        Seeds that join with no other.
 
     Returns
     -------
@@ -166,7 +169,9 @@ def grow(embedding: FixedArray, seeds: Seeds, mask: Mask, angle: float) -> tuple
         # A seed lies in a claim when most of it does: a stray pixel must not join two objects.
         held = np.flatnonzero(2 * counts[1:] > seeds.areas[: len(counts) - 1]) + 1
         contacts.extend((number, int(other)) for other in held if other != number)
-    return labels, _merged(contacts, len(seeds.windows))
+    apart = set(np.asarray(alone, int).tolist())
+    joined = [pair for pair in contacts if apart.isdisjoint(pair)] if apart else contacts
+    return labels, _merged(joined, len(seeds.windows))
 
 
 def _claim(
@@ -176,7 +181,7 @@ def _claim(
     number, box, cosine = which
     margin = _margin(box)
     while True:
-        window = _widened(box, margin, mask.shape)
+        window = widened(box, margin, mask.shape)
         similarity = embedding[window].astype(np.float32) @ seeds.directions[number - 1]
         own = seeds.labels[window] == number
         # A seed's own pixels are its own whatever they look like, so that no object vanishes for being motley.
@@ -185,7 +190,7 @@ def _claim(
         claim = np.zeros(parts.max() + 1, bool)
         claim[: len(wanted)] = wanted
         claimed = claim[parts]
-        if not _reaches_edge(claimed, window, mask.shape):
+        if not reaches_edge(claimed, window, mask.shape):
             return window, claimed, similarity
         margin *= 2
 
@@ -193,25 +198,6 @@ def _claim(
 def _margin(box: Window) -> int:
     """Return how far beyond its seed an object is looked for at first."""
     return WINDOW_MARGIN + max(int(side.stop - side.start) for side in box) // 2
-
-
-def _widened(box: Window, margin: int, shape: tuple[int, ...]) -> Window:
-    rows, columns = (
-        slice(max(0, side.start - margin), min(side.stop + margin, length))
-        for side, length in zip(box, shape, strict=True)
-    )
-    return rows, columns
-
-
-def _reaches_edge(claim: Mask, window: Window, shape: tuple[int, ...]) -> bool:
-    """Tell whether a claim touches a side of its window where the image goes on."""
-    rows, columns = window
-    return bool(
-        (rows.start > 0 and claim[0].any())
-        or (rows.stop < shape[0] and claim[-1].any())
-        or (columns.start > 0 and claim[:, 0].any())
-        or (columns.stop < shape[1] and claim[:, -1].any())
-    )
 
 
 def _merged(contacts: list[tuple[int, int]], count: int) -> Labels:

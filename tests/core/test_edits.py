@@ -1,0 +1,250 @@
+"""Edits do what a click means, to the clicked object and to nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from napari_wnet.core import edits
+from napari_wnet.core.maps import Maps
+from napari_wnet.core.parting import part
+from napari_wnet.core.seeding import seed_points
+from napari_wnet.errors import EditError
+from napari_wnet.params import EditParams
+from scenes import cells, maps_of
+
+steady = settings(deadline=None, derandomize=True, max_examples=40)
+
+
+@st.composite
+def scene(draw: st.DrawFn, least: int = 2):
+    labels = cells(draw(st.sampled_from([32, 48])), draw(st.integers(least, 9)), seed=draw(st.integers(0, 10**6)))
+    maps = maps_of(labels, draw(st.sampled_from([0.0, 0.15])), seed=draw(st.integers(0, 10**6)))
+    return labels, maps
+
+
+def centre(labels, number):
+    return tuple(int(place) for place in seed_points(np.where(labels == number, 1, 0))[0])
+
+
+def iou(a, b) -> float:
+    return (a & b).sum() / (a | b).sum()
+
+
+def pieces(mask) -> int:
+    return ndimage.label(mask, np.ones((3, 3)))[1]
+
+
+# Every edit
+
+
+@given(scene(), st.data())
+@steady
+def test_a_change_touches_what_it_says_and_can_be_taken_back(scene, data):
+    labels, maps = scene
+    numbers = sorted(set(labels.ravel().tolist()) - {0})
+    number = data.draw(st.sampled_from(numbers))
+    made = [
+        edits.delete(labels, number),
+        edits.merge(labels, numbers[:2]),
+        edits.add(np.where(labels == number, 0, labels), maps, centre(labels, number)),
+    ]
+    starts = [labels, labels, np.where(labels == number, 0, labels)]
+    for change, start in zip(made, starts, strict=True):
+        before = start.copy()
+        after = change.applied(start)
+        assert (start == before).all()  # nothing is changed in place
+        differ = np.argwhere(after != start)
+        assert len(differ) == change.n_pixels
+        assert {tuple(place) for place in differ.tolist()} == set(zip(change.rows, change.columns, strict=True))
+        after[change.rows, change.columns] = start[change.rows, change.columns]
+        assert (after == start).all()
+
+
+# Add
+
+
+@given(scene(), st.data())
+@steady
+def test_a_missing_object_grows_from_a_click_in_it(scene, data):
+    labels, maps = scene
+    number = data.draw(st.sampled_from(sorted(set(labels.ravel().tolist()) - {0})))
+    missing = np.where(labels == number, 0, labels)
+    change = edits.add(missing, maps, centre(labels, number))
+    after = change.applied(missing)
+    (new,) = change.objects
+    assert new not in missing
+    assert iou(after == new, labels == number) > 0.8
+    assert (after[missing > 0] == missing[missing > 0]).all()  # nobody else loses a pixel
+    assert pieces(after == new) == 1
+
+
+def test_the_same_object_grows_whatever_surrounds_the_window():
+    labels = np.zeros((200, 220), np.int32)
+    labels[10:190, 20:200] = 1  # larger than the first window by far
+    maps = maps_of(labels)
+    change = edits.add(np.zeros_like(labels), maps, (100, 100))
+    assert iou(change.applied(np.zeros_like(labels)) > 0, labels > 0) > 0.95
+
+
+def test_growing_over_other_objects_only_where_it_is_meant():
+    truth = np.zeros((40, 40), np.int32)
+    truth[8:32, 8:32] = 1
+    maps = maps_of(truth, 0.0)
+    taken = np.zeros_like(truth)
+    taken[8:32, 8:20] = 5
+    with pytest.raises(EditError, match="Shift"):
+        edits.add(taken, maps, (20, 12))
+    beside = edits.add(taken, maps, (20, 26)).applied(taken)
+    assert (beside[8:32, 8:20] == 5).all()
+    over = edits.add(taken, maps, (20, 12), over=True).applied(taken)
+    assert (over[truth == 1] == 6).all()
+    assert 5 not in over
+
+
+def test_the_angle_bounds_a_new_object():
+    truth = np.ones((30, 60), np.int32)
+    vectors = np.zeros((30, 60, 4))
+    turn = np.radians(np.linspace(0, 90, 60))  # slowly from one direction to another
+    vectors[..., 0], vectors[..., 1] = np.cos(turn), np.sin(turn)
+    maps = Maps.from_floats(np.full(truth.shape, 0.5), np.moveaxis(vectors, -1, 0), np.ones(truth.shape))
+    empty = np.zeros_like(truth)
+    areas = [edits.add(empty, maps, (15, 2), EditParams(angle=angle)).n_pixels for angle in (10, 30, 60)]
+    assert areas[0] < areas[1] < areas[2]
+
+
+def test_where_the_network_doubts_an_object_it_still_grows_but_not_from_nothing():
+    truth = np.zeros((40, 40), np.int32)
+    truth[10:30, 10:30] = 1
+    sure = maps_of(truth, 0.0)
+    faint = Maps(
+        distance=sure.distance, embedding=sure.embedding, foreground=(sure.foreground * 0.3).astype(np.float16)
+    )
+    empty = np.zeros_like(truth)
+    assert iou(edits.add(empty, faint, (20, 20)).applied(empty) > 0, truth > 0) > 0.8
+    with pytest.raises(EditError, match="brush"):
+        edits.add(empty, faint, (3, 3))
+
+
+def test_a_model_without_a_foreground_head_grows_too():
+    truth = cells(40, 4, seed=3)
+    maps = maps_of(truth, 0.0, foreground=False)
+    empty = np.zeros_like(truth)
+    number = int(truth.max())
+    grown = edits.add(empty, maps, centre(truth, number)).applied(empty) > 0
+    assert iou(grown, truth == number) > 0.7
+
+
+# Split and merge
+
+
+@given(scene(), st.data())
+@steady
+def test_splitting_what_was_merged_gives_it_back(scene, data):
+    labels, maps = scene
+    a = data.draw(st.sampled_from(sorted(set(labels.ravel().tolist()) - {0})))
+    near = ndimage.binary_dilation(labels == a, iterations=2)
+    beside = sorted(set(labels[near].tolist()) - {0, a})
+    if not beside:
+        return
+    b = beside[0]
+    merged = edits.merge(labels, (a, b)).applied(labels)
+    assert b not in merged
+    change = edits.split(merged, maps, [centre(labels, a), centre(labels, b)])
+    after = change.applied(merged)
+    assert change.objects[0] == a  # the part clicked first keeps its number
+    assert iou(after == a, labels == a) > 0.75
+    assert iou(after == change.objects[1], labels == b) > 0.75
+    others = ~np.isin(labels, (a, b))
+    assert (after[others] == labels[others]).all()
+
+
+def test_a_split_needs_no_maps():
+    labels = np.zeros((30, 60), np.int32)
+    y, x = np.mgrid[:30, :60]
+    for column in (16, 42):
+        labels[(y - 15) ** 2 + (x - column) ** 2 < 196] = 3
+    after = edits.split(labels, None, [(15, 16), (15, 42)]).applied(labels)
+    assert iou(after == 3, (x < 29) & (labels > 0)) > 0.9
+    assert iou(after == 4, (x >= 29) & (labels > 0)) > 0.9
+
+
+def test_parts_hang_together_and_cover_the_object():
+    rng = np.random.default_rng(0)
+    mask = ndimage.binary_opening(rng.random((40, 40)) < 0.9, iterations=1)
+    mask = ndimage.label(mask)[0] == 1
+    vectors = rng.standard_normal((40, 40, 4)).astype(np.float32) * 2048
+    points = [tuple(place) for place in np.argwhere(mask)[[5, 300, 900]].tolist()]
+    parts = part(mask, (rng.random((40, 40)), vectors), points)
+    assert ((parts > 0) == mask).all()
+    assert [parts[point] for point in points] == [1, 2, 3]
+    assert all(pieces(parts == number) == 1 for number in (1, 2, 3))
+
+
+def test_a_piece_that_no_click_can_reach_goes_to_the_nearest_part():
+    mask = np.zeros((10, 40), bool)
+    mask[2:8, 2:20] = True
+    mask[2:8, 30:38] = True  # torn off
+    parts = part(mask, None, [(5, 4), (5, 17)])
+    assert (parts[2:8, 30:38] == 2).all()
+
+
+@pytest.mark.parametrize("points", [[(5, 5)], [(5, 5), (5, 5)], [(5, 5), (5, 25)], [(5, 5), (0, 0)], [(5, 5), (99, 5)]])
+def test_clicks_that_split_nothing_are_explained(points):
+    labels = np.zeros((12, 40), np.int32)
+    labels[2:10, 2:12], labels[2:10, 20:30] = 1, 2
+    with pytest.raises(EditError):
+        edits.split(labels, None, points)
+
+
+def test_clicks_that_merge_or_delete_nothing_are_explained():
+    labels = np.zeros((12, 12), np.int32)
+    labels[2:5, 2:5] = 7
+    for numbers in ([], [7], [7, 7]):
+        with pytest.raises(EditError, match="two of them"):
+            edits.merge(labels, numbers)
+    with pytest.raises(EditError, match="There is no object 3"):
+        edits.delete(labels, 3)
+    with pytest.raises(EditError, match="click on one"):
+        edits.object_at(labels, (0, 0))
+    with pytest.raises(EditError, match="outside"):
+        edits.object_at(labels, (-1, 4))
+
+
+def test_a_drag_meets_objects_in_their_order():
+    labels = np.zeros((10, 60), np.int32)
+    labels[:, 5:15], labels[:, 20:30], labels[:, 40:50] = 4, 9, 2
+    assert edits.objects_along(labels, (5, 1), (2, 58)) == (4, 9, 2)
+    assert edits.objects_along(labels, (2, 58), (5, 1)) == (2, 9, 4)
+    assert edits.objects_along(labels, (5, 25), (5, 25)) == (9,)
+    assert edits.objects_along(labels, (5, 45), (300, 45)) == (2,)  # the end is outside
+
+
+# Angle here
+
+
+def test_turning_the_angle_to_and_fro_ends_where_it_began():
+    truth = np.zeros((60, 60), np.int32)
+    truth[10:50, 10:50] = 1
+    maps = maps_of(truth, 0.3, seed=4)
+    empty = np.zeros_like(truth)
+    labels = edits.add(empty, maps, (30, 30), EditParams(angle=60)).applied(empty)
+    core = edits.core_of(labels, maps, 1)
+    small = edits.regrow(labels, maps, core, EditParams(angle=12)).applied(labels)
+    large = edits.regrow(small, maps, core, EditParams(angle=80)).applied(small)
+    again = edits.regrow(large, maps, core, EditParams(angle=12)).applied(large)
+    assert 0 < (small == 1).sum() < (large == 1).sum()
+    assert (small == again).all()
+
+
+def test_growing_again_takes_nothing_from_others():
+    labels = cells(48, 6, seed=2)
+    maps = maps_of(labels, 0.2, seed=1)
+    number = int(labels.max())
+    core = edits.core_of(labels, maps, number)
+    after = edits.regrow(labels, maps, core, EditParams(angle=90, foreground_threshold=0)).applied(labels)
+    others = (labels > 0) & (labels != number)
+    assert (after[others] == labels[others]).all()
