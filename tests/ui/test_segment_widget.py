@@ -132,15 +132,31 @@ def test_edited_labels_are_never_overwritten(viewer, dock, qtbot):
     run(dock, qtbot)
     edited = viewer.layers["cells labels"]
     edited.paint((5, 5), 9)
-    kept = edited.data.copy()
+    painted = edited.data == 9
     move(dock, qtbot, "min_area", 120)
+    assert (np.unique(edited.data) == [0, 1, 2, 9]).all()  # small ones go, what was painted stays
+    assert ((edited.data == 9) == painted).all()
+    assert len(viewer.layers) == 4
+    kept = edited.data.copy()
+    run(dock, qtbot)
     assert "kept" in dock.status.text()
     assert viewer.layers["cells labels [1]"].data.max() == 2
     move(dock, qtbot, "min_area", 10)
-    run(dock, qtbot)
     assert viewer.layers["cells labels [1]"].data.max() == 4
     assert (edited.data == kept).all()
     assert len(viewer.layers) == 5
+
+
+def test_labels_changed_behind_the_history_are_never_overwritten(viewer, dock, qtbot):
+    viewer.add_image(blobs(), name="cells")
+    run(dock, qtbot)
+    edited = viewer.layers["cells labels"]
+    edited.data[:5, :5] = 7
+    kept = edited.data.copy()
+    move(dock, qtbot, "min_area", 120)
+    assert "kept" in dock.status.text()
+    assert (edited.data == kept).all()
+    assert viewer.layers["cells labels [1]"].data.max() == 2
 
 
 def test_cancel_leaves_everything_as_it_was(viewer, dock, oracle, qtbot):

@@ -1,4 +1,4 @@
-"""Which labels are still ours: a layer that somebody edited is never written again."""
+"""Which labels are still ours: what somebody else has put into a layer is never written over."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from napari.layers import Labels
 
 from napari_wnet.ui.layers import Index
 from napari_wnet.ui.requests import Snapshot
+from napari_wnet.ui.settled import settled
 
 
 class LabelsGuard:
     """Watches a labels layer of ours for changes that are not ours.
 
-    Painting, filling, erasing, polygons and other plugins' undoable edits report ``paint``; assigning ``layer.data``
-    reports ``data``; writing into the array reports nothing, so that checksums of what was written are compared too,
-    which takes long enough to be done outside the GUI thread: see :meth:`snapshot`.
+    Painting, filling, erasing, polygons and other undoable edits report ``paint``, and what they did is known exactly:
+    see :mod:`napari_wnet.ui.settled`. Assigning ``layer.data`` reports ``data``; writing into the array reports
+    nothing, so that checksums of what was written are compared too, which takes long enough to be done outside the
+    GUI thread: see :meth:`snapshot`.
 
     Parameters
     ----------
@@ -30,15 +32,17 @@ class LabelsGuard:
 
     def __init__(self, layer: Labels, checksums: Mapping[Index, int]) -> None:
         self.layer = layer
-        self.edited = False
+        self.replaced = False
+        self.settled = settled(layer)
         self._checksums = dict(checksums)
         self._ours = False
-        layer.events.paint.connect(self._on_change)
-        layer.events.data.connect(self._on_change)
+        layer.events.data.connect(self._on_data)
 
     def snapshot(self) -> Snapshot:
-        """Return what is to be compared with the checksums."""
-        return Snapshot(array=self.layer.data, checksums=dict(self._checksums))
+        """Return what is to be compared with the checksums; planes with known edits are not."""
+        known = self.settled.planes()
+        checksums = {index: number for index, number in self._checksums.items() if index not in known}
+        return Snapshot(array=self.layer.data, checksums=checksums, settled=known)
 
     def write(self, planes: Mapping[Index, npt.NDArray[Any]], checksums: Mapping[Index, int]) -> None:
         """Put new labels into the layer: a single plane as a new array, planes of a stack in place."""
@@ -59,8 +63,7 @@ class LabelsGuard:
 
     def release(self) -> None:
         """Stop watching."""
-        self.layer.events.paint.disconnect(self._on_change)
-        self.layer.events.data.disconnect(self._on_change)
+        self.layer.events.data.disconnect(self._on_data)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -70,5 +73,5 @@ class LabelsGuard:
         finally:
             self._ours = False
 
-    def _on_change(self) -> None:
-        self.edited = self.edited or not self._ours
+    def _on_data(self) -> None:
+        self.replaced = self.replaced or not self._ours

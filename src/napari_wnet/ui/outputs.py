@@ -43,6 +43,11 @@ class Outputs:
         layer = None if self._guard is None else self._guard.layer
         return layer if layer in self._viewer.layers else None
 
+    @property
+    def revision(self) -> int:
+        """How many edits the labels have had."""
+        return 0 if self._guard is None else self._guard.settled.revision
+
     def snapshot(self) -> Snapshot | None:
         """Return the labels as they are, to find out whether they were edited."""
         return None if self.labels is None or self._guard is None else self._guard.snapshot()
@@ -69,7 +74,7 @@ class Outputs:
     def show_labels(self, result: RunResult) -> str:
         """Show the labels of a run, and return what is to be said of it."""
         self._shape = result.labels.shape
-        message = self._make_room(result.edited)
+        message = self._make_room(result.edited, self._guard is not None and bool(self._guard.settled))
         everything = len(result.indices) == int(np.prod(self._shape[:-2], dtype=int))
         if self._guard is None:
             self._add_labels(result.labels, result.checksums)
@@ -96,12 +101,12 @@ class Outputs:
             self.labels.features = dict(features)
             self.labels.metadata = {**self.labels.metadata, MARK: {**metadata, "kind": "labels"}}
 
-    def _make_room(self, edited_array: Array | None) -> str:
-        """Let go of a labels layer that is gone or edited, so that a new one is made."""
+    def _make_room(self, edited_array: Array | None, settled: bool = False) -> str:
+        """Let go of a labels layer that is gone, edited or not to be changed, so that a new one is made."""
         if self._guard is None:
             return ""
         layer = self._guard.layer
-        edited = self._guard.edited or layer.data is edited_array
+        edited = settled or self._guard.replaced or layer.data is edited_array
         if layer in self._viewer.layers and not edited:
             return ""
         self._guard.release()

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_wnet.core.keeping import Kept
 from napari_wnet.params import SegmentParams
 from napari_wnet.ui.foreground import Foreground
 from napari_wnet.ui.layers import Index, Source
+from napari_wnet.ui.settled import SettledPlane
 
 Array = npt.NDArray[Any]
 Labels = npt.NDArray[np.int32]
@@ -42,15 +44,22 @@ class Snapshot:
         The layer's own; whoever edits it in place changes it here as well.
     checksums : mapping of index to int
         Of the planes written, at that time.
+    settled : mapping of index to SettledPlane
+        What was edited or ticked by hand since.
     """
 
     array: Array
     checksums: Mapping[Index, int]
+    settled: Mapping[Index, SettledPlane] = field(default_factory=dict)
 
     def if_edited(self) -> Array | None:
-        """Return the array if some plane is no longer what was written."""
+        """Return the array if some plane is no longer what was written, and it is not known who did what to it."""
         edited = any(checksum(self.array[index]) != known for index, known in self.checksums.items())
         return self.array if edited else None
+
+    def kept(self, index: Index) -> Kept | None:
+        """Return what is to stay of a plane, None if nothing is."""
+        return self.settled[index].kept(self.array[index]) if index in self.settled else None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

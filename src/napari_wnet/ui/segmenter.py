@@ -11,13 +11,13 @@ from napari.components import ViewerModel
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_wnet.errors import WNetError
-from napari_wnet.ui.cache import MapsCache
+from napari_wnet.ui.hub import join_hub
 from napari_wnet.ui.layers import Source, stacked_features
 from napari_wnet.ui.requests import Catalog, Request, RunResult
 from napari_wnet.ui.runner import LatestRunner, Runner
-from napari_wnet.ui.sessions import Job, Sessions, count_objects
+from napari_wnet.ui.sessions import Job, count_objects
 from napari_wnet.ui.tuner import Tuner
-from napari_wnet.ui.work import Models, catalog_steps, run_steps, warm_up_steps
+from napari_wnet.ui.work import catalog_steps, run_steps, warm_up_steps
 
 if TYPE_CHECKING:
     from napari_wnet.network.checkpoint import Model
@@ -50,9 +50,9 @@ class Segmenter(QObject):
     def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._cache = MapsCache()
-        self._models = Models()
-        self._sessions = Sessions(viewer)
+        self._hub = join_hub(viewer)
+        self._open = True
+        self._sessions = self._hub.sessions
         self._running: tuple[Job, Source, float] | None = None
         self._showing: Generator[None, None, Job] | None = None
         self._soon = QTimer(self)
@@ -60,7 +60,7 @@ class Segmenter(QObject):
         self._soon.timeout.connect(self._show_more)
         self._wanted = ""
         self._catalog, self._loader, self._run = Runner(self), LatestRunner(self), Runner(self)
-        self._tuner = Tuner(self._sessions, self._cache, self)
+        self._tuner = Tuner(self._sessions, self._hub.cache, self)
         self._tuner.said.connect(self.said)
         self._catalog.returned.connect(self._on_catalog)
         self._loader.returned.connect(self._on_model)
@@ -105,7 +105,7 @@ class Segmenter(QObject):
                 foreground=foreground,
                 previous=self._sessions.snapshot(job.image),
             )
-            self._run.start(run_steps(request, self._models, self._cache))
+            self._run.start(run_steps(request, self._hub.models, self._hub.cache))
         except WNetError as error:
             self._on_failed(error)
             return
@@ -130,7 +130,9 @@ class Segmenter(QObject):
         self._showing = None
         for runner in self._runners:
             runner.cancel()
-        self._cache.clear()
+        if self._open:
+            self._hub.leave()
+        self._open = False
 
     def wait(self, seconds: float) -> bool:
         """Wait for the threads to end and tell whether they have."""
@@ -138,7 +140,7 @@ class Segmenter(QObject):
 
     def _model_steps(self) -> Generator[Any, None, tuple[str, Model]]:
         name = self._wanted
-        model = yield from self._models.steps(name)
+        model = yield from self._hub.models.steps(name)
         return name, model
 
     @property

@@ -88,6 +88,10 @@ class Sessions:
         """Return the session of an image that is still in the viewer."""
         return self._sessions.get(image) if image in self._viewer.layers else None
 
+    def image_of(self, labels: Layer) -> Layer | None:
+        """Return the image whose session made these labels."""
+        return next((image for image, session in self._sessions.items() if session.outputs.labels is labels), None)
+
     def snapshot(self, image: Layer) -> Snapshot | None:
         """Return the labels that a run would replace."""
         session = self.of(image)

@@ -29,6 +29,7 @@ class Tuner(QObject):
         self._wanted: Job | None = None
         self._job: Job | None = None
         self._had_labels, self._kept = False, ""
+        self._revision = 0
         self.runner = LatestRunner(self)
         self.runner.progressed.connect(self._on_plane)
         self.runner.returned.connect(self._on_end)
@@ -52,6 +53,7 @@ class Tuner(QObject):
         if job is None or session is None:
             raise WNetError("There is nothing to adjust; open an image and press Run.")
         self._had_labels, self._kept = session.outputs.labels is not None, ""
+        self._revision = session.outputs.revision
         return recluster_steps(session.tuning(job, self._sessions.displayed(job)), self._cache)
 
     def _session(self) -> Session | None:
@@ -61,6 +63,9 @@ class Tuner(QObject):
         session = self._session()
         if session is None or (self._had_labels and session.outputs.labels is None):
             self.runner.cancel()  # deleted meanwhile: they are not to come back
+            return
+        if session.outputs.revision != self._revision:
+            self.runner.submit(self._steps)  # edited meanwhile: what was just made does not know of it
             return
         kept = session.outputs.update(plane)
         self._had_labels = True

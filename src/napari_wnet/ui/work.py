@@ -90,8 +90,6 @@ def run_steps(request: Request, models: Models, cache: MapsCache) -> Generator[P
         If no plane can be used, or the model or the device cannot.
     """
     model = yield from models.steps(request.model)
-    from napari_wnet.pipeline import predict_steps  # torch again
-
     run = _Run(request, model)
     for number, index in enumerate(request.indices):
         try:
@@ -102,12 +100,7 @@ def run_steps(request: Request, models: Models, cache: MapsCache) -> Generator[P
             continue
         if not is_informative(image):
             run.notes.append(f"{run.name(index)} has one value everywhere: there is nothing to find in it.")
-        key = _key(image, model, request.params)
-        maps = cache.get(key)
-        if maps is None:
-            steps = predict_steps(image, model, request.params, device=request.device)
-            maps = yield from _scaled(steps, number, len(request.indices))
-            cache.put(key, maps)
+        key, maps = yield from _mapped((image, number), model, request, cache)
         yield Progress(done=number + 1, total=len(request.indices), what="clustering")
         run.add(index, key, maps, cluster(maps, request.params.clustering, mask), image)
     return run.result()
@@ -160,6 +153,38 @@ class _Run:
         )
 
 
+def maps_steps(request: Request, models: Models, cache: MapsCache) -> Generator[Progress, None, dict[Index, Hashable]]:
+    """Compute the maps of a request's planes, and return the keys under which they are cached.
+
+    Raises
+    ------
+    WNetError
+        If the model, the device or a plane cannot be used.
+    """
+    model = yield from models.steps(request.model)
+    keys: dict[Index, Hashable] = {}
+    for number, index in enumerate(request.indices):
+        image = _prepared(request.source, index, model.header.config.in_channels, [])
+        keys[index], _ = yield from _mapped((image, number), model, request, cache)
+    return keys
+
+
+def _mapped(
+    plane: tuple[Array, int], model: Model, request: Request, cache: MapsCache
+) -> Generator[Progress, None, tuple[Hashable, Maps]]:
+    """Make sure that the maps of a plane are cached, and return them with their key."""
+    from napari_wnet.pipeline import predict_steps  # torch again
+
+    image, number = plane
+    key = _key(image, model, request.params)
+    maps = cache.get(key)
+    if maps is None:
+        steps = predict_steps(image, model, request.params, device=request.device)
+        maps = yield from _scaled(steps, number, len(request.indices))
+        cache.put(key, maps)
+    return key, maps
+
+
 def recluster_steps(tuning: Tuning, cache: MapsCache) -> Generator[PlaneLabels, None, Reclustered]:
     """Cluster cached maps again, the planes in the order given; the network is never run."""
     edited = None if tuning.previous is None else tuning.previous.if_edited()
@@ -169,7 +194,8 @@ def recluster_steps(tuning: Tuning, cache: MapsCache) -> Generator[PlaneLabels, 
         if maps is None:
             n_missing += 1
             continue
-        labels = cluster(maps, tuning.params.clustering, _mask(tuning.foreground, index, maps.shape))
+        kept = None if tuning.previous is None else tuning.previous.kept(index)
+        labels = cluster(maps, tuning.params.clustering, _mask(tuning.foreground, index, maps.shape), kept)
         yield PlaneLabels(index=index, labels=labels, checksum=checksum(labels), edited=edited)
         # After the labels are on their way to the screen, and never for a position the slider has already left.
         tables[index] = measure(labels, _prepared(tuning.source, index, tuning.in_channels, []))

@@ -1,0 +1,81 @@
+"""What the docks of one viewer share: cached maps, loaded models, what was segmented, what was settled by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from napari.components import ViewerModel
+from napari.layers import Labels, Layer
+
+from napari_wnet.core.maps import Maps
+from napari_wnet.ui.cache import MapsCache
+from napari_wnet.ui.layers import Index
+from napari_wnet.ui.sessions import Sessions
+from napari_wnet.ui.settled import Settled, settled
+from napari_wnet.ui.work import Models
+
+
+@dataclass(eq=False)
+class Hub:
+    """The shared part of a viewer's docks.
+
+    Attributes
+    ----------
+    cache : MapsCache
+    models : Models
+    sessions : Sessions
+    """
+
+    sessions: Sessions
+    cache: MapsCache = field(default_factory=MapsCache)
+    models: Models = field(default_factory=Models)
+    _computed: WeakKeyDictionary[Layer, tuple[Any, Mapping[Index, Hashable]]] = field(default_factory=WeakKeyDictionary)
+    n_docks: int = 0
+
+    def leave(self) -> None:
+        """Note that a dock is closed; with the last one everything is forgotten, and memory given back."""
+        self.n_docks -= 1
+        if self.n_docks <= 0:
+            self.cache.clear()
+            for key in [key for key, (_, hub) in _hubs.items() if hub is self]:
+                del _hubs[key]
+
+    def note_maps(self, image: Layer, keys: Mapping[Index, Hashable]) -> None:
+        """Remember under which keys the maps of an image's planes are cached."""
+        self._computed[image] = image.data, keys
+
+    def maps(self, image: Layer | None, index: Index) -> Maps | None:
+        """Return the cached maps of a plane of an image, if they were made from the data that it has now."""
+        if image is None:
+            return None
+        session = self.sessions.of(image)
+        if session is not None and session.data is image.data and index in session.keys:
+            found = self.cache.get(session.keys[index])
+            if found is not None:
+                return found
+        data, keys = self._computed.get(image, (None, {}))
+        return self.cache.get(keys[index]) if data is image.data and index in keys else None
+
+    def image_of(self, labels: Layer) -> Layer | None:
+        """Return the image that a labels layer of ours was made from."""
+        return self.sessions.image_of(labels)
+
+    def settled(self, labels: Labels) -> Settled:
+        """Return what a person has settled in a labels layer."""
+        return settled(labels)
+
+
+_hubs: dict[int, tuple[ViewerModel, Hub]] = {}
+
+
+def join_hub(viewer: ViewerModel) -> Hub:
+    """Return what the docks of a viewer share; a dock calls :meth:`Hub.leave` when it is closed."""
+    known, hub = _hubs.get(id(viewer), (None, None))
+    if hub is None or known is not viewer:
+        hub = Hub(Sessions(viewer))
+        _hubs[id(viewer)] = viewer, hub
+    hub.n_docks += 1
+    return hub

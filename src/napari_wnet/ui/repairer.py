@@ -1,0 +1,277 @@
+"""The Repair dock without its widgets: which labels are edited with which maps, and how edits get into the layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.components import ViewerModel
+from napari.layers import Labels, Layer
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_wnet.core.doubt import Doubts, doubts
+from napari_wnet.core.edits import Change, Core, core_of, regrow
+from napari_wnet.core.maps import Maps
+from napari_wnet.errors import EditError, WNetError
+from napari_wnet.params import EditParams, SegmentParams
+from napari_wnet.reports import Progress
+from napari_wnet.ui.hub import join_hub
+from napari_wnet.ui.layers import Index, read_source
+from napari_wnet.ui.requests import Request
+from napari_wnet.ui.runner import LatestRunner, Runner
+from napari_wnet.ui.settled import Settled
+from napari_wnet.ui.work import maps_steps
+
+Array = npt.NDArray[Any]
+Edit = Callable[[Array, Maps | None], Change]
+
+PAUSE_MS = 250
+"""Rest after the last edit before the objects are ranked again."""
+NO_MAPS = "These labels have no maps: tools go by shapes alone. 'Compute maps' lets the network look at the image."
+
+
+class Repairer(QObject):
+    """Edits a labels layer and ranks its objects.
+
+    Attributes
+    ----------
+    ranked : Signal(Doubts)
+        The objects of the plane that is seen, the most doubtful first.
+    said : Signal(str, str, str)
+        A message, "info", "warning" or "error", and the part of it that deserves a notification.
+    mapsChanged : Signal(bool)
+        Whether the plane that is seen has maps.
+    busyChanged : Signal(bool)
+        Whether maps are being computed.
+    progressed : Signal(Progress)
+    """
+
+    ranked = Signal(object)
+    said = Signal(str, str, str)
+    mapsChanged = Signal(bool)  # noqa: N815
+    busyChanged = Signal(bool)  # noqa: N815
+    progressed = Signal(object)
+
+    def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._hub = join_hub(viewer)
+        self._open = True
+        self.params = EditParams()
+        self._labels: Labels | None = None
+        self._image: Layer | None = None
+        self._turning: _Turning | None = None
+        self._ranker, self._mapper = LatestRunner(self), Runner(self)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(PAUSE_MS)
+        self._soon.timeout.connect(self.rank)
+        self._ranker.returned.connect(self.ranked)
+        self._mapper.progressed.connect(self.progressed)
+        self._mapper.returned.connect(self._on_maps)
+        self._mapper.finished.connect(lambda: self.busyChanged.emit(False))
+        for runner in (self._ranker, self._mapper):
+            runner.failed.connect(self._complain)
+        viewer.dims.events.current_step.connect(self._soon_again)
+
+    @property
+    def labels(self) -> Labels | None:
+        """The layer that is edited."""
+        return self._labels
+
+    @property
+    def settled(self) -> Settled | None:
+        """What a person has settled in it."""
+        return None if self._labels is None else self._hub.settled(self._labels)
+
+    @property
+    def busy(self) -> bool:
+        """Whether maps are being computed."""
+        return self._mapper.busy
+
+    def choose(self, labels: Labels | None, image: Layer | None = None) -> None:
+        """Edit another layer; the image is where its maps come from, by default the one that it was made from."""
+        if self._labels is not None:
+            self._labels.events.set_data.disconnect(self._soon_again)
+            self._hub.settled(self._labels).unlisten(self._soon_again)
+        self._labels = labels
+        self._image = image or (None if labels is None else self._hub.image_of(labels))
+        self._turning = None
+        if labels is not None:
+            labels.events.set_data.connect(self._soon_again)
+            self._hub.settled(labels).listen(self._soon_again)
+        self.rank()
+
+    @property
+    def image(self) -> Layer | None:
+        """Where the maps come from."""
+        return self._image
+
+    def index(self) -> Index:
+        """Return the plane that is seen."""
+        if self._labels is None:
+            return ()
+        position = self._labels.world_to_data(self._viewer.dims.point)
+        shape = self._labels.data.shape
+        return tuple(
+            int(np.clip(round(place), 0, length - 1)) for place, length in zip(position, shape[:-2], strict=False)
+        )
+
+    def maps(self) -> Maps | None:
+        """Return the cached maps of the plane that is seen, if there are any of its size."""
+        if self._labels is None:
+            return None
+        found = self._hub.maps(self._image, self.index())
+        return found if found is not None and found.shape == tuple(self._labels.data.shape[-2:]) else None
+
+    def plane(self) -> Array:
+        """Return the labels of the plane that is seen, the layer's own array.
+
+        Raises
+        ------
+        EditError
+            If there is none that can be edited.
+        """
+        if self._labels is None or self._labels not in self._viewer.layers:
+            raise EditError("There are no labels to edit: press Run in the Segment dock, or open some.")
+        if not isinstance(self._labels.data, np.ndarray):
+            raise EditError(
+                "These labels are not in memory and cannot be edited here; save them as TIFF and open that."
+            )
+        if self._viewer.dims.ndisplay != 2 or tuple(self._viewer.dims.displayed[-2:]) != self._last_axes():
+            raise EditError("Edits need the plane as it was segmented: turn to 2D, with the axes in their own order.")
+        return self._labels.data[self.index()]
+
+    def edit(self, make: Edit) -> Change | None:
+        """Apply an edit to the plane that is seen, as one undo step; return it, or None where it cannot be made."""
+        self._turning = None
+        return self._applied(make)
+
+    def turn(self, number: int, params: EditParams, by: float) -> float | None:
+        """Grow the object of a number anew with its angle changed by some degrees; return the angle.
+
+        Turns of one and the same object in a row are one undo step.
+        """
+        turning = self._turning
+        try:
+            plane, maps = self.plane(), _needed(self.maps())
+            same = turning is not None and turning.core.number == number
+            # This turn replaces the last one, unless somebody has changed something meanwhile.
+            if turning is None or not same or (turning.last is not None and not self.take_back(turning.last)):
+                turning = _Turning(core=core_of(plane, maps, number), params=params, last=None)
+        except EditError as error:
+            self._complain(error)
+            return None
+        params = turning.params.replace(angle=float(np.clip(turning.params.angle + by, 1, 90)))
+        core = turning.core
+        change = self._applied(lambda plane, _: regrow(plane, maps, core, params))
+        self._turning = _Turning(core=core, params=params, last=change)
+        return params.angle
+
+    def take_back(self, last: Change) -> bool:
+        """Undo an edit that was made just now; tell whether it was still there to be undone."""
+        if self._labels is None:
+            return False
+        if last.n_pixels:
+            if (self.plane()[last.rows, last.columns] != last.values).any():
+                return False
+            self._labels.undo()
+        return True
+
+    def tick(self, numbers: list[int], done: bool = True) -> None:
+        """Mark objects of the plane that is seen as done."""
+        if self.settled is not None:
+            self.settled.tick(self.index(), numbers, done)
+
+    def rank(self) -> None:
+        """Rank the objects of the plane that is seen, outside the GUI thread."""
+        self._soon.stop()
+        maps = self.maps()
+        self.mapsChanged.emit(maps is not None)
+        try:
+            plane = self.plane()
+        except EditError:
+            self.ranked.emit(doubts(np.zeros((1, 1), np.int32), None))
+            return
+        self._ranker.submit(lambda: _doubt_steps(plane, maps))
+
+    def compute_maps(self, image: Layer, model: str, params: SegmentParams) -> None:
+        """Let the network look at an image, to have maps for the labels."""
+        try:
+            source = read_source(image)
+            if self._labels is not None and source.shape != tuple(self._labels.data.shape):
+                raise EditError(
+                    f"'{image.name}' and '{self._labels.name}' differ in size; choose the image of these labels."
+                )
+            request = Request(source=source, indices=[self.index()], model=model, device="auto", params=params)
+            self._image = image
+            self._mapper.start(maps_steps(request, self._hub.models, self._hub.cache))
+        except WNetError as error:
+            self._complain(error)
+            return
+        self.busyChanged.emit(True)
+
+    def close(self) -> None:
+        """Stop everything."""
+        self.choose(None)
+        for runner in (self._ranker, self._mapper):
+            runner.cancel()
+        self._soon.stop()
+        if self._open:
+            self._viewer.dims.events.current_step.disconnect(self._soon_again)
+            self._hub.leave()
+        self._open = False
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the threads to end and tell whether they have."""
+        return all([runner.wait(seconds) for runner in (self._ranker, self._mapper)])
+
+    def _applied(self, make: Edit) -> Change | None:
+        try:
+            change = make(self.plane(), self.maps())
+        except WNetError as error:
+            self._complain(error)
+            return None
+        labels = self._labels
+        if labels is not None and change.n_pixels:
+            lead = [np.full(change.n_pixels, place) for place in self.index()]
+            labels.data_setitem((*lead, change.rows, change.columns), change.values.astype(labels.data.dtype))
+        return change
+
+    def _last_axes(self) -> tuple[int, int]:
+        return self._viewer.dims.ndim - 2, self._viewer.dims.ndim - 1
+
+    def _soon_again(self) -> None:
+        self._soon.start()
+
+    def _on_maps(self, keys: Any) -> None:
+        if self._image is not None:
+            self._hub.note_maps(self._image, keys)
+        self.said.emit("Maps are ready: the tools know the image now.", "info", "")
+        self.rank()
+
+    def _complain(self, error: WNetError) -> None:
+        self.said.emit(str(error), "warning" if isinstance(error, EditError) else "error", "")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Turning:
+    """An object whose angle is being turned: from what it grows, and what the last turn changed."""
+
+    core: Core
+    params: EditParams
+    last: Change | None
+
+
+def _doubt_steps(plane: Array, maps: Maps | None) -> Generator[Progress, None, Doubts]:
+    yield Progress(done=0, total=0, what="ranking")
+    return doubts(plane.copy(), maps)
+
+
+def _needed(maps: Maps | None) -> Maps:
+    if maps is None:
+        raise EditError(NO_MAPS)
+    return maps

@@ -1,0 +1,310 @@
+"""What mouse and keys do in a labels layer while a tool is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from napari.components import ViewerModel
+from napari.layers import Labels
+from qtpy.QtCore import QObject, Signal
+
+from napari_wnet.core import edits, shaping
+from napari_wnet.errors import EditError, WNetError
+from napari_wnet.ui.repairer import NO_MAPS, Repairer
+
+TURN_DEGREES = 5.0
+Point = tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """A way to edit: its name, its key, and what the buttons and the status line say."""
+
+    name: str
+    key: str
+    title: str
+    tooltip: str
+    hint: str = ""
+
+
+CLICK_TOOLS = (
+    Tool(
+        name="add",
+        key="A",
+        title="Add",
+        tooltip="Click a missed object: it grows from the embedding there. Shift-click: over other objects too.",
+        hint="Click an object that was missed.",
+    ),
+    Tool(
+        name="split",
+        key="S",
+        title="Split",
+        tooltip="Click once in each part of a merged object. Shift-click adds a further part.",
+        hint="Click in one part of a merged object, then in the other.",
+    ),
+    Tool(
+        name="join",
+        key="J",
+        title="Merge",
+        tooltip="Click two objects, or drag from one across the others: they become one.",
+        hint="Click two objects, or drag across them.",
+    ),
+    Tool(
+        name="delete", key="D", title="Delete", tooltip="Click an object to take it away.", hint="Click a false object."
+    ),
+    Tool(
+        name="turn",
+        key="T",
+        title="Angle here",
+        tooltip="Turn the mouse wheel over an object: it grows or shrinks with the angle within which pixels join it.",
+        hint="Turn the mouse wheel over an object.",
+    ),
+)
+"""Tools that stay chosen until another one is."""
+
+HERE_TOOLS = (
+    Tool(name="tick", key="K", title="Done", tooltip="Mark the object as done: it stays through every re-clustering."),
+    Tool(name="fill", key="H", title="Fill holes", tooltip="Fill the holes of the object."),
+    Tool(name="smooth", key="O", title="Smooth", tooltip="Even out the outline of the object."),
+    Tool(name="grow", key="G", title="Grow", tooltip="Make the object one pixel larger all around."),
+    Tool(name="shrink", key="U", title="Shrink", tooltip="Make the object one pixel smaller all around."),
+)
+"""What is done at once: by its key to the object under the pointer, by its button to the object picked last."""
+
+SHAPINGS = {
+    "fill": shaping.fill_object,
+    "smooth": shaping.smooth_object,
+    "grow": shaping.grow_object,
+    "shrink": shaping.shrink_object,
+}
+STOP_KEY = "Q"
+STEP_KEYS = {"N": 1, "Shift-N": -1}
+
+
+class Tools(QObject):
+    """Binds the tools to the mouse and the keys of the layer that is edited.
+
+    Attributes
+    ----------
+    toolChanged : Signal(str)
+        Name of the chosen tool; empty: none, the mouse moves the picture.
+    picked : Signal(int)
+        Label of the object that was clicked or made last.
+    stepped : Signal(int)
+        To the next object to look at, 1, or the one before, -1.
+    said : Signal(str, str, str)
+    """
+
+    toolChanged = Signal(str)  # noqa: N815
+    picked = Signal(int)
+    stepped = Signal(int)
+    said = Signal(str, str, str)
+
+    def __init__(self, viewer: ViewerModel, repairer: Repairer, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer, self._repairer = viewer, repairer
+        self._layer: Labels | None = None
+        self._tool = ""
+        self._points: list[Point] = []
+        self._parts: tuple[int, ...] = ()
+        self._first: int | None = None
+
+    @property
+    def tool(self) -> str:
+        """Name of the chosen tool."""
+        return self._tool
+
+    def attach(self, layer: Labels | None) -> None:
+        """Listen to the mouse and the keys of another layer."""
+        self.choose("")
+        if self._layer is not None:
+            self._layer.mouse_drag_callbacks.remove(self._on_drag)
+            self._layer.mouse_wheel_callbacks.remove(self._on_wheel)
+            self._layer.events.mode.disconnect(self._on_mode)
+            for key in (*(tool.key for tool in (*CLICK_TOOLS, *HERE_TOOLS)), STOP_KEY, *STEP_KEYS):
+                self._layer.bind_key(key, None)
+        self._layer = layer
+        if layer is not None:
+            layer.mouse_drag_callbacks.append(self._on_drag)
+            layer.mouse_wheel_callbacks.append(self._on_wheel)
+            layer.events.mode.connect(self._on_mode)
+            for tool in CLICK_TOOLS:
+                layer.bind_key(tool.key, _chooser(self, tool.name), overwrite=True)
+            for tool in HERE_TOOLS:
+                layer.bind_key(tool.key, _doer(self, tool.name), overwrite=True)
+            layer.bind_key(STOP_KEY, _chooser(self, ""), overwrite=True)
+            for key, by in STEP_KEYS.items():
+                layer.bind_key(key, _stepper(self, by), overwrite=True)
+
+    def choose(self, name: str) -> None:
+        """Choose a tool; the chosen one again, or an empty name, gives the mouse back."""
+        name = "" if name == self._tool else name
+        layer = self._layer
+        self._points, self._parts, self._first = [], (), None
+        self._tool = ""
+        if layer is not None:
+            layer.mode = "pan_zoom"
+            layer.mouse_pan = name != "join"  # a drag joins, it does not move the picture
+            self._viewer.scene.camera.mouse_zoom = name != "turn"
+            if name:
+                self._viewer.layers.selection.active = layer
+            self._tool = name
+        self.toolChanged.emit(self._tool)
+        if self._tool:
+            self.said.emit(next(tool.hint for tool in CLICK_TOOLS if tool.name == self._tool), "info", "")
+
+    def do(self, name: str, number: int | None = None) -> None:
+        """Do one of :data:`HERE_TOOLS` to an object, by default that under the pointer."""
+        try:
+            plane = self._repairer.plane()
+            wanted = edits.object_at(plane, self._point(self._viewer.cursor.position)) if number is None else number
+        except EditError as error:
+            self.said.emit(str(error), "warning", "")
+            return
+        if name == "tick":
+            settled = self._repairer.settled
+            ticked = settled is not None and wanted in settled.done(self._repairer.index())
+            self._repairer.tick([wanted], not ticked)
+            self.said.emit(f"Object {wanted} is {'free again' if ticked else 'done: it stays as it is'}.", "info", "")
+        else:
+            self._edit(lambda labels, _: SHAPINGS[name](labels, wanted), f"Object {wanted}: {name}.")
+        self.picked.emit(wanted)
+
+    def _on_drag(self, layer: Labels, event: Any) -> Generator[None, None, None]:
+        if not self._tool or event.button != 1:
+            return
+        start = self._point(event.position)
+        shift = "Shift" in event.modifiers
+        moved, end = False, start
+        yield
+        while event.type == "mouse_move":
+            end = self._point(event.position)
+            moved = moved or max(abs(end[0] - start[0]), abs(end[1] - start[1])) > 2
+            yield
+        if self._tool == "join" and moved:
+            self._join(edits.objects_along(self._repairer.plane(), start, end))
+        elif not moved:
+            self.click(start, shift)
+
+    def click(self, point: Point, shift: bool = False) -> None:
+        """Do what a click on a pixel means with the chosen tool."""
+        try:
+            getattr(self, f"_click_{self._tool}")(point, shift)
+        except WNetError as error:
+            self.said.emit(str(error), "warning", "")
+
+    def _click_add(self, point: Point, shift: bool) -> None:
+        params = self._repairer.params
+        if self._repairer.maps() is None:
+            raise EditError(f"Growing an object needs maps. {NO_MAPS}")
+        self._edit(lambda labels, maps: edits.add(labels, maps, point, params, over=shift), "Added object {0}.")
+
+    def _click_split(self, point: Point, shift: bool) -> None:
+        number = edits.object_at(self._repairer.plane(), point)
+        if shift and number in self._parts and self._repairer.labels is not None:
+            self._repairer.labels.undo()  # a further part of what was just split
+            self._points.append(point)
+        elif self._points and not self._parts and number == self._number_of_first():
+            self._points.append(point)
+        else:
+            self._points, self._parts = [point], ()
+            self.said.emit(f"Object {number}: now click in its other part.", "info", "")
+            self.picked.emit(number)
+            return
+        points = list(self._points)
+        change = self._edit(lambda labels, maps: edits.split(labels, maps, points), "Split into {0}.")
+        self._parts = change.objects if change is not None else ()
+        if change is None:
+            self._points = []
+
+    def _number_of_first(self) -> int:
+        return int(self._repairer.plane()[self._points[0]])
+
+    def _click_join(self, point: Point, shift: bool) -> None:
+        number = edits.object_at(self._repairer.plane(), point)
+        if self._first is None or self._first == number:
+            self._first = number
+            self.said.emit(f"Object {number}: now click the one that belongs to it.", "info", "")
+            self.picked.emit(number)
+            return
+        first, self._first = self._first, None
+        self._join((first, number))
+
+    def _join(self, numbers: tuple[int, ...]) -> None:
+        self._edit(lambda labels, _: edits.merge(labels, numbers), "Merged into object {0}.")
+
+    def _click_delete(self, point: Point, shift: bool) -> None:
+        number = edits.object_at(self._repairer.plane(), point)
+        self._edit(lambda labels, _: edits.delete(labels, number), f"Deleted object {number}.")
+
+    def _click_turn(self, point: Point, shift: bool) -> None:
+        self.picked.emit(edits.object_at(self._repairer.plane(), point))
+
+    def _click_(self, point: Point, shift: bool) -> None:
+        """Do nothing: no tool is chosen."""
+
+    def _on_wheel(self, layer: Labels, event: Any) -> None:
+        if self._tool != "turn":
+            return
+        event.handled = True
+        delta = event.delta[1] or event.delta[0]
+        try:
+            number = edits.object_at(self._repairer.plane(), self._point(event.position))
+        except EditError as error:
+            self.said.emit(str(error), "warning", "")
+            return
+        self.turn(number, TURN_DEGREES if delta > 0 else -TURN_DEGREES)
+
+    def turn(self, number: int, by: float) -> None:
+        """Change the angle of an object by some degrees."""
+        angle = self._repairer.turn(number, self._repairer.params, by)
+        if angle is not None:
+            self.said.emit(f"Object {number}: {angle:.0f} degrees.", "info", "")
+            self.picked.emit(number)
+
+    def _edit(self, make: Any, text: str) -> edits.Change | None:
+        change = self._repairer.edit(make)
+        if change is None:
+            return None
+        self.said.emit(text.format(", ".join(map(str, change.objects))) + " Ctrl+Z takes it back.", "info", "")
+        if change.objects:
+            self.picked.emit(change.objects[0])
+        return change
+
+    def _on_mode(self) -> None:
+        if self._layer is not None and str(self._layer.mode) != "pan_zoom" and self._tool:
+            mode = self._layer.mode
+            self.choose("")  # a brush was chosen
+            self._layer.mode = mode
+
+    def _point(self, position: Any) -> Point:
+        if self._layer is None:
+            return -1, -1
+        row, column = self._layer.world_to_data(position)[-2:]
+        return round(float(row)), round(float(column))
+
+
+def _chooser(tools: Tools, name: str) -> Any:
+    def choose(layer: Labels) -> None:
+        tools.choose(name)
+
+    choose.__doc__ = f"W-Net: {name or 'no tool'}"
+    return choose
+
+
+def _stepper(tools: Tools, by: int) -> Any:
+    def step(layer: Labels) -> None:
+        tools.stepped.emit(by)
+
+    step.__doc__ = f"W-Net: go to the {'next object' if by > 0 else 'object before'}"
+    return step
+
+
+def _doer(tools: Tools, name: str) -> Any:
+    def do(layer: Labels) -> None:
+        tools.do(name)
+
+    do.__doc__ = f"W-Net: {name} the object under the pointer"
+    return do
