@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +14,13 @@ from napari_wnet.core.labels import LabelArray
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.parting import part
 from napari_wnet.core.targets import distance_map
-from napari_wnet.core.windows import SQUARE, Window
+from napari_wnet.core.windows import SQUARE, Window, reaches_edge, widened
 from napari_wnet.params import EditParams
 
 Point = tuple[int, int]
-Labels = npt.NDArray[np.int32]
+
+REACH_PX = 32
+"""How far beyond an object its neighbours are looked for at first."""
 
 
 def seed_points(labels: LabelArray) -> npt.NDArray[np.int64]:
@@ -59,73 +62,97 @@ def reseed(
     EditError
         If a seed was put where the network sees only background.
     """
-    old = [point for point in before if _inside(labels, point)]
-    new = [point for point in after if _inside(labels, point)]
-    gone, come = sorted(set(old) - set(new)), sorted(set(new) - set(old))
-    edited = np.array(labels, np.int32)
-    objects: set[int] = set()
-    windows: list[Window] = []
-    owners = {point: int(labels[point]) for point in old}
-    if len(gone) == len(come) == 1 and edited[come[0]] in (0, owners[gone[0]]):
-        owners[come[0]] = owners[gone[0]]  # moved: it takes its object's number along
+    old = {point for point in before if _inside(labels, point)}
+    new = list(dict.fromkeys(point for point in after if _inside(labels, point)))
+    gone, come = sorted(old - set(new)), [point for point in new if point not in old]
+    inherited = len(gone) == len(come) == 1 and int(labels[come[0]]) in (0, int(labels[gone[0]]))
+    heir = {come[0]: int(labels[gone[0]])} if inherited else {}  # a seed that is moved takes its number along
+    changes: list[Change] = []
+    first_unused = unused_number(labels)
     for point in come:
-        if edited[point] == 0 and maps is not None:
-            grown = add(edited, maps, point, params)
-            edited[grown.rows, grown.columns] = owners.setdefault(point, grown.objects[0])
-            objects |= {owners[point]}
-            windows.append(_box(grown.rows, grown.columns))
-    for number in sorted({int(labels[point]) for point in (*gone, *come)} - {0}):
-        if not (edited == number).any():
-            continue  # a seed that went before has taken the whole of it along
-        found, window = _part_again(edited, maps, number, (new, owners))
-        objects |= found
-        windows.append(window)
-    whole = (
-        slice(min((rows.start for rows, _ in windows), default=0), max((rows.stop for rows, _ in windows), default=0)),
-        slice(min((cols.start for _, cols in windows), default=0), max((cols.stop for _, cols in windows), default=0)),
-    )
-    return change_of(labels, whole, edited[whole], sorted(objects))
+        if labels[point] == 0 and maps is not None:
+            number = heir.get(point, first_unused)
+            first_unused += number == first_unused
+            grown = add(labels, maps, point, params)
+            changes.append(replace(grown, values=np.full_like(grown.values, number), objects=(number,)))
+    hit = sorted({int(labels[point]) for point in (*gone, *come)} - {0})
+    if hit:
+        # One that only got a second seed takes nothing from its neighbours.
+        alone = {int(labels[point]) for point in come} - {int(labels[point]) for point in gone}
+        region = _region(labels, hit, frozenset(alone))
+        changes.append(_part_again(labels, maps, region, _Seeds(points=new, heir=heir, unused=first_unused)))
+    return _joined(changes)
 
 
-def _box(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> Window:
-    return slice(int(rows.min()), int(rows.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1)
+@dataclass(frozen=True, kw_only=True)
+class _Region:
+    """Objects to be parted again: those that were hit and those that they touch, and a window that holds them all."""
+
+    hit: frozenset[int]
+    members: frozenset[int]
+    window: Window
 
 
-def _part_again(
-    edited: Labels, maps: Maps | None, number: int, seeds: tuple[Sequence[Point], dict[Point, int]]
-) -> tuple[set[int], Window]:
-    """Give the pixels of an object, in `edited` itself, to its seeds and those of the objects that touch it.
+@dataclass(frozen=True, kw_only=True)
+class _Seeds:
+    """All seeds, which of them has the number of the one that it replaces, and the first number that nobody has."""
 
-    Returns the labels of the objects that it made or changed, and the window in which they lie.
-    """
-    points, owners = seeds
-    own = [point for point in points if edited[point] == number]
-    around = window_of(edited, number, margin=1)
-    mask = edited[around] == number
-    touching = set(np.unique(edited[around][ndimage.binary_dilation(mask, SQUARE)]).tolist()) - {0, number}
-    # A seed that was put beside others in one object takes nothing from the neighbours.
-    members = {number} if len(own) > 1 else {number, *touching}
-    window = window_of(edited, *members)
-    before = edited[window].copy()
-    inside = [point for point in points if edited[point] in members]
+    points: list[Point]
+    heir: dict[Point, int]
+    unused: int
+
+
+def _region(labels: LabelArray, hit: Sequence[int], alone: frozenset[int]) -> _Region:
+    start = window_of(labels, *hit, margin=1)
+    near = labels[start]
+    rivals = [number for number in hit if number not in alone]
+    rim = ndimage.binary_dilation(np.isin(near, rivals), SQUARE) if rivals else np.zeros(near.shape, bool)
+    members = np.array(sorted({*hit, *np.unique(near[rim]).tolist()} - {0}))
+    reach, window = REACH_PX, start
+    while True:
+        wider = widened(start, reach, labels.shape)
+        window, reach = wider, 2 * reach
+        if not reaches_edge(np.isin(labels[window], members), window, labels.shape):
+            return _Region(hit=frozenset(hit), members=frozenset(members.tolist()), window=window)
+
+
+def _part_again(labels: LabelArray, maps: Maps | None, region: _Region, seeds: _Seeds) -> Change:
+    """Give the pixels of the objects that were hit to the seeds in the region."""
+    window = region.window
+    before = np.asarray(labels[window])
+    inside = [point for point in seeds.points if int(labels[point]) in region.members]
+    hit = np.isin(before, list(region.hit))
     if not inside:
-        before[before == number] = 0
-        edited[window] = before
-        return set(), window
-    local = [(y - window[0].start, x - window[1].start) for y, x in inside]
+        return change_of(labels, window, np.where(hit, 0, before))
     vectors = None
     if maps is not None:
         vectors = maps.distance[window], np.moveaxis(maps.embedding, 0, -1)[window].astype(np.float32)
-    parts = part(np.isin(before, list(members)), vectors, local)
+    local = [(y - window[0].start, x - window[1].start) for y, x in inside]
+    parts = part(np.isin(before, list(region.members)), vectors, local)
     numbers = [0]
+    unused = seeds.unused
     for point in inside:
-        taken = owners.get(point, 0)
-        numbers.append(taken if taken and taken not in numbers else max(unused_number(edited), max(numbers) + 1))
+        number = seeds.heir.get(point, int(labels[point]))
+        if number in numbers:
+            number, unused = unused, unused + 1
+        numbers.append(number)
+    own = np.array([False, *(int(labels[point]) in region.hit for point in inside)])
     given = np.array(numbers, np.int32)[parts]
-    mine = np.array([False, *(point in own for point in inside)])[parts]
-    edited[window] = np.where((before == number) | mine, given, before)
-    return set(np.unique(given[(before == number) | mine]).tolist()), window
+    mine = hit | own[parts]
+    wanted = np.where(mine, given, before)
+    return change_of(labels, window, wanted, sorted(set(np.unique(given[mine]).tolist())))
+
+
+def _joined(changes: Sequence[Change]) -> Change:
+    """Return changes of different pixels as one."""
+    none = np.zeros(0, np.int64)
+    return Change(
+        rows=np.concatenate([none, *(change.rows for change in changes)]),
+        columns=np.concatenate([none, *(change.columns for change in changes)]),
+        values=np.concatenate([none, *(change.values for change in changes)]).astype(np.int32),
+        objects=tuple(dict.fromkeys(number for change in changes for number in change.objects)),
+    )
 
 
 def _inside(labels: LabelArray, point: Point) -> bool:
-    return all(0 <= place < length for place, length in zip(point, labels.shape, strict=True))
+    return 0 <= point[0] < labels.shape[0] and 0 <= point[1] < labels.shape[1]
