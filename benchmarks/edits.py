@@ -17,7 +17,7 @@ import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
 
-from napari_wnet.core import edits
+from napari_wnet.core import changes, edits
 from napari_wnet.core.clustering import cluster
 from napari_wnet.core.seeding import reseed, seed_points
 from napari_wnet.params import ClusteringParams, EditParams
@@ -53,7 +53,7 @@ def main() -> None:
     middle = int(np.argmin([abs(row - given.size // 2) + abs(column - given.size // 2) for row, column in seeds]))
     point = seeds[middle]
     number = int(labels[point])
-    window = edits.window_of(labels, number, margin=2)
+    window = changes.window_of(labels, number, margin=2)
     beside = next(int(other) for other in np.unique(labels[window]) if other not in (0, number))
     missing = edits.delete(labels, number).applied(labels)
     merged = edits.merge(labels, (number, beside)).applied(labels)

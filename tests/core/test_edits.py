@@ -248,3 +248,45 @@ def test_growing_again_takes_nothing_from_others():
     after = edits.regrow(labels, maps, core, EditParams(angle=90, foreground_threshold=0)).applied(labels)
     others = (labels > 0) & (labels != number)
     assert (after[others] == labels[others]).all()
+
+
+# Cut
+
+
+@given(scene(), st.integers(0, 40), st.integers(0, 40))
+@steady
+def test_a_cut_parts_what_it_crosses_and_nothing_else(scene, top, bottom):
+    labels, _ = scene
+    path = [(-1, min(top, labels.shape[1])), (labels.shape[0], min(bottom, labels.shape[1]))]
+    try:
+        change = edits.cut(labels, path)
+    except EditError:
+        return
+    after = change.applied(labels)
+    assert ((after > 0) == (labels > 0)).all()
+    made = set(change.objects)
+    assert len(made) >= 2
+    assert all(pieces(after == number) == 1 for number in made - set(np.unique(labels)))
+    for number in set(labels.ravel().tolist()) - made - {0}:
+        assert ((after == number) == (labels == number)).all()
+
+
+def test_a_cut_follows_the_line_and_may_stop_short():
+    labels = np.zeros((40, 40), np.int32)
+    labels[5:35, 5:35] = 4
+    after = edits.cut(labels, [(7, 15), (20, 15), (33, 25)]).applied(labels)
+    assert set(np.unique(after)) == {0, 4, 5}
+    assert (after[6:20, 5:14] == after[6, 6]).all()
+    assert (after[6:20, 17:35] == after[6, 30]).all()
+    assert after[6, 6] != after[6, 30]
+    areas = np.bincount(after.ravel())
+    assert areas[4] >= areas[5]  # the larger part keeps its number
+
+
+def test_a_line_that_cuts_nothing_is_explained():
+    labels = np.zeros((40, 40), np.int32)
+    labels[5:35, 5:35] = 4
+    with pytest.raises(EditError, match="edge to edge"):
+        edits.cut(labels, [(15, 15), (20, 20)])
+    with pytest.raises(EditError, match="no object"):
+        edits.cut(labels, [(1, 1), (1, 30)])

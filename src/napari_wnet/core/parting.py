@@ -19,8 +19,10 @@ FloatMap = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
 Point = tuple[int, int]
 
-STEP_COST = 1.0
-"""Of a pixel in the middle of an object that looks like the clicked pixel."""
+STEP_COST = 0.2
+"""Of a pixel that nothing speaks against."""
+NECK_COST = 5.0
+"""At the object's rim; falls with the distance from it, so that the border runs through the narrowest place."""
 RIVAL_COST = 2.0
 """For each unit of cosine by which a pixel is more like another clicked pixel."""
 RIM_COST = 2.0
@@ -32,8 +34,9 @@ EDGE_COST = 4.0
 def part(mask: Mask, maps: tuple[npt.NDArray[Any], FloatMap] | None, points: Sequence[Point]) -> Labels:
     """Give each pixel of a mask to one of the points in it.
 
-    Neither map decides alone: two objects that were taken for one often share their embedding or have no valley
-    between their distances. The costs were chosen on the validation images of nuclei (benchmarks/repair.py).
+    Neither map decides alone, nor the shape: two objects that were taken for one often share their embedding, or have
+    no valley between their distances, or no neck. The costs were chosen on the validation images of nuclei
+    (benchmarks/repair.py).
 
     Parameters
     ----------
@@ -80,11 +83,12 @@ def _connected(parts: Labels, mask: Mask, points: Sequence[Point]) -> Labels:
 
 def _costs(mask: Mask, maps: tuple[npt.NDArray[Any], FloatMap] | None, points: Sequence[Point]) -> list[FloatMap]:
     """Return for each point what a step onto each pixel costs on the way from it."""
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    shape = (STEP_COST + NECK_COST / np.maximum(depth, 0.5)).astype(np.float32)
     if maps is None:
-        depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-        return [STEP_COST + RIM_COST * (1 - depth / max(float(depth.max()), 1.0)) ** 2] * len(points)
+        return [shape] * len(points)
     distance, vectors = np.clip(maps[0].astype(np.float32), 0, 1), maps[1] / np.float32(UNIT)
-    common = STEP_COST + RIM_COST * (1 - distance) ** 2 + EDGE_COST * _edges(vectors)
+    common = shape + RIM_COST * (1 - distance) ** 2 + EDGE_COST * _edges(vectors)
     likeness = np.stack([vectors @ mean_near(vectors, point) for point in points])
     costs = []
     for number in range(len(points)):

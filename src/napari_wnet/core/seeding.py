@@ -9,15 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_wnet.core.edits import Change, add, change_of, unused_number, window_of
+from napari_wnet.core.changes import Change, Point, change_of, unused_number, window_of
+from napari_wnet.core.growing import add
 from napari_wnet.core.labels import LabelArray
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.parting import part
 from napari_wnet.core.targets import distance_map
 from napari_wnet.core.windows import SQUARE, Window, reaches_edge, widened
 from napari_wnet.params import EditParams
-
-Point = tuple[int, int]
 
 REACH_PX = 32
 """How far beyond an object its neighbours are looked for at first."""

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk
 
-from napari_wnet.core.edits import Change, change_of, window_of
+from napari_wnet.core.changes import Change, change_of, window_of
 from napari_wnet.core.labels import LabelArray
 from napari_wnet.core.windows import SQUARE, Mask, Window
 from napari_wnet.errors import EditError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +11,13 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
-from napari_wnet.core import edits, shaping
+from napari_wnet.core import edits
 from napari_wnet.errors import EditError, WNetError
 from napari_wnet.ui.repairer import NO_MAPS, Repairer
 
 TURN_DEGREES = 5.0
+STILL_PX = 2
+"""A pointer that moves less between press and release has clicked."""
 Point = tuple[int, int]
 
 
@@ -41,8 +44,8 @@ CLICK_TOOLS = (
         name="split",
         key="S",
         title="Split",
-        tooltip="Click once in each part of a merged object. Shift-click adds a further part.",
-        hint="Click in one part of a merged object, then in the other.",
+        tooltip="Click once in each part of a merged object; Shift-click adds a further part. Or drag: a line cuts.",
+        hint="Click in one part of a merged object, then in the other; or draw a cut across it.",
     ),
     Tool(
         name="join",
@@ -74,11 +77,13 @@ HERE_TOOLS = (
 """What is done at once: by its key to the object under the pointer, by its button to the object picked last."""
 
 SHAPINGS = {
-    "fill": shaping.fill_object,
-    "smooth": shaping.smooth_object,
-    "grow": shaping.grow_object,
-    "shrink": shaping.shrink_object,
+    "fill": edits.fill_object,
+    "smooth": edits.smooth_object,
+    "grow": edits.grow_object,
+    "shrink": edits.shrink_object,
 }
+DRAG_TOOLS = ("split", "join")
+"""With these a drag draws a line, it does not move the picture."""
 STOP_KEY = "Q"
 STEP_KEYS = {"N": 1, "Shift-N": -1}
 
@@ -146,7 +151,7 @@ class Tools(QObject):
         self._tool = ""
         if layer is not None:
             layer.mode = "pan_zoom"
-            layer.mouse_pan = name != "join"  # a drag joins, it does not move the picture
+            layer.mouse_pan = name not in DRAG_TOOLS
             self._viewer.scene.camera.mouse_zoom = name != "turn"
             if name:
                 self._viewer.layers.selection.active = layer
@@ -177,16 +182,23 @@ class Tools(QObject):
             return
         start = self._point(event.position)
         shift = "Shift" in event.modifiers
-        moved, end = False, start
+        path = [start]
         yield
         while event.type == "mouse_move":
-            end = self._point(event.position)
-            moved = moved or max(abs(end[0] - start[0]), abs(end[1] - start[1])) > 2
+            path.append(self._point(event.position))
             yield
-        if self._tool == "join" and moved:
-            self._join(edits.objects_along(self._repairer.plane(), start, end))
-        elif not moved:
+        if all(max(abs(row - start[0]), abs(column - start[1])) <= STILL_PX for row, column in path):
             self.click(start, shift)
+        elif self._tool in DRAG_TOOLS:
+            self.draw(path)
+
+    def draw(self, path: list[Point]) -> None:
+        """Do what a line through pixels means with the chosen tool."""
+        self._points, self._parts, self._first = [], (), None
+        if self._tool == "split":
+            self._edit(lambda labels, _: edits.cut(labels, path), "Cut into {0}.")
+        elif self._tool == "join":
+            self._edit(lambda labels, _: edits.merge(labels, _met(labels, path)), "Merged into object {0}.")
 
     def click(self, point: Point, shift: bool = False) -> None:
         """Do what a click on a pixel means with the chosen tool."""
@@ -230,10 +242,7 @@ class Tools(QObject):
             self.picked.emit(number)
             return
         first, self._first = self._first, None
-        self._join((first, number))
-
-    def _join(self, numbers: tuple[int, ...]) -> None:
-        self._edit(lambda labels, _: edits.merge(labels, numbers), "Merged into object {0}.")
+        self._edit(lambda labels, _: edits.merge(labels, (first, number)), "Merged into object {0}.")
 
     def _click_delete(self, point: Point, shift: bool) -> None:
         number = edits.object_at(self._repairer.plane(), point)
@@ -284,6 +293,12 @@ class Tools(QObject):
             return -1, -1
         row, column = self._layer.world_to_data(position)[-2:]
         return round(float(row)), round(float(column))
+
+
+def _met(labels: Any, path: list[Point]) -> tuple[int, ...]:
+    """Return the labels under a line, in the order in which they are met."""
+    pieces = [edits.objects_along(labels, start, end) for start, end in itertools.pairwise(path)]
+    return tuple(dict.fromkeys(number for piece in pieces for number in piece))
 
 
 def _chooser(tools: Tools, name: str) -> Any:
