@@ -35,3 +35,9 @@ class TrainingError(WNetError):
 
 class DivergedError(TrainingError):
     """The loss of a training is no number any more."""
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Tell whether an exception means that memory has run out: torch has a RuntimeError for that."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "alloc" in text
