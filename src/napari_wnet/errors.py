@@ -29,6 +29,10 @@ class OutputError(WNetError):
     """A result that could not be written, or that would overwrite something."""
 
 
+class ProjectError(WNetError):
+    """A project folder that is damaged, in use or made by a newer version."""
+
+
 class TrainingError(WNetError):
     """Training that cannot start or cannot go on."""
 

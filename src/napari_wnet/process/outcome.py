@@ -24,6 +24,7 @@ ERRORS = MappingProxyType(
             errors.DownloadError,
             errors.DeviceError,
             errors.OutputError,
+            errors.ProjectError,
             errors.TrainingError,
             errors.DivergedError,
         )
