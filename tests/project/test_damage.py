@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_wnet.errors import ProjectError
 from napari_wnet.io.tiff import write_tiff
@@ -214,10 +215,10 @@ HOSTILE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("what", HOSTILE)
 def test_a_hostile_array_is_left_out(folder, what):
-    edit(folder, lambda info: info["images"][0]["labels"][0]["labels"].update(HOSTILE[what]))
+    edit(folder, lambda info: info["images"][0]["labels"][1]["labels"].update(HOSTILE[what]))
     found = load_project(folder)
-    assert found.problems
-    assert [labels.name for labels in found.images[0].labels] == ["second"]
+    assert len(found.problems) == 1
+    assert [labels.name for labels in found.images[0].labels] == ["labels 1"]
     with ProjectFolder(folder) as project:  # and the project can be saved on
         project.save(ProjectState(images=found.images))
 
@@ -267,19 +268,30 @@ def test_a_link_out_of_the_folder_is_not_followed(folder, tmp_path_factory):
 
 
 def test_a_file_that_claims_more_pixels_than_it_holds_is_refused(folder):
-    path = labels_file(folder, 0)
+    path = labels_file(folder, 1)
     shape = [60_000, 60_000]
     tifffile.imwrite(path, np.zeros((40, 30), np.uint16), compression="zlib")
     with tifffile.TiffFile(path, mode="r+") as file:
         for name, value in (("ImageLength", shape[0]), ("ImageWidth", shape[1])):
             file.pages.first.tags[name].overwrite(value)
-    edit(folder, lambda info: info["images"][0]["labels"][0]["labels"].update(shape=shape))
-    assert len(load_project(folder).problems) >= 1
-    assert [labels.name for labels in load_project(folder).images[0].labels] == ["second"]
+    edit(folder, lambda info: info["images"][0]["labels"][1]["labels"].update(shape=shape))
+    (problem,) = load_project(folder).problems
+    assert "too short for its pixels" in problem
+
+
+@pytest.mark.parametrize("how", ["tiles", "LZW"])
+def test_a_file_packed_otherwise_is_refused(folder, how):
+    labels = two_layers().images[0].labels[0].labels.astype(np.uint16)
+    if how == "tiles":  # which can be much larger than the image
+        tifffile.imwrite(labels_file(folder, 1), labels, compression="zlib", tile=(2048, 2048))
+    else:
+        Image.fromarray(labels).save(labels_file(folder, 1), format="TIFF", compression="tiff_lzw")
+    (problem,) = load_project(folder).problems
+    assert "not the file that was written" in problem
 
 
 def test_labels_beyond_what_fits_are_refused(folder):
-    path = labels_file(folder, 0)
+    path = labels_file(folder, 1)
     tifffile.imwrite(path, np.full((40, 30), 2**32 - 1, np.uint32))
-    edit(folder, lambda info: info["images"][0]["labels"][0]["labels"].update(dtype="uint32"))
+    edit(folder, lambda info: info["images"][0]["labels"][1]["labels"].update(dtype="uint32"))
     assert "renumber" in load_project(folder).problems[0]
