@@ -219,6 +219,7 @@ def test_a_hostile_array_is_left_out(folder, what):
     found = load_project(folder)
     assert len(found.problems) == 1
     assert [labels.name for labels in found.images[0].labels] == ["labels 1"]
+    assert "file" not in HOSTILE[what] or "project.json is damaged" in found.problems[0]  # and nothing was opened
     with ProjectFolder(folder) as project:  # and the project can be saved on
         project.save(ProjectState(images=found.images))
 
