@@ -33,9 +33,19 @@ class OutputError(WNetError):
     """A result that could not be written, or that would overwrite something."""
 
 
+class ProjectError(WNetError):
+    """A project folder that is damaged, in use or made by a newer version."""
+
+
 class TrainingError(WNetError):
     """Training that cannot start or cannot go on."""
 
 
 class DivergedError(TrainingError):
     """The loss of a training is no number any more."""
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Tell whether an exception means that memory has run out: torch has a RuntimeError for that."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "alloc" in text

@@ -56,7 +56,8 @@ class _Listener(logging.Handler):
 
 
 @contextlib.contextmanager
-def _listen() -> Iterator[list[str]]:
+def listen() -> Iterator[list[str]]:
+    """Collect what tifffile says of a file in this thread; it is kept from the terminal."""
     logger, listener = logging.getLogger("tifffile"), _Listener()
     logger.addHandler(listener)
     try:
@@ -90,7 +91,7 @@ def read_tiff(path: Path) -> tuple[Array, str, PixelSize | None, tuple[str, ...]
     Exception
         Whatever tifffile raises for a damaged file.
     """
-    with _listen() as messages, tifffile.TiffFile(path) as file:
+    with listen() as messages, tifffile.TiffFile(path) as file:
         if not file.series:
             raise ImageError(f"{path} has no image in it; export it again.")
         series = file.series[0]
@@ -107,7 +108,7 @@ def read_tiff(path: Path) -> tuple[Array, str, PixelSize | None, tuple[str, ...]
 
 def read_palette(path: Path) -> npt.NDArray[np.uint8] | None:
     """Return the (N, 3) palette of a TIFF that stores colours as indices; None for others and for ImageJ's tables."""
-    with _listen(), tifffile.TiffFile(path) as file:
+    with listen(), tifffile.TiffFile(path) as file:
         page = file.pages.first
         if file.is_imagej or page.photometric != tifffile.PHOTOMETRIC.PALETTE or page.colormap is None:
             return None

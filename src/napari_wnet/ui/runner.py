@@ -15,7 +15,7 @@ from typing import Any
 
 from qtpy.QtCore import QCoreApplication, QObject, Signal
 
-from napari_wnet.errors import DeviceError, WNetError
+from napari_wnet.errors import DeviceError, WNetError, lacks_memory
 
 logger = logging.getLogger("napari_wnet")
 
@@ -202,7 +202,7 @@ def explain(error: Exception) -> WNetError:
     if isinstance(error, WNetError):
         return error
     logger.error("Unexpected error", exc_info=error)
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "alloc" in str(error).lower():
+    if lacks_memory(error):
         return DeviceError(
             "There was not enough memory. Choose a smaller tile size (Advanced), another device or the current plane "
             "only, or close other programs."

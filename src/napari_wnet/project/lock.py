@@ -1,0 +1,97 @@
+"""One window at a time for a folder: a lock of the system's own, which ends with its process however that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import platform
+import sys
+from pathlib import Path
+
+from napari_wnet.errors import OutputError, ProjectError
+
+LOCK = "project.lock"
+TAKEN = frozenset({errno.EACCES, errno.EAGAIN, errno.EDEADLK})
+FAR = 2**30
+"""Where the lock lies, for Windows: what is locked cannot be read there, and who has the lock should be."""
+
+
+class FolderLock:
+    """The right to change a folder, until :meth:`release` or the end of this process.
+
+    A lock file that a killed process left behind is taken over: the file says who, the system's lock says whether. On a
+    disk that has no locks, as some network disks, there is nothing to hold and the folder is used all the same.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if need be.
+
+    Raises
+    ------
+    ProjectError
+        If another window has it.
+    OutputError
+        If the folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / LOCK
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        except OSError as error:
+            raise OutputError(
+                f"{folder} cannot hold a project ({error.strerror or error}); choose a folder that can be written to."
+            ) from error
+        try:
+            _grab(self._handle)
+        except OSError as error:
+            if error.errno in TAKEN:
+                os.close(self._handle)
+                raise ProjectError(
+                    f"{folder} is open in another window{_owner(path)}; close it there, or choose another folder."
+                ) from error
+        self._note(f"{os.getpid()} {platform.node()}\n")
+
+    @property
+    def held(self) -> bool:
+        """Whether the folder is still this one's to change."""
+        return self._handle is not None
+
+    def release(self) -> None:
+        """Let others have the folder; a second time does nothing."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(handle, 0)
+            os.close(handle)  # and with it the lock
+
+    def _note(self, text: str) -> None:
+        assert self._handle is not None
+        with contextlib.suppress(OSError):  # a full disk; the lock holds without it
+            os.ftruncate(self._handle, 0)
+            os.write(self._handle, text.encode())
+
+
+def _grab(handle: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        os.lseek(handle, FAR, os.SEEK_SET)
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        os.lseek(handle, 0, os.SEEK_SET)
+    else:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _owner(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            words = file.read(200).decode(errors="replace").split()
+    except OSError:
+        return ""
+    return f" (process {words[0]} on {words[-1]})" if len(words) == 2 else ""
