@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from napari_wnet.core.clustering import cluster
 from napari_wnet.core.image import normalize
 from napari_wnet.core.metrics import DatasetScores, evaluate
+from napari_wnet.core.partial import countable
 from napari_wnet.errors import DivergedError, TrainingError
 from napari_wnet.network.checkpoint import load_state, save_state
 from napari_wnet.network.dataset import CropDataset, Sample, batches
@@ -21,10 +22,10 @@ from napari_wnet.network.device import choose_device, fast_dtype
 from napari_wnet.network.inference import fused, predict_tiles
 from napari_wnet.network.interrupt import whole
 from napari_wnet.network.losses import Targets, total_loss
-from napari_wnet.network.wnet import WNet
-from napari_wnet.params import SegmentParams, WNetConfig
+from napari_wnet.network.wnet import WNet, WNetOutput
+from napari_wnet.params import ClusteringParams, SegmentParams, WNetConfig
 from napari_wnet.reports import EpochReport, drain
-from napari_wnet.train_params import TrainParams
+from napari_wnet.train_params import LossParams, TrainParams
 
 REPORT_EVERY = 50
 SAVE_SECONDS = 240.0
@@ -49,6 +50,10 @@ class TrainingRun:
         Checkpoint, written as the training goes on.
     resume : bool
         Go on from `state`: the result is that of a run that was never interrupted.
+    replay : sequence of Sample
+        Images against forgetting; ``params.replay`` is their share of the crops.
+    clustering : ClusteringParams
+        How maps become labels in validations.
     """
 
     samples: Sequence[Sample]
@@ -59,6 +64,8 @@ class TrainingRun:
     init: WNet | None = None
     state: Path | None = None
     resume: bool = False
+    replay: Sequence[Sample] = ()
+    clustering: ClusteringParams = field(default_factory=ClusteringParams)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,6 +90,7 @@ class _State:
     network: WNet
     average: WNet
     optimizer: torch.optim.Optimizer
+    base: WNet | None = None
     step: int = 0
     validated: int = 0
     seconds: float = 0.0
@@ -149,7 +157,7 @@ def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
     """
     device = choose_device(run.device)
     state = _start(run, device)
-    dataset = CropDataset(run.samples, run.params)
+    dataset = CropDataset(run.samples, run.params, run.replay)
     problem = ""
     try:
         yield from _loop(run, state, dataset, device)
@@ -184,10 +192,14 @@ def _start(run: TrainingRun, device: torch.device) -> _State:
     average.load_state_dict(network.state_dict())
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = average.to(device).requires_grad_(False)
+    if run.params.freeze_first:
+        network.unet1.requires_grad_(False)
     kind = torch.optim.AdamW if run.params.optimizer == "adamw" else torch.optim.Adam
     decay = run.params.weight_decay
     optimizer = kind(network.parameters(), lr=run.params.learning_rate, weight_decay=decay)
-    state = _State(network=network, average=average, optimizer=optimizer)
+    steadied = run.init is not None and run.params.loss.steady_weight > 0
+    base = fused(run.init).to(device).requires_grad_(False) if steadied and run.init is not None else None
+    state = _State(network=network, average=average, optimizer=optimizer, base=base)
     if run.resume:
         if run.state is None or not run.state.exists():
             raise TrainingError(f"There is no checkpoint to resume at {run.state}; start without --resume.")
@@ -221,7 +233,11 @@ def _loop(
     if _due(state.step, params) and state.validated < state.step:  # Ctrl-C came while it was validated
         _validated(run, state, device)
     state.network.train()
+    if params.freeze_first:
+        freeze_norm(state.network.unet1)
     for image, targets in batches(dataset, state.step):
+        if _patience_ends(state, params):
+            break
         with whole():  # a checkpoint from within a step would not resume to the same result
             losses = _step(run, state, image.to(device), targets.to(device))
             state.step += 1
@@ -230,7 +246,7 @@ def _loop(
             sums[name] = sums.get(name, 0.0) + value
         count += 1
         validate = _due(state.step, params)
-        if not (validate or state.step % REPORT_EVERY == 0):
+        if not (validate or state.step % (params.report_every or REPORT_EVERY) == 0):
             continue
         scores = _validated(run, state, device) if validate else None
         if run.state is not None and (validate or time.monotonic() - saved > SAVE_SECONDS):
@@ -254,6 +270,23 @@ def _due(step: int, params: TrainParams) -> bool:
     return step == params.steps or step % params.validate_every == 0
 
 
+def _patience_ends(state: _State, params: TrainParams) -> bool:
+    """Tell whether so many validations since the best one were no better that it is not worth going on."""
+    waited = (state.validated - state.best_step) // params.validate_every
+    return bool(params.patience and state.best and waited >= params.patience)
+
+
+def _teacher_output(state: _State, image: Tensor, targets: Targets, params: LossParams) -> WNetOutput | None:
+    """Return what steadies the network where nothing is known, if anything does."""
+    teacher = state.base if params.steady == "base" else state.average
+    if teacher is None or params.steady_weight == 0 or targets.unknown is None or not targets.unknown.any():
+        return None
+    teacher.eval()
+    with torch.no_grad():
+        output: WNetOutput = teacher(image)
+    return output
+
+
 def _step(run: TrainingRun, state: _State, image: Tensor, targets: Targets) -> dict[str, float]:
     """Take one optimiser step and return its losses."""
     params, device = run.params, image.device
@@ -263,8 +296,10 @@ def _step(run: TrainingRun, state: _State, image: Tensor, targets: Targets) -> d
         group["lr"] = learning_rate(state.step, params)
     dtype = fast_dtype(device, params.precision)
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-        output = state.network(image.contiguous(memory_format=torch.channels_last))
-    losses = total_loss(output, targets, params.loss)
+        image = image.contiguous(memory_format=torch.channels_last)
+        output = state.network(image)
+        teacher = _teacher_output(state, image, targets, params.loss)
+    losses = total_loss(output, targets, params.loss, teacher)
     if not torch.isfinite(losses["total"]):
         raise DivergedError(f"The loss diverged at step {state.step + 1}; train again with a lower learning rate.")
     state.optimizer.zero_grad(set_to_none=True)
@@ -311,7 +346,7 @@ def _weights(network: WNet) -> dict[str, Tensor]:
 def _validated(run: TrainingRun, state: _State, device: torch.device) -> dict[str, float] | None:
     if not run.validation:
         return None
-    params = SegmentParams(normalize=run.params.normalize)
+    params = SegmentParams(normalize=run.params.normalize, clustering=run.clustering)
     scores = evaluate_network(state.average, run.validation, params, device).mean
     if not state.best or scores["symmetric_best_dice"] > state.best_scores.get("symmetric_best_dice", -1.0):
         state.best, state.best_step, state.best_scores = _weights(state.average), state.step, scores
@@ -322,14 +357,15 @@ def _validated(run: TrainingRun, state: _State, device: torch.device) -> dict[st
 def evaluate_network(
     network: WNet, samples: Sequence[Sample], params: SegmentParams, device: torch.device
 ) -> DatasetScores:
-    """Segment annotated images and score the labels against the annotation."""
+    """Segment annotated images and score the labels against the annotation, where it is known."""
     ready = fused(network).to(device)
 
     def predicted() -> Generator[tuple[str, object, object], None, None]:
         for sample in samples:
             image = normalize(sample.image, params.normalize)
             maps = drain(predict_tiles(ready, image, params.tiles, device=device))
-            yield sample.name, sample.labels, cluster(maps, params.clustering)
+            found = cluster(maps, params.clustering)
+            yield sample.name, countable(sample.labels, sample.known), countable(found, sample.known)
 
     return evaluate(predicted())  # type: ignore[arg-type]
 
