@@ -120,11 +120,11 @@ def main() -> None:
             )
             began, cpu = time.monotonic(), time.process_time()
             tuned, to_best = followed(job, quiet=given.quiet)
+            held = [scores["average_precision_0.5"] for scores in (tuned.comparison.current, tuned.comparison.new)]
             print(
                 f"{count} image(s), {ticked:.0%} ticked: step {tuned.step} of {tuned.steps_done}, best after "
                 f"{to_best:.0f} s, done after {time.monotonic() - began:.0f} s ({time.process_time() - cpu:.0f} s of "
-                f"processor time), better: {tuned.better}, held out {tuned.comparison.current['average_precision_0.5']:.3f}"
-                f" -> {tuned.comparison.new['average_precision_0.5']:.3f}"
+                f"processor time), better: {tuned.better}, held out AP .5 {held[0]:.3f} -> {held[1]:.3f}"
             )
             print(f"  after  {shown(scored(tuned.model, tuned.header.params, judging))}", flush=True)
 

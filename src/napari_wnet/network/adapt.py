@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_wnet.network.wnet import UNet, WNet
 
@@ -32,8 +30,7 @@ def with_channels(network: WNet, in_channels: int) -> WNet:
 
 
 def _first_weight(unet: UNet) -> str:
-    first = cast("nn.Module", unet.encoder[0])
-    return "encoder.0." + next(name for name, value in first.named_parameters() if value.ndim == 4)
+    return "encoder.0." + next(name for name, value in unet.encoder[0].named_parameters() if value.ndim == 4)
 
 
 def _repeated(weight: Tensor, channels: tuple[int, int], cell: int) -> Tensor:
