@@ -77,8 +77,8 @@ class LossParams(Params):
         {
             "min": 0.0,
             "max": 1000.0,
-            "tooltip": "How much the ring around objects ticked as done counts as background for the foreground "
-            "head, relative to what is known; 0: not at all.",
+            "tooltip": "How much the ring around objects ticked as done counts as background for distance and "
+            "foreground, relative to what is known; 0: not at all.",
         },
     ] = 0.0
 

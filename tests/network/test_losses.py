@@ -420,7 +420,8 @@ def test_ring_pixels_are_no_background_to_the_embedding():
     assert losses["total"].item() == pytest.approx((plain["total"] + losses["ring"]).item(), rel=1e-6)
     weighed = LossParams(ring_background=0.5, foreground_weight=2.0)
     counted = total_loss(output, replace(targets, known=known, ring=ring), weighed)
-    wanted = F.softplus(output.foreground.squeeze(1))[ring > 0].mean()
+    wanted = 2 * F.softplus(output.foreground.squeeze(1))[ring > 0].mean()
+    wanted = wanted + output.distance.squeeze(1)[ring > 0].square().mean()
     assert counted["ring_background"].item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
