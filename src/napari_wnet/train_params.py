@@ -158,15 +158,16 @@ class TrainParams(Params):
 
 
 FINE_TUNE = TrainParams(
-    steps=300,
+    steps=500,
     batch_size=4,
     crop_size=128,
-    learning_rate=1e-3,
+    learning_rate=2e-3,
     warmup_steps=20,
     validate_every=25,
-    patience=5,
+    patience=8,
     report_every=5,
-    largest_diameter=24.0,
-    loss=LossParams(steady_weight=1.0, ring_background=0.5),
+    largest_diameter=28.0,
+    loss=LossParams(steady_weight=1.0, steady="average", ring_background=1.0),
+    augment=AugmentParams(scale_low=0.5),
 )
 """Light defaults for fine-tuning on a few images; measured in ``docs/training-notes.md``."""

@@ -33,8 +33,8 @@ from napari_wnet.reports import EpochReport, Progress, drain
 from napari_wnet.sample_data import SAMPLES, sample_path
 from napari_wnet.train_params import FINE_TUNE, TrainParams
 
-ENOUGH_TO_RANK = 20
-"""Held-out objects from which on they may choose how maps are clustered; fewer would choose by chance."""
+ENOUGH_TO_RANK = 100
+"""Held-out objects from which on they may choose how maps are clustered; fewer choose by chance, and worse."""
 NORMALIZED = NormalizeParams(method="none")
 Result = TypeVar("Result")
 

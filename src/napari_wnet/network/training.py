@@ -16,12 +16,12 @@ from napari_wnet.core.image import normalize
 from napari_wnet.core.metrics import DatasetScores, evaluate
 from napari_wnet.core.partial import countable
 from napari_wnet.errors import DivergedError, TrainingError
-from napari_wnet.network.checkpoint import load_state, save_state
 from napari_wnet.network.dataset import CropDataset, Sample, batches
 from napari_wnet.network.device import choose_device, fast_dtype
 from napari_wnet.network.inference import fused, predict_tiles
 from napari_wnet.network.interrupt import whole
 from napari_wnet.network.losses import Targets, total_loss
+from napari_wnet.network.training_state import State
 from napari_wnet.network.wnet import WNet, WNetOutput
 from napari_wnet.params import ClusteringParams, SegmentParams, WNetConfig
 from napari_wnet.reports import EpochReport, drain
@@ -83,59 +83,6 @@ class Trained:
     problem: str = ""
 
 
-@dataclass(kw_only=True, eq=False)
-class _State:
-    """What changes while training, and is saved and restored whole."""
-
-    network: WNet
-    average: WNet
-    optimizer: torch.optim.Optimizer
-    base: WNet | None = None
-    step: int = 0
-    validated: int = 0
-    seconds: float = 0.0
-    best: dict[str, Tensor] = field(default_factory=dict)
-    best_step: int = 0
-    best_scores: dict[str, float] = field(default_factory=dict)
-
-    def save(self, path: Path, params: TrainParams) -> None:
-        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
-        tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": value for name, value in values.items()}
-        info = {
-            "step": self.step,
-            "validated": self.validated,
-            "seconds": self.seconds,
-            "best_step": self.best_step,
-            "best_scores": self.best_scores,
-            "config": self.network.config.to_dict(),
-            "params": params.to_dict(),
-        }
-        save_state(path, {name: value.contiguous() for name, value in tensors.items()}, info)
-
-    def restore(self, path: Path) -> None:
-        tensors, info = load_state(path)
-        if info["config"] != self.network.config.to_dict():
-            raise TrainingError(f"{path} belongs to a network of another shape; resume with its configuration.")
-        groups: dict[str, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            group, _, rest = name.partition(".")
-            groups.setdefault(group, {})[rest] = value
-        self.network.load_state_dict(groups["network"])
-        self.average.load_state_dict(groups["average"])
-        self.best = groups.get("best", {})
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in groups.get("optimizer", {}).items():
-            index, _, rest = name.partition(".")
-            moments.setdefault(int(index), {})[rest] = value
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
-        self.step, self.seconds = int(info["step"]), float(info["seconds"])
-        self.validated = int(info.get("validated", self.step))
-        self.best_step, self.best_scores = int(info["best_step"]), dict(info["best_scores"])
-
-
 def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
     """Train a network.
 
@@ -182,7 +129,7 @@ def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
     )
 
 
-def _start(run: TrainingRun, device: torch.device) -> _State:
+def _start(run: TrainingRun, device: torch.device) -> State:
     _check(run)
     torch.manual_seed(run.params.seed)
     network = WNet(run.config)
@@ -199,7 +146,7 @@ def _start(run: TrainingRun, device: torch.device) -> _State:
     optimizer = kind(network.parameters(), lr=run.params.learning_rate, weight_decay=decay)
     steadied = run.init is not None and run.params.loss.steady_weight > 0
     base = fused(run.init).to(device).requires_grad_(False) if steadied and run.init is not None else None
-    state = _State(network=network, average=average, optimizer=optimizer, base=base)
+    state = State(network=network, average=average, optimizer=optimizer, base=base)
     if run.resume:
         if run.state is None or not run.state.exists():
             raise TrainingError(f"There is no checkpoint to resume at {run.state}; start without --resume.")
@@ -224,7 +171,7 @@ def _check(run: TrainingRun) -> None:
 
 
 def _loop(
-    run: TrainingRun, state: _State, dataset: CropDataset, device: torch.device
+    run: TrainingRun, state: State, dataset: CropDataset, device: torch.device
 ) -> Generator[EpochReport, None, None]:
     params = run.params
     sums: dict[str, float] = {}
@@ -270,13 +217,13 @@ def _due(step: int, params: TrainParams) -> bool:
     return step == params.steps or step % params.validate_every == 0
 
 
-def _patience_ends(state: _State, params: TrainParams) -> bool:
+def _patience_ends(state: State, params: TrainParams) -> bool:
     """Tell whether so many validations since the best one were no better that it is not worth going on."""
     waited = (state.validated - state.best_step) // params.validate_every
     return bool(params.patience and state.best and waited >= params.patience)
 
 
-def _teacher_output(state: _State, image: Tensor, targets: Targets, params: LossParams) -> WNetOutput | None:
+def _teacher_output(state: State, image: Tensor, targets: Targets, params: LossParams) -> WNetOutput | None:
     """Return what steadies the network where nothing is known, if anything does."""
     teacher = state.base if params.steady == "base" else state.average
     if teacher is None or params.steady_weight == 0 or targets.unknown is None or not targets.unknown.any():
@@ -287,7 +234,7 @@ def _teacher_output(state: _State, image: Tensor, targets: Targets, params: Loss
     return output
 
 
-def _step(run: TrainingRun, state: _State, image: Tensor, targets: Targets) -> dict[str, float]:
+def _step(run: TrainingRun, state: State, image: Tensor, targets: Targets) -> dict[str, float]:
     """Take one optimiser step and return its losses."""
     params, device = run.params, image.device
     if state.step >= int(params.freeze_norm * params.steps):
@@ -312,7 +259,7 @@ def _step(run: TrainingRun, state: _State, image: Tensor, targets: Targets) -> d
 
 
 @torch.no_grad()
-def _update_average(state: _State, params: TrainParams) -> None:
+def _update_average(state: State, params: TrainParams) -> None:
     # Early on the average forgets faster, or it would remember the random start.
     decay = min(params.ema, (1 + state.step) / (10 + state.step))
     for mean, value in zip(state.average.state_dict().values(), state.network.state_dict().values(), strict=True):
@@ -343,7 +290,7 @@ def _weights(network: WNet) -> dict[str, Tensor]:
     return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in network.state_dict().items()}
 
 
-def _validated(run: TrainingRun, state: _State, device: torch.device) -> dict[str, float] | None:
+def _validated(run: TrainingRun, state: State, device: torch.device) -> dict[str, float] | None:
     if not run.validation:
         return None
     params = SegmentParams(normalize=run.params.normalize, clustering=run.clustering)
