@@ -10,7 +10,7 @@ import pytest
 
 from fine_tuning import TINY_MODEL
 from napari_wnet.errors import ImageError, TrainingError, WNetError
-from napari_wnet.fine_tune import TrainingPair, fine_tune_params
+from napari_wnet.fine_tune import TrainingPair, fine_tune_params, plan_splits
 from napari_wnet.fine_tune.data import nearest, prepare
 from scenes import cells, disks_picture
 
@@ -113,6 +113,7 @@ def test_names_are_given_and_the_order_of_pairs_does_not_matter() -> None:
     forth, back = (prepare(order, TINY_MODEL, PARAMS) for order in ([pair(0), pair(1)], [pair(1), pair(0)]))
     assert [one.name for one in forth.pairs] == [one.name for one in back.pairs] == ["p0", "p1"]
     assert forth.splits == back.splits
+    assert plan_splits([pair(0), pair(1)]) == dict(zip(["p0", "p1"], forth.splits, strict=True))
     unnamed = prepare([pair(0, name=""), pair(1, name="")], TINY_MODEL, PARAMS)
     assert [one.name for one in unnamed.pairs] == ["image 1", "image 2"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_wnet.fine_tune.compare import Comparison, HeldOutPiece
-from napari_wnet.fine_tune.data import TrainingPair
+from napari_wnet.fine_tune.data import TrainingPair, plan_splits
 from napari_wnet.fine_tune.job import FineTuned, FineTuneJob, fine_tune_params, fine_tune_steps, train
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "TrainingPair",
     "fine_tune_params",
     "fine_tune_steps",
+    "plan_splits",
     "train",
 ]

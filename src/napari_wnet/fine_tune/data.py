@@ -169,6 +169,20 @@ def prepare(pairs: Sequence[TrainingPair], base: Model, params: TrainParams) -> 
     )
 
 
+def plan_splits(pairs: Sequence[TrainingPair]) -> dict[str, ImageSplit]:
+    """Return which part of each image would train and which would be held out, by the image's name.
+
+    Raises
+    ------
+    WNetError
+        If a pair cannot be used or too few objects are labelled; the message names the remedy.
+    """
+    ordered = named(pairs)
+    true = [_checked(pair, pair.planes()) for pair in ordered]
+    splits = hold_out([one.labels for one in true], [one.known for one in true])
+    return {pair.name: split for pair, split in zip(ordered, splits, strict=True)}
+
+
 def named(pairs: Sequence[TrainingPair]) -> tuple[TrainingPair, ...]:
     """Return the pairs with a name each, sorted by it, so that their order of opening does not matter.
 
