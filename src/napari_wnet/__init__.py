@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_wnet.core.metrics import evaluate
     from napari_wnet.errors import WNetError
+    from napari_wnet.fine_tune.data import TrainingPair
+    from napari_wnet.fine_tune.job import train
     from napari_wnet.network.registry import load_model
     from napari_wnet.params import SegmentParams, WNetConfig
     from napari_wnet.pipeline import Segmentation, segment
@@ -23,12 +25,14 @@ __all__ = [
     "SegmentParams",
     "Segmentation",
     "TrainParams",
+    "TrainingPair",
     "WNetConfig",
     "WNetError",
     "__version__",
     "evaluate",
     "load_model",
     "segment",
+    "train",
 ]
 
 _HOMES = MappingProxyType(
@@ -36,11 +40,13 @@ _HOMES = MappingProxyType(
         "SegmentParams": "params",
         "Segmentation": "pipeline",
         "TrainParams": "train_params",
+        "TrainingPair": "fine_tune.data",
         "WNetConfig": "params",
         "WNetError": "errors",
         "evaluate": "core.metrics",
         "load_model": "network.registry",
         "segment": "pipeline",
+        "train": "fine_tune.job",
     }
 )
 

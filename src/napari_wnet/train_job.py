@@ -154,8 +154,8 @@ def train_job_steps(
         except StopIteration as stop:
             trained: Trained = stop.value
             break
-        rows.append(_log_row(report))
-        write_text(out.with_suffix(".csv"), _as_csv(rows), overwrite=True)
+        rows.append(log_row(report))
+        write_text(out.with_suffix(".csv"), as_csv(rows), overwrite=True)
         try:
             yield report
         except KeyboardInterrupt as error:  # Ctrl-C while the report was shown: the training is told all the same
@@ -241,7 +241,8 @@ def provenance(job: TrainJob, data: TrainingData, trained: Trained) -> dict[str,
     }
 
 
-def _log_row(report: EpochReport) -> dict[str, Any]:
+def log_row(report: EpochReport) -> dict[str, Any]:
+    """Return a report as a row of the log."""
     return {
         "step": report.step,
         "learning_rate": report.learning_rate,
@@ -250,7 +251,8 @@ def _log_row(report: EpochReport) -> dict[str, Any]:
     }
 
 
-def _as_csv(rows: Sequence[dict[str, Any]]) -> str:
+def as_csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Return rows as a table; a column that a row lacks is left empty."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")

@@ -59,6 +59,28 @@ class LossParams(Params):
         Literal["edt", "ring"],
         {"tooltip": "edt: distance to the boundary; ring: outermost pixels set to zero first, as the authors do."},
     ] = "edt"
+    steady_weight: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 1000.0,
+            "tooltip": "Weight of the pull of distance and foreground to a steadier network's where nothing is "
+            "labelled; 0: none.",
+        },
+    ] = 0.0
+    steady: Annotated[
+        Literal["base", "average"],
+        {"tooltip": "That network: the model the training starts from, or the running average of the weights."},
+    ] = "base"
+    ring_background: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 1000.0,
+            "tooltip": "How much the ring around objects ticked as done counts as background for distance and "
+            "foreground, relative to what is known; 0: not at all.",
+        },
+    ] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +128,46 @@ class TrainParams(Params):
     balance: Annotated[
         float, {"min": 0.0, "max": 1.0, "tooltip": "0: every image as often; 1: every kind of image as often."}
     ] = 0.5
+    patience: Annotated[
+        int,
+        {"min": 0, "max": 100_000, "tooltip": "Validations without a better one after which it ends; 0: never."},
+    ] = 0
+    report_every: Annotated[int, {"min": 0, "max": 1_000_000, "tooltip": "Steps between reports; 0: as usual."}] = 0
+    freeze_first: Annotated[bool, {"tooltip": "Keep the first U-Net as it is; its heads and the second learn."}] = False
+    replay: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 0.9,
+            "tooltip": "Share of the crops taken from images the base model knows, with its own labels, against "
+            "forgetting.",
+        },
+    ] = 0.0
+    largest_diameter: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 1000.0,
+            "tooltip": "Fine-tuning shrinks the images if their objects' median diameter is above this many px; "
+            "0: never.",
+        },
+    ] = 0.0
     normalize: NormalizeParams = field(default_factory=NormalizeParams)
     loss: LossParams = field(default_factory=LossParams)
     augment: AugmentParams = field(default_factory=AugmentParams)
+
+
+FINE_TUNE = TrainParams(
+    steps=500,
+    batch_size=4,
+    crop_size=128,
+    learning_rate=2e-3,
+    warmup_steps=20,
+    validate_every=25,
+    patience=8,
+    report_every=5,
+    largest_diameter=28.0,
+    loss=LossParams(steady_weight=1.0, steady="average", ring_background=1.0),
+    augment=AugmentParams(scale_low=0.5),
+)
+"""Light defaults for fine-tuning on a few images; measured in ``docs/training-notes.md``."""

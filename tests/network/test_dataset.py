@@ -14,7 +14,7 @@ from skimage.measure import label as connected_parts
 from napari_wnet.core.image import normalize
 from napari_wnet.core.targets import distance_map, neighbours
 from napari_wnet.errors import ImageError, TrainingError
-from napari_wnet.network.dataset import CropDataset, Sample, batches, collate
+from napari_wnet.network.dataset import KNOWN, RING, CropDataset, Sample, batches, collate
 from napari_wnet.params import NormalizeParams
 from napari_wnet.train_params import AugmentParams, LossParams, TrainParams
 from scenes import cells, disks_picture
@@ -246,3 +246,99 @@ def test_batches_go_on_where_they_were_left() -> None:
         assert torch.equal(targets.pairs, other_targets.pairs)
     assert torch.equal(whole[1][0], torch.stack([dataset[index][0] for index in (3, 4, 5)]))
     assert list(batches(dataset, 5)) == []
+
+
+# Labels that are true in a part
+
+
+def partly(labels: npt.NDArray[Any], **known: Any) -> Sample:
+    return Sample.checked("partly", labels[None].astype(np.float32), labels, **known)
+
+
+def test_a_sample_is_numbered_by_the_objects_of_which_something_is_known() -> None:
+    labels = cells(60, 9)
+    sample = partly(labels, done=[9, 3])
+    assert sample.n_objects == 2
+    assert np.array_equal(sample.labels, np.where(labels == 3, 1, np.where(labels == 9, 2, 0)))
+    assert np.array_equal(sample.known, sample.labels > 0)
+    assert set(np.unique(sample.states)) == {0, KNOWN, RING}
+    assert partly(labels).known is None
+    assert (partly(labels).states == KNOWN).all()
+
+
+def test_what_is_known_is_warped_with_the_labels() -> None:
+    """Each known pixel of a crop shows what its label says, and each pixel beside shows another object or ground."""
+    labels = cells(120, 16, seed=1)
+    params = PARAMS.replace(normalize=RAW, augment=PLAIN)
+    dataset = CropDataset([partly(labels, done=[4, 5, 9])], params)
+    beside = 0
+    for index in range(20):
+        image, found, distance, _, known, ring = dataset[index]
+        assert known.dtype == torch.bool
+        assert torch.equal(known, found > 0)
+        assert not (known & (ring > 0)).any()
+        assert torch.equal(distance[0] > 0, found > 0)
+        np.testing.assert_array_equal(distance[0], distance_map(found.numpy()))
+        for number in range(1, int(found.max()) + 1):
+            own = binary_erosion((found == number).numpy(), iterations=2)
+            shown = set(np.unique(np.round(image[0].numpy()[own], 3)))
+            assert shown <= {4, 5, 9}
+            assert len(shown) <= 1
+        beside += int((ring > 0).sum())
+        assert int(ring.max()) <= int(found.max())
+    assert beside > 100
+
+
+def test_distances_are_those_of_whole_objects_also_where_a_region_cuts_them() -> None:
+    labels = np.zeros((48, 48), np.int32)
+    labels[10:30, 10:40] = 1
+    region = np.zeros((48, 48), bool)
+    region[:20] = True
+    _, found, distance, _, known, ring = CropDataset(
+        [partly(labels, region=region)], TrainParams(crop_size=48, augment=STILL, normalize=RAW)
+    )[0]
+    assert not ring.any()
+    assert (known & (found == 0)).any()
+    np.testing.assert_array_equal(distance[0], distance_map(found.numpy()))
+    assert (distance[0][~known] > 0).any()
+
+
+def test_crops_show_something_known_and_visit_all_of_a_region() -> None:
+    labels = np.zeros((400, 400), np.int32)
+    labels[20:30, 20:30] = 1
+    labels[300:320, 300:320] = 2
+    region = np.zeros((400, 400), bool)
+    region[:200, :200] = True
+    for known in ({"region": region}, {"done": [1]}):
+        dataset = CropDataset([partly(labels, **known)], PARAMS.replace(augment=PLAIN))
+        shares = [float(dataset[index][4].float().mean()) for index in range(60)]
+        assert min(shares) > 0 or sum(share > 0 for share in shares) >= 55
+    empty = [not dataset[index][1].any() for index in range(60)]
+    assert sum(empty) < 6
+
+
+def test_wholly_labelled_images_beside_partly_labelled_ones_are_known_throughout() -> None:
+    dataset = CropDataset([*samples(1), partly(cells(120, 16), done=[3])], PARAMS)
+    whole = [bool(dataset[index][4].all()) for index in range(20)]
+    assert True in whole
+    assert False in whole
+    _, targets = collate([dataset[index] for index in range(3)])
+    assert targets.known.shape == targets.ring.shape == targets.labels.shape
+
+
+def test_without_partial_labels_crops_and_batches_are_as_ever() -> None:
+    dataset = CropDataset(samples(), PARAMS)
+    assert len(dataset[0]) == 4
+    _, targets = collate([dataset[0], dataset[1]])
+    assert targets.known is None
+    assert targets.ring is None
+
+
+def test_a_share_of_the_crops_replays_other_images() -> None:
+    others = [numbered_image(cells(64, 4)) for _ in range(3)]
+    dataset = CropDataset(samples(2), PARAMS.replace(replay=0.25), others)
+    assert dataset.weights[2:].sum() == pytest.approx(0.25)
+    assert dataset.weights.sum() == pytest.approx(1)
+    without = CropDataset(samples(2), PARAMS, others)
+    assert len(without.samples) == 2
+    assert equal(without[3], CropDataset(samples(2), PARAMS)[3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,16 @@ from hypothesis.extra.numpy import arrays
 
 from conftest import DATA
 from napari_wnet.core.targets import distance_map, neighbours
-from napari_wnet.network.losses import Targets, distance_loss, embedding_loss, foreground_loss, mask_loss, total_loss
+from napari_wnet.network.losses import (
+    Targets,
+    distance_loss,
+    embedding_loss,
+    foreground_loss,
+    mask_loss,
+    ring_loss,
+    steady_loss,
+    total_loss,
+)
 from napari_wnet.network.wnet import WNetOutput
 from napari_wnet.train_params import LossParams
 from scenes import loss_scene
@@ -293,3 +303,141 @@ def test_the_mask_loss_counts_only_where_it_has_a_weight():
     within = total_loss(output, targets, LossParams(mask_weight=2.0))
     assert "mask" not in without
     assert within["total"].item() == pytest.approx(without["total"].item() + 2 * within["mask"].item(), abs=1e-5)
+
+
+# Labels that are true in a part
+
+
+def partial_scene(seed: int = 0) -> tuple[WNetOutput, Targets]:
+    """Two images with outputs at random; in the second all is known."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.from_numpy(loss_scene()[0])[None].long().repeat(2, 1, 1)
+    pairs = torch.cat([with_image(neighbours(labels[0].numpy(), 8), image) for image in range(2)])
+    output = WNetOutput(
+        torch.rand(2, 1, 32, 40, generator=generator) * 10,
+        F.normalize(torch.randn(2, 8, 32, 40, generator=generator), dim=1),
+        torch.randn(2, 1, 32, 40, generator=generator),
+    )
+    distance = torch.from_numpy(distance_map(labels[0].numpy()))[None, None].repeat(2, 1, 1, 1)
+    return output, Targets(labels=labels, distance=distance, pairs=pairs)
+
+
+def everything_known(targets: Targets) -> Targets:
+    return replace(targets, known=torch.ones_like(targets.labels, dtype=torch.bool))
+
+
+def test_knowing_everything_explicitly_costs_the_same():
+    output, targets = partial_scene()
+    params = LossParams(mask_weight=1.0)
+    without, within = (total_loss(output, one, params) for one in (targets, everything_known(targets)))
+    assert without.keys() == within.keys()
+    for name, value in without.items():
+        assert within[name].item() == pytest.approx(value.item(), abs=1e-5)
+
+
+def test_without_partial_labels_each_loss_is_what_it_was_to_the_bit():
+    """The plain formulas, written out as they stood before anything could be unknown."""
+    output, targets = partial_scene()
+    target = (targets.labels > 0).float()
+    logits = output.foreground.squeeze(1)
+    probability = logits.sigmoid()
+    dice = (2 * (probability * target).sum() + 1) / (probability.sum() + target.sum() + 1)
+    losses = total_loss(output, targets, LossParams(steady_weight=5.0, ring_background=5.0), output)
+    assert set(losses) == {"distance", "embedding", "foreground", "total"}
+    assert torch.equal(losses["distance"], F.mse_loss(output.distance, 10 * targets.distance))
+    assert torch.equal(losses["foreground"], F.binary_cross_entropy_with_logits(logits, target) + 1 - dice)
+    assert torch.equal(losses["total"], losses["distance"] + losses["embedding"] + losses["foreground"])
+
+
+@pytest.mark.parametrize("params", [LossParams(mask_weight=1.0), LossParams(reduction="pixel", background=False)])
+def test_what_is_unknown_has_no_say_and_feels_no_pull(params):
+    output, targets = partial_scene()
+    known = torch.zeros_like(targets.labels, dtype=torch.bool)
+    known[:, :18] = True
+    leaves = [value.clone().requires_grad_() for value in output]
+    total_loss(WNetOutput(*leaves), replace(targets, known=known), params)["total"].backward()
+    for leaf in leaves:
+        reached = leaf.grad.abs().sum(1) > 0
+        assert not (reached & ~known).any()
+        assert (reached & known).any()
+    changed = [torch.where(known.unsqueeze(1), value, value.flip(0)) for value in output]
+    costs = [total_loss(WNetOutput(*values), replace(targets, known=known), params) for values in (output, changed)]
+    assert costs[0]["total"].item() == pytest.approx(costs[1]["total"].item(), rel=1e-6)
+    elsewhere = replace(targets, known=known, labels=torch.where(known, targets.labels, 0))
+    assert total_loss(output, elsewhere, params)["total"].item() == pytest.approx(costs[0]["total"].item(), rel=1e-6)
+
+
+def test_a_part_costs_what_it_would_by_itself():
+    output, targets = partial_scene()
+    known = torch.zeros_like(targets.labels, dtype=torch.bool)
+    known[0] = True
+    alone = Targets(
+        labels=targets.labels[:1], distance=targets.distance[:1], pairs=targets.pairs[targets.pairs[:, 0] == 0]
+    )
+    of_two = total_loss(output, replace(targets, known=known), LossParams(mask_weight=1.0))
+    of_one = total_loss(WNetOutput(*(value[:1] for value in output)), alone, LossParams(mask_weight=1.0))
+    for name in ("distance", "foreground", "mask"):
+        assert of_two[name].item() == pytest.approx(of_one[name].item(), abs=1e-5)
+    assert 2 * of_two["embedding"].item() == pytest.approx(of_one["embedding"].item(), abs=1e-5)  # a mean of two images
+
+
+def test_nothing_known_is_finite_and_teaches_nothing():
+    output, targets = partial_scene()
+    leaves = [value.clone().requires_grad_() for value in output]
+    nothing = replace(targets, known=torch.zeros_like(targets.labels, dtype=torch.bool), ring=targets.labels * 0)
+    loss = total_loss(WNetOutput(*leaves), nothing, LossParams(mask_weight=1.0, ring_background=1.0))["total"]
+    loss.backward()
+    assert torch.isfinite(loss)
+    for leaf in leaves:
+        assert not leaf.grad.any()
+
+
+def test_the_ring_turns_from_its_object_and_to_nothing_else():
+    labels = torch.tensor([[[1, 1, 0, 0, 2, 2]]])
+    ring = torch.tensor([[[0, 0, 1, 2, 0, 0]]])
+    embedding = torch.zeros(1, 3, 1, 6)
+    embedding[0, 0, 0, :2] = embedding[0, 1, 0, 4:] = 1
+    for first, cost in ((0, 0.5), (1, 0.0), (2, 0.0)):  # like its own object; like the other one; like neither
+        embedding[0, :, 0, 2:4] = 0
+        embedding[0, first, 0, 2] = embedding[0, 2, 0, 3] = 1
+        assert ring_loss(embedding, labels, ring, LossParams()).item() == pytest.approx(cost, abs=1e-6)
+    opposite = embedding.clone()
+    opposite[0, :, 0, 2] = torch.tensor([-1.0, 0, 0])
+    costs = [ring_loss(opposite, labels, ring, LossParams(inter=how)).item() for how in ("abs", "square", "raw")]
+    assert costs == pytest.approx([0.5, 0.5, -0.5])
+
+
+def test_ring_pixels_are_no_background_to_the_embedding():
+    """What the pixels beside ticked objects are, is open: the losses for known pixels do not see them."""
+    output, targets = partial_scene()
+    known = targets.labels > 0
+    ring = torch.where(known, 0, 1)
+    losses = total_loss(output, replace(targets, known=known, ring=ring), LossParams())
+    assert set(losses) == {"distance", "embedding", "foreground", "ring", "total"}
+    plain = total_loss(output, replace(targets, known=known), LossParams())
+    assert losses["embedding"] == plain["embedding"]
+    assert losses["foreground"] == plain["foreground"]
+    assert losses["total"].item() == pytest.approx((plain["total"] + losses["ring"]).item(), rel=1e-6)
+    weighed = LossParams(ring_background=0.5, foreground_weight=2.0)
+    counted = total_loss(output, replace(targets, known=known, ring=ring), weighed)
+    wanted = 2 * F.softplus(output.foreground.squeeze(1))[ring > 0].mean()
+    wanted = wanted + output.distance.squeeze(1)[ring > 0].square().mean()
+    assert counted["ring_background"].item() == pytest.approx(wanted.item(), rel=1e-5)
+
+
+def test_another_network_steadies_what_is_unknown_only():
+    output, targets = partial_scene()
+    teacher = partial_scene(seed=1)[0]
+    known = torch.zeros_like(targets.labels, dtype=torch.bool)
+    known[:, :, :20] = True
+    leaves = [value.clone().requires_grad_() for value in output]
+    partial = replace(targets, known=known)
+    losses = total_loss(WNetOutput(*leaves), partial, LossParams(steady_weight=3.0), teacher)
+    plain = total_loss(output, partial, LossParams())
+    assert losses["total"].item() == pytest.approx((plain["total"] + 3 * losses["steady"]).item(), rel=1e-5)
+    steady_loss(WNetOutput(*leaves), teacher, ~known).backward()
+    for leaf in (leaves[0], leaves[2]):
+        assert torch.equal(leaf.grad.squeeze(1) != 0, ~known)
+    assert leaves[1].grad is None  # the embedding is free there
+    assert steady_loss(teacher, teacher, ~known).item() == pytest.approx(0, abs=1e-6)
+    assert losses["steady"] > 0.1

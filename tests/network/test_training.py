@@ -486,3 +486,82 @@ def test_bfloat16_is_close_to_float32() -> None:
     ]
     assert losses[0] != losses[1]
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
+
+
+# Fine-tuning: partial labels, patience, freezing
+
+
+def partly(first: int) -> Sample:
+    picture, labels = disks_picture(first)
+    return Sample.checked(f"partly{first}", picture, labels, done=range(1, 6))
+
+
+def start() -> WNet:
+    torch.manual_seed(5)
+    return WNet(TINY)
+
+
+def test_partial_labels_train_and_validate() -> None:
+    params = SHORT.replace(loss__steady_weight=1.0, loss__ring_background=0.5)
+    reports, trained = followed(a_run(samples=[partly(0)], validation=[partly(50)], init=start(), params=params))
+    names = {"distance", "embedding", "foreground", "ring", "ring_background", "steady", "total"}
+    assert all(set(report.losses) == names for report in reports)
+    assert trained.scores["n_true"] == 5
+    assert "steady" not in followed(a_run(samples=[partly(0)], init=start()))[0][0].losses
+
+
+def test_the_steadying_network_is_the_base_or_the_average() -> None:
+    params = SHORT.replace(steps=4, loss__steady_weight=1.0, learning_rate=1e-2, validate_every=4)
+    losses = [
+        followed(a_run(samples=[partly(0)], init=start(), params=params.replace(loss__steady=which)))[0][0].losses
+        for which in ("base", "average")
+    ]
+    assert losses[0]["steady"] != losses[1]["steady"]
+    base = followed(a_run(samples=[partly(0)], init=None, params=params.replace(loss__steady="base")))[0][0].losses
+    assert "steady" not in base  # no base, nothing to hold on to
+
+
+def test_patience_ends_a_training_that_gets_no_better(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    run = a_run(params=SHORT.replace(steps=40, patience=2), state=tmp_path / "a.safetensors")
+    scored(monkeypatch, [0.2, 0.5, 0.4, 0.3, 0.9])
+    reports, trained = followed(run)
+    assert [report.step for report in reports] == [4, 8, 12, 16]
+    assert (trained.step, trained.steps_done) == (8, 16)
+    resumed = followed(TrainingRun(**{**vars(run), "resume": True}))
+    assert resumed[0] == []
+    assert (resumed[1].step, resumed[1].steps_done) == (8, 16)
+
+
+def test_a_frozen_first_network_stays_as_it_is() -> None:
+    init = start()
+    params = SHORT.replace(freeze_first=True, learning_rate=1e-2)
+    trained = drain(train_steps(a_run(init=init, params=params)))
+    before = init.state_dict()
+    for name, value in trained.network.state_dict().items():
+        if name.startswith("unet1."):
+            torch.testing.assert_close(value, before[name])
+        elif value.is_floating_point():
+            assert not torch.equal(value, before[name]), name
+
+
+def test_reports_come_as_often_as_asked() -> None:
+    reports, _ = followed(a_run(params=SHORT.replace(steps=6, validate_every=6, report_every=2)))
+    assert [report.step for report in reports] == [2, 4, 6]
+
+
+def test_objects_of_which_little_is_known_are_not_scored() -> None:
+    picture, labels = disks_picture(3)
+    wrong = Sample.checked("a", picture, np.where(labels == 1, 1, 0), done=[1])
+    network = WNet(TINY).eval()
+    scores = evaluate_network(network, [wrong], SegmentParams(), CPU).images[0]
+    assert scores.n_true == 1
+    assert scores.n_predicted <= 1
+
+
+def test_images_against_forgetting_are_drawn() -> None:
+    replayed = [Sample.checked("r", TRAIN[0].image * 0 + 7, TRAIN[0].labels)]
+    plain, mixed, unused = (
+        followed(a_run(params=SHORT.replace(steps=4, replay=share), replay=images))[0][0].losses
+        for share, images in ((0.0, []), (0.5, replayed), (0.0, replayed))
+    )
+    assert plain == unused != mixed

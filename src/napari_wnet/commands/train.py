@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_wnet.commands import fine_tune
 from napari_wnet.commands.console import say, warn, with_bar
 from napari_wnet.errors import ParamsError
 from napari_wnet.flags import add_flags, apply_flags
@@ -43,29 +44,40 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--threads", type=int, help="processor threads of the network")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier model")
+    fine_tune.add(parser)
     add_flags(parser, WNetConfig, but=("in_channels",))
     add_flags(parser, TrainParams)
     parser.set_defaults(run=run)
 
 
-def read_job(given: argparse.Namespace) -> TrainJob:
-    """Return the job of a configuration file and the flags given.
+def read_config(path: Path | None) -> dict[str, Any]:
+    """Return what a configuration file says, as it says it.
 
     Raises
     ------
     ParamsError
-        If the file cannot be read or has an unknown key.
+        If the file cannot be read.
+    """
+    if path is None:
+        return {}
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path} cannot be read as YAML: {error}") from error
+
+
+def read_job(given: argparse.Namespace, values: dict[str, Any]) -> TrainJob:
+    """Return the job of a configuration file's values and the flags given.
+
+    Raises
+    ------
+    ParamsError
+        If a key is unknown or a value does not fit.
     """
     from napari_wnet.train_job import TrainJob
 
-    values: dict[str, Any] = {}
-    if given.config is not None:
-        import yaml
-
-        try:
-            values = yaml.safe_load(given.config.read_text(encoding="utf-8")) or {}
-        except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ParamsError(f"{given.config} cannot be read as YAML: {error}") from error
     job = TrainJob.from_dict(values)
     flags = vars(given)
     job = job.replace(**{name: flags[name] for name in TEXT_FLAGS if name in flags})
@@ -78,13 +90,18 @@ def read_job(given: argparse.Namespace) -> TrainJob:
 
 def run(given: argparse.Namespace) -> int:
     """Train and write the model."""
-    job = read_job(given)
+    values = read_config(given.config)
+    job = read_job(given, values)
     import torch
 
     from napari_wnet.train_job import load_data_steps, train_job_steps
 
     if given.threads:
         torch.set_num_threads(given.threads)
+    if given.fine_tune:
+        return fine_tune.run(given, job, values.get("params", {}), _line)
+    if given.regions or given.done or given.adapt_channels:
+        raise ParamsError("--regions, --done and --adapt-channels belong to --fine-tune; give that as well.")
     data = with_bar(load_data_steps(job))
     for problem in data.problems:
         warn(problem)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from napari_wnet.core.image import apply_range, check_image, intensity_range, normalize
 from napari_wnet.core.labels import present_labels
+from napari_wnet.core.partial import Mask, countable, nearest_object, supervision
 from napari_wnet.core.targets import distance_map, drop_small, neighbours
 from napari_wnet.errors import ImageError, TrainingError
 from napari_wnet.network.augment import vary_intensities, warp, warp_coordinates
@@ -22,7 +23,12 @@ from napari_wnet.params import NormalizeParams
 from napari_wnet.train_params import TrainParams
 
 Crop = tuple[torch.Tensor, ...]
-"""Image (C, Y, X), labels (Y, X), distance (1, Y, X) and pairs of neighbours (N, 2)."""
+"""Image (C, Y, X), labels (Y, X), distance (1, Y, X) and pairs of neighbours (N, 2).
+
+Where some image is labelled in part, also what is known (Y, X) and beside which object a pixel lies (Y, X).
+"""
+KNOWN, RING = 1, 2
+"""A pixel's state in the map that is warped along with the labels; 0: nothing is said of it."""
 OBJECT_CENTRED = 0.7
 """Share of the crops centred on an object: sparse images would give mostly empty ones."""
 
@@ -37,16 +43,30 @@ class Sample:
     image : (C, Y, X) array
         As stored; intensities are normalised with the whole image's statistics when a crop is drawn.
     labels : (Y, X) int32 array
-        Objects 1..K.
+        Objects 1..K; those of which nothing is known are left out.
+    known : (Y, X) bool array or None
+        Where the labels, background included, are true; None: everywhere.
+    ring : (Y, X) bool array or None
+        Pixels beside objects ticked as done that belong to none of them.
     """
 
     name: str
     image: npt.NDArray[Any]
     labels: npt.NDArray[np.int32]
+    known: Mask | None = None
+    ring: Mask | None = None
 
     @classmethod
-    def checked(cls, name: str, image: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Self:
-        """Make a sample of (C, Y, X) and (Y, X).
+    def checked(
+        cls,
+        name: str,
+        image: npt.NDArray[Any],
+        labels: npt.NDArray[Any],
+        *,
+        region: npt.ArrayLike | None = None,
+        done: Collection[int] | None = None,
+    ) -> Self:
+        """Make a sample of (C, Y, X) and (Y, X), labelled in part where a region or the objects done are given.
 
         Raises
         ------
@@ -61,9 +81,20 @@ class Sample:
             )
         if not np.issubdtype(labels.dtype, np.integer) or labels.min(initial=0) < 0:
             raise ImageError(f"{name}: labels must be whole numbers from 0 up, not {labels.dtype}.")
-        values, numbers = present_labels(labels)  # however large the numbers are
+        true = supervision(labels, region, done)
+        values, numbers = present_labels(true.labels)  # however large the numbers are
         objects = (numbers + (values[0] > 0)).reshape(labels.shape)
-        return cls(name=name, image=image, labels=objects.astype(np.int32))
+        return cls(name=name, image=image, labels=objects.astype(np.int32), known=true.known, ring=true.ring)
+
+    @property
+    def states(self) -> npt.NDArray[np.uint8]:
+        """Return for each pixel whether it is KNOWN, in the RING, or 0."""
+        if self.known is None:
+            return np.full(self.labels.shape, KNOWN, np.uint8)
+        states = np.where(self.known, KNOWN, 0).astype(np.uint8)
+        if self.ring is not None:
+            states[self.ring & ~self.known] = RING
+        return states
 
     @property
     def n_objects(self) -> int:
@@ -72,7 +103,8 @@ class Sample:
 
     def diameter(self) -> float:
         """Return the median diameter in pixels of a disk of each object's area; 0 without objects."""
-        areas = np.bincount(self.labels.ravel())[1:]
+        areas = np.bincount(countable(self.labels, self.known).ravel())[1:]
+        areas = areas[areas > 0]
         return float(np.median(np.sqrt(4 * areas / np.pi))) if areas.size else 0.0
 
     def kind(self, params: NormalizeParams) -> tuple[bool, int]:
@@ -90,15 +122,22 @@ class CropDataset(Dataset[Crop]):
     params : TrainParams
     """
 
-    def __init__(self, samples: Sequence[Sample], params: TrainParams) -> None:
+    def __init__(self, samples: Sequence[Sample], params: TrainParams, replay: Sequence[Sample] = ()) -> None:
         usable = [sample for sample in samples if sample.n_objects > 0]
         if not usable:
             raise TrainingError("No training image has an object; check that the labels belong to these images.")
-        self.samples = usable
         self.params = params
-        self.ranges = [intensity_range(sample.image, params.normalize) for sample in usable]
         self.weights = _balanced_weights(usable, params)
-        self.centres = [_centres(sample.labels) for sample in usable]
+        known = [sample for sample in replay if sample.n_objects > 0]
+        if known and params.replay > 0:
+            shares = (1 - params.replay) * self.weights, params.replay * _balanced_weights(known, params)
+            usable, self.weights = [*usable, *known], np.concatenate(shares)
+        self.samples = usable
+        self.ranges = [intensity_range(sample.image, params.normalize) for sample in usable]
+        self.centres = [_centres(countable(sample.labels, sample.known)) for sample in usable]
+        self.places = [None if sample.known is None else np.flatnonzero(sample.known) for sample in usable]
+        partial = any(sample.known is not None for sample in usable)
+        self.states = [sample.states for sample in usable] if partial else None
 
     def __getitem__(self, index: int) -> Crop:
         params = self.params
@@ -112,20 +151,32 @@ class CropDataset(Dataset[Crop]):
         image = vary_intensities(image, rng, params.augment)
         distance = distance_map(labels, params.loss.targets)
         pairs = neighbours(labels, params.loss.neighbour_distance)
-        return (
+        crop = (
             torch.from_numpy(image),
             torch.from_numpy(labels.astype(np.int64)),
             torch.from_numpy(distance[None]),
             torch.from_numpy(pairs),
         )
+        if self.states is None:
+            return crop
+        states = warp(self.states[chosen], coordinates, order=0)
+        beside = nearest_object(labels, (states == RING) & (labels == 0))
+        return (*crop, torch.from_numpy(states == KNOWN), torch.from_numpy(beside))
 
     def _centre(self, rng: np.random.Generator, chosen: int) -> tuple[float, float]:
-        if rng.random() < OBJECT_CENTRED:
-            row, column = rng.choice(self.centres[chosen])
-            jitter = rng.uniform(-0.25, 0.25, 2) * self.params.crop_size
-            return float(row + jitter[0]), float(column + jitter[1])
+        objects, known = self.centres[chosen], self.places[chosen]
+        if rng.random() < OBJECT_CENTRED and len(objects):
+            return self._jittered(rng, rng.choice(objects))
         height, width = self.samples[chosen].labels.shape
+        if known is not None:  # a crop of which nothing is known would teach nothing
+            return self._jittered(rng, divmod(int(rng.choice(known)), width))
         return float(rng.uniform(0, height)), float(rng.uniform(0, width))
+
+    def _jittered(
+        self, rng: np.random.Generator, place: Sequence[float] | npt.NDArray[np.float64]
+    ) -> tuple[float, float]:
+        jitter = rng.uniform(-0.25, 0.25, 2) * self.params.crop_size
+        return float(place[0] + jitter[0]), float(place[1] + jitter[1])
 
 
 def _apart(labels: npt.NDArray[np.int32], coordinates: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:
@@ -144,11 +195,11 @@ def _balanced_weights(samples: Sequence[Sample], params: TrainParams) -> npt.NDA
 
 
 def _centres(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
-    area = np.maximum(np.bincount(labels.ravel())[1:], 1)
+    area = np.bincount(labels.ravel())[1:]
     rows, columns = np.nonzero(labels)
     own = labels[rows, columns] - 1
     sums = [np.bincount(own, weights=axis, minlength=len(area)) for axis in (rows, columns)]
-    return np.asarray(np.stack(sums, axis=1) / area[:, None], np.float64)
+    return np.asarray(np.stack(sums, axis=1)[area > 0] / area[area > 0, None], np.float64)
 
 
 def collate(items: Sequence[tuple[torch.Tensor, ...]]) -> tuple[torch.Tensor, Targets]:
@@ -158,6 +209,8 @@ def collate(items: Sequence[tuple[torch.Tensor, ...]]) -> tuple[torch.Tensor, Ta
         labels=torch.stack([item[1] for item in items]),
         distance=torch.stack([item[2] for item in items]),
         pairs=torch.cat(pairs),
+        known=torch.stack([item[4] for item in items]) if len(items[0]) > 4 else None,
+        ring=torch.stack([item[5] for item in items]) if len(items[0]) > 4 else None,
     )
     return torch.stack([item[0] for item in items]), targets
 

@@ -14,17 +14,18 @@ from torch import Tensor, nn
 from napari_wnet.core.clustering import cluster
 from napari_wnet.core.image import normalize
 from napari_wnet.core.metrics import DatasetScores, evaluate
+from napari_wnet.core.partial import countable
 from napari_wnet.errors import DivergedError, TrainingError
-from napari_wnet.network.checkpoint import load_state, save_state
 from napari_wnet.network.dataset import CropDataset, Sample, batches
 from napari_wnet.network.device import choose_device, fast_dtype
 from napari_wnet.network.inference import fused, predict_tiles
 from napari_wnet.network.interrupt import whole
 from napari_wnet.network.losses import Targets, total_loss
-from napari_wnet.network.wnet import WNet
-from napari_wnet.params import SegmentParams, WNetConfig
+from napari_wnet.network.training_state import State
+from napari_wnet.network.wnet import WNet, WNetOutput
+from napari_wnet.params import ClusteringParams, SegmentParams, WNetConfig
 from napari_wnet.reports import EpochReport, drain
-from napari_wnet.train_params import TrainParams
+from napari_wnet.train_params import LossParams, TrainParams
 
 REPORT_EVERY = 50
 SAVE_SECONDS = 240.0
@@ -49,6 +50,10 @@ class TrainingRun:
         Checkpoint, written as the training goes on.
     resume : bool
         Go on from `state`: the result is that of a run that was never interrupted.
+    replay : sequence of Sample
+        Images against forgetting; ``params.replay`` is their share of the crops.
+    clustering : ClusteringParams
+        How maps become labels in validations.
     """
 
     samples: Sequence[Sample]
@@ -59,6 +64,8 @@ class TrainingRun:
     init: WNet | None = None
     state: Path | None = None
     resume: bool = False
+    replay: Sequence[Sample] = ()
+    clustering: ClusteringParams = field(default_factory=ClusteringParams)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,58 +81,6 @@ class Trained:
     scores: dict[str, float]
     seconds: float
     problem: str = ""
-
-
-@dataclass(kw_only=True, eq=False)
-class _State:
-    """What changes while training, and is saved and restored whole."""
-
-    network: WNet
-    average: WNet
-    optimizer: torch.optim.Optimizer
-    step: int = 0
-    validated: int = 0
-    seconds: float = 0.0
-    best: dict[str, Tensor] = field(default_factory=dict)
-    best_step: int = 0
-    best_scores: dict[str, float] = field(default_factory=dict)
-
-    def save(self, path: Path, params: TrainParams) -> None:
-        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
-        tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": value for name, value in values.items()}
-        info = {
-            "step": self.step,
-            "validated": self.validated,
-            "seconds": self.seconds,
-            "best_step": self.best_step,
-            "best_scores": self.best_scores,
-            "config": self.network.config.to_dict(),
-            "params": params.to_dict(),
-        }
-        save_state(path, {name: value.contiguous() for name, value in tensors.items()}, info)
-
-    def restore(self, path: Path) -> None:
-        tensors, info = load_state(path)
-        if info["config"] != self.network.config.to_dict():
-            raise TrainingError(f"{path} belongs to a network of another shape; resume with its configuration.")
-        groups: dict[str, dict[str, Tensor]] = {}
-        for name, value in tensors.items():
-            group, _, rest = name.partition(".")
-            groups.setdefault(group, {})[rest] = value
-        self.network.load_state_dict(groups["network"])
-        self.average.load_state_dict(groups["average"])
-        self.best = groups.get("best", {})
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, value in groups.get("optimizer", {}).items():
-            index, _, rest = name.partition(".")
-            moments.setdefault(int(index), {})[rest] = value
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
-        self.step, self.seconds = int(info["step"]), float(info["seconds"])
-        self.validated = int(info.get("validated", self.step))
-        self.best_step, self.best_scores = int(info["best_step"]), dict(info["best_scores"])
 
 
 def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
@@ -149,7 +104,7 @@ def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
     """
     device = choose_device(run.device)
     state = _start(run, device)
-    dataset = CropDataset(run.samples, run.params)
+    dataset = CropDataset(run.samples, run.params, run.replay)
     problem = ""
     try:
         yield from _loop(run, state, dataset, device)
@@ -174,7 +129,7 @@ def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
     )
 
 
-def _start(run: TrainingRun, device: torch.device) -> _State:
+def _start(run: TrainingRun, device: torch.device) -> State:
     _check(run)
     torch.manual_seed(run.params.seed)
     network = WNet(run.config)
@@ -184,10 +139,14 @@ def _start(run: TrainingRun, device: torch.device) -> _State:
     average.load_state_dict(network.state_dict())
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = average.to(device).requires_grad_(False)
+    if run.params.freeze_first:
+        network.unet1.requires_grad_(False)
     kind = torch.optim.AdamW if run.params.optimizer == "adamw" else torch.optim.Adam
     decay = run.params.weight_decay
     optimizer = kind(network.parameters(), lr=run.params.learning_rate, weight_decay=decay)
-    state = _State(network=network, average=average, optimizer=optimizer)
+    steadied = run.init is not None and run.params.loss.steady_weight > 0
+    base = fused(run.init).to(device).requires_grad_(False) if steadied and run.init is not None else None
+    state = State(network=network, average=average, optimizer=optimizer, base=base)
     if run.resume:
         if run.state is None or not run.state.exists():
             raise TrainingError(f"There is no checkpoint to resume at {run.state}; start without --resume.")
@@ -212,7 +171,7 @@ def _check(run: TrainingRun) -> None:
 
 
 def _loop(
-    run: TrainingRun, state: _State, dataset: CropDataset, device: torch.device
+    run: TrainingRun, state: State, dataset: CropDataset, device: torch.device
 ) -> Generator[EpochReport, None, None]:
     params = run.params
     sums: dict[str, float] = {}
@@ -221,7 +180,11 @@ def _loop(
     if _due(state.step, params) and state.validated < state.step:  # Ctrl-C came while it was validated
         _validated(run, state, device)
     state.network.train()
+    if params.freeze_first:
+        freeze_norm(state.network.unet1)
     for image, targets in batches(dataset, state.step):
+        if _patience_ends(state, params):
+            break
         with whole():  # a checkpoint from within a step would not resume to the same result
             losses = _step(run, state, image.to(device), targets.to(device))
             state.step += 1
@@ -230,7 +193,7 @@ def _loop(
             sums[name] = sums.get(name, 0.0) + value
         count += 1
         validate = _due(state.step, params)
-        if not (validate or state.step % REPORT_EVERY == 0):
+        if not (validate or state.step % (params.report_every or REPORT_EVERY) == 0):
             continue
         scores = _validated(run, state, device) if validate else None
         if run.state is not None and (validate or time.monotonic() - saved > SAVE_SECONDS):
@@ -254,7 +217,24 @@ def _due(step: int, params: TrainParams) -> bool:
     return step == params.steps or step % params.validate_every == 0
 
 
-def _step(run: TrainingRun, state: _State, image: Tensor, targets: Targets) -> dict[str, float]:
+def _patience_ends(state: State, params: TrainParams) -> bool:
+    """Tell whether so many validations since the best one were no better that it is not worth going on."""
+    waited = (state.validated - state.best_step) // params.validate_every
+    return bool(params.patience and state.best and waited >= params.patience)
+
+
+def _teacher_output(state: State, image: Tensor, targets: Targets, params: LossParams) -> WNetOutput | None:
+    """Return what steadies the network where nothing is known, if anything does."""
+    teacher = state.base if params.steady == "base" else state.average
+    if teacher is None or params.steady_weight == 0 or targets.unknown is None or not targets.unknown.any():
+        return None
+    teacher.eval()
+    with torch.no_grad():
+        output: WNetOutput = teacher(image)
+    return output
+
+
+def _step(run: TrainingRun, state: State, image: Tensor, targets: Targets) -> dict[str, float]:
     """Take one optimiser step and return its losses."""
     params, device = run.params, image.device
     if state.step >= int(params.freeze_norm * params.steps):
@@ -263,8 +243,10 @@ def _step(run: TrainingRun, state: _State, image: Tensor, targets: Targets) -> d
         group["lr"] = learning_rate(state.step, params)
     dtype = fast_dtype(device, params.precision)
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-        output = state.network(image.contiguous(memory_format=torch.channels_last))
-    losses = total_loss(output, targets, params.loss)
+        image = image.contiguous(memory_format=torch.channels_last)
+        output = state.network(image)
+        teacher = _teacher_output(state, image, targets, params.loss)
+    losses = total_loss(output, targets, params.loss, teacher)
     if not torch.isfinite(losses["total"]):
         raise DivergedError(f"The loss diverged at step {state.step + 1}; train again with a lower learning rate.")
     state.optimizer.zero_grad(set_to_none=True)
@@ -277,7 +259,7 @@ def _step(run: TrainingRun, state: _State, image: Tensor, targets: Targets) -> d
 
 
 @torch.no_grad()
-def _update_average(state: _State, params: TrainParams) -> None:
+def _update_average(state: State, params: TrainParams) -> None:
     # Early on the average forgets faster, or it would remember the random start.
     decay = min(params.ema, (1 + state.step) / (10 + state.step))
     for mean, value in zip(state.average.state_dict().values(), state.network.state_dict().values(), strict=True):
@@ -308,10 +290,10 @@ def _weights(network: WNet) -> dict[str, Tensor]:
     return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in network.state_dict().items()}
 
 
-def _validated(run: TrainingRun, state: _State, device: torch.device) -> dict[str, float] | None:
+def _validated(run: TrainingRun, state: State, device: torch.device) -> dict[str, float] | None:
     if not run.validation:
         return None
-    params = SegmentParams(normalize=run.params.normalize)
+    params = SegmentParams(normalize=run.params.normalize, clustering=run.clustering)
     scores = evaluate_network(state.average, run.validation, params, device).mean
     if not state.best or scores["symmetric_best_dice"] > state.best_scores.get("symmetric_best_dice", -1.0):
         state.best, state.best_step, state.best_scores = _weights(state.average), state.step, scores
@@ -322,14 +304,15 @@ def _validated(run: TrainingRun, state: _State, device: torch.device) -> dict[st
 def evaluate_network(
     network: WNet, samples: Sequence[Sample], params: SegmentParams, device: torch.device
 ) -> DatasetScores:
-    """Segment annotated images and score the labels against the annotation."""
+    """Segment annotated images and score the labels against the annotation, where it is known."""
     ready = fused(network).to(device)
 
     def predicted() -> Generator[tuple[str, object, object], None, None]:
         for sample in samples:
             image = normalize(sample.image, params.normalize)
             maps = drain(predict_tiles(ready, image, params.tiles, device=device))
-            yield sample.name, sample.labels, cluster(maps, params.clustering)
+            found = cluster(maps, params.clustering)
+            yield sample.name, countable(sample.labels, sample.known), countable(found, sample.known)
 
     return evaluate(predicted())  # type: ignore[arg-type]
 

@@ -12,6 +12,7 @@ import torch
 from napari_wnet.core.clustering import cluster
 from napari_wnet.core.image import normalize
 from napari_wnet.core.metrics import evaluate_image
+from napari_wnet.core.partial import countable
 from napari_wnet.network.dataset import Sample
 from napari_wnet.network.inference import fused, predict_tiles
 from napari_wnet.network.wnet import WNet
@@ -71,7 +72,8 @@ def rank_clusterings(network: WNet, samples: Sequence[Sample], params: SegmentPa
         # The network runs once an image; only its maps are clustered again.
         maps = drain(predict_tiles(ready, normalize(sample.image, params.normalize), params.tiles, device=device))
         for column, choice in enumerate(grid):
-            found = evaluate_image(sample.labels, cluster(maps, choice))
+            predicted = countable(cluster(maps, choice), sample.known)
+            found = evaluate_image(countable(sample.labels, sample.known), predicted)
             scores[row, column] = found.mean_average_precision, found.symmetric_best_dice
     means = scores.mean(axis=0)
     choices = [

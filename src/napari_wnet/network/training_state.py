@@ -1,0 +1,91 @@
+"""The state of a training: what a checkpoint holds, so that a resumed run ends at the same bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from napari_wnet.errors import TrainingError
+from napari_wnet.network.checkpoint import load_state, save_state
+from napari_wnet.network.wnet import WNet
+from napari_wnet.train_params import TrainParams
+
+
+@dataclass(kw_only=True, eq=False)
+class State:
+    """What changes while training, and is saved and restored whole.
+
+    Attributes
+    ----------
+    network, average : WNet
+        The weights that learn and their running average, which is what is validated and kept.
+    optimizer : torch.optim.Optimizer
+    base : WNet or None
+        What the training started from, if it steadies the network; never changed, so not saved.
+    step, validated : int
+        Steps done, and how many were when it was last validated.
+    seconds : float
+    best : dict of str to Tensor
+        Weights of the best validation so far.
+    best_step, best_scores
+        When it was, and its scores.
+    """
+
+    network: WNet
+    average: WNet
+    optimizer: torch.optim.Optimizer
+    base: WNet | None = None
+    step: int = 0
+    validated: int = 0
+    seconds: float = 0.0
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_step: int = 0
+    best_scores: dict[str, float] = field(default_factory=dict)
+
+    def save(self, path: Path, params: TrainParams) -> None:
+        """Write a checkpoint."""
+        tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
+        tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}
+        tensors |= {f"best.{name}": value for name, value in self.best.items()}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{index}.{name}": value for name, value in values.items()}
+        info = {
+            "step": self.step,
+            "validated": self.validated,
+            "seconds": self.seconds,
+            "best_step": self.best_step,
+            "best_scores": self.best_scores,
+            "config": self.network.config.to_dict(),
+            "params": params.to_dict(),
+        }
+        save_state(path, {name: value.contiguous() for name, value in tensors.items()}, info)
+
+    def restore(self, path: Path) -> None:
+        """Go back to a checkpoint.
+
+        Raises
+        ------
+        WNetError
+            If it cannot be read or belongs to a network of another shape.
+        """
+        tensors, info = load_state(path)
+        if info["config"] != self.network.config.to_dict():
+            raise TrainingError(f"{path} belongs to a network of another shape; resume with its configuration.")
+        groups: dict[str, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            group, _, rest = name.partition(".")
+            groups.setdefault(group, {})[rest] = value
+        self.network.load_state_dict(groups["network"])
+        self.average.load_state_dict(groups["average"])
+        self.best = groups.get("best", {})
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, value in groups.get("optimizer", {}).items():
+            index, _, rest = name.partition(".")
+            moments.setdefault(int(index), {})[rest] = value
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": moments})
+        self.step, self.seconds = int(info["step"]), float(info["seconds"])
+        self.validated = int(info.get("validated", self.step))
+        self.best_step, self.best_scores = int(info["best_step"]), dict(info["best_scores"])
