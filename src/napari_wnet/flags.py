@@ -55,6 +55,24 @@ def apply_flags(params: P, given: Mapping[str, Any]) -> P:
     return params.replace(**{path: value for path, value in given.items() if path in paths})
 
 
+def changed_flags(params: Params, default: Params) -> list[str]:
+    """Return the flags, with their values as separate words, that turn one value of a parameter class into another."""
+    words: list[str] = []
+    for path, info in _leaves(type(params), ()):
+        value: Any = params
+        usual: Any = default
+        for name in path.split("__"):
+            value, usual = getattr(value, name), getattr(usual, name)
+        if value == usual:
+            continue
+        flag = flag_name(path, info)
+        if info.kind is bool:
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        else:
+            words += [flag, *_shown(value).split()]
+    return words
+
+
 def _leaves(params: type[Params] | Params, above: tuple[str, ...]) -> Iterator[tuple[str, FieldInfo]]:
     for info in params.fields():
         path = (*above, info.name)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Mapping
+import re
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from napari_wnet.atomic import write_text
 from napari_wnet.datasets.folder import load_pair, pairs
-from napari_wnet.errors import ImageError, TrainingError
+from napari_wnet.errors import ImageError, OutputError, TrainingError
 from napari_wnet.fine_tune.data import TrainingPair
-from napari_wnet.io.images import is_image_name, read_mask
+from napari_wnet.io.images import is_image_name, read_mask, write_labels
+from napari_wnet.io.tiff import write_tiff
 from napari_wnet.reports import Progress
 
 
@@ -63,6 +68,56 @@ def read_pairs_steps(
     if not read:
         raise TrainingError(f"None of the {len(names)} pairs can be used. The first: {problems[len(found.problems)]}")
     return FolderTraining(pairs=tuple(read), problems=tuple(problems))
+
+
+def save_pairs(folder: str | Path, given: Sequence[TrainingPair]) -> Path:
+    """Write pairs into a new folder, as :func:`read_pairs_steps` reads them.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made here; gets ``images``, ``labels``, ``regions`` and ``done.json`` as far as the pairs have them.
+    given : sequence of TrainingPair
+        Images as (C, Y, X).
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    OutputError
+        If the folder exists or cannot be written to.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise OutputError(f"{folder} exists already; choose another folder.")
+    done: dict[str, list[int]] = {}
+    for pair in given:
+        name = _file_name(pair.name)
+        image = pair.image[0] if pair.image.shape[0] == 1 else pair.image
+        for part, array, axes in (("images", image, "CYX"[-image.ndim :]), ("regions", pair.region, "YX")):
+            if array is not None:
+                (folder / part).mkdir(parents=True, exist_ok=True)
+                write_tiff(folder / part / f"{name}.tif", np.asarray(array).astype(_stored(array), copy=False), axes)
+        (folder / "labels").mkdir(parents=True, exist_ok=True)
+        write_labels(folder / "labels" / f"{name}.tif", np.asarray(pair.labels))
+        if pair.done is not None:
+            done[name] = sorted(int(number) for number in pair.done)
+    if done:
+        write_text(folder / "done.json", json.dumps(done))
+    return folder
+
+
+def _file_name(name: str) -> str:
+    """Return a name without what would lead out of a folder, or what some systems do not allow in a file's name."""
+    return re.sub(r"[^\w #-]+", "_", name).strip() or "image"
+
+
+def _stored(array: Any) -> Any:
+    """Return the type of an array in a file: masks have none of their own in TIFF."""
+    return np.uint8 if array.dtype == np.bool_ else array.dtype
 
 
 def _masks(folder: str | Path | None, names: list[str]) -> dict[str, Path]:

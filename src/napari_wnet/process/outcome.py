@@ -23,6 +23,7 @@ ERRORS = MappingProxyType(
             errors.ModelError,
             errors.DownloadError,
             errors.DeviceError,
+            errors.EditError,
             errors.OutputError,
             errors.ProjectError,
             errors.TrainingError,

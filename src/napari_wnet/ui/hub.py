@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -27,6 +27,8 @@ class Hub:
     cache : MapsCache
     models : Models
     sessions : Sessions
+    training : bool
+        Whether a model is being fine-tuned; two at once would take each other's memory and time.
     """
 
     sessions: Sessions
@@ -34,6 +36,8 @@ class Hub:
     models: Models = field(default_factory=Models)
     _computed: WeakKeyDictionary[Layer, tuple[Any, Mapping[Index, Hashable]]] = field(default_factory=WeakKeyDictionary)
     n_docks: int = 0
+    training: bool = False
+    _adoption: list[Callable[[str], None]] = field(default_factory=list)
 
     def leave(self) -> None:
         """Note that a dock is closed; with the last one everything is forgotten, and memory given back."""
@@ -42,6 +46,15 @@ class Hub:
             self.cache.clear()
             for key in [key for key, (_, hub) in _hubs.items() if hub is self]:
                 del _hubs[key]
+
+    def on_adopted(self, listener: Callable[[str], None]) -> None:
+        """Call a function with the name of each model that is adopted."""
+        self._adoption.append(listener)
+
+    def tell_adopted(self, name: str) -> None:
+        """Tell all docks that a model is among the user's now, and is to be used."""
+        for listener in tuple(self._adoption):
+            listener(name)
 
     def note_maps(self, image: Layer, keys: Mapping[Index, Hashable]) -> None:
         """Remember under which keys the maps of an image's planes are cached."""

@@ -34,7 +34,7 @@ class _Reports(QObject):
 
 
 class Runner(QObject):
-    """Runs one generator at a time outside the GUI thread.
+    """Runs one generator at a time outside the GUI thread; a report of None only gives the chance to cancel.
 
     Attributes
     ----------
@@ -96,6 +96,11 @@ class Runner(QObject):
         """Ask the work to stop; it does when it next reports, and is closed there."""
         if self._task is not None:
             self._task.stop.set()
+
+    def stop(self) -> None:
+        """Ask the work to come to an end early and return what it has; it hears KeyboardInterrupt, once."""
+        if self._task is not None:
+            self._task.interrupt.set()
 
     def wait(self, seconds: float) -> bool:
         """Wait for the thread, without its signals, and tell whether it has ended."""
@@ -173,6 +178,8 @@ class _Task:
         self.steps = steps
         self.stop = threading.Event()
         self.superseded = threading.Event()
+        self.interrupt = threading.Event()
+        self._interrupted = False
         self.shown = threading.Event()
         self.reports = _Reports()
 
@@ -181,10 +188,12 @@ class _Task:
         try:
             while not self.stop.is_set():
                 try:
-                    report = next(self.steps)
+                    report = self._advance()
                 except StopIteration as end:
                     self.reports.returned.emit(end.value)
                     return
+                if report is None:
+                    continue  # only a chance to be cancelled
                 self.shown.clear()
                 self.reports.progressed.emit(report)
                 # Python runs one thread at a time: while the window shows this, working on would only hold it up.
@@ -193,8 +202,16 @@ class _Task:
                     break
             self.steps.close()
             self.reports.cancelled.emit()
+        except KeyboardInterrupt:  # whatever runs does not know how to end early
+            self.reports.cancelled.emit()
         except Exception as error:  # noqa: BLE001 - whatever it is, the user must hear of it and the dock stay usable
             self.reports.failed.emit(explain(error))
+
+    def _advance(self) -> Any:
+        if self.interrupt.is_set() and not self._interrupted:
+            self._interrupted = True
+            return self.steps.throw(KeyboardInterrupt())
+        return next(self.steps)
 
 
 def explain(error: Exception) -> WNetError:

@@ -160,6 +160,7 @@ class SegmentWidget(QWidget):
         self.inputs.foregroundChanged.connect(self._on_foreground)
         self.inputs.modelChanged.connect(self._on_model_chosen)
         self.segmenter.catalogLoaded.connect(self._on_catalog)
+        self.segmenter.adopted.connect(self.inputs.model_box.setValue)
         self.segmenter.modelLoaded.connect(self._on_model_loaded)
         self.segmenter.progressed.connect(self._show_progress)
         self.segmenter.segmented.connect(self._on_segmented)

@@ -38,6 +38,8 @@ class Segmenter(QObject):
         A message for the dock, "info", "warning" or "error", and the part of it that deserves a notification.
     busyChanged : Signal(bool)
         Whether a run is going on.
+    adopted : Signal(str)
+        Name of a model that is to be used from now on.
     """
 
     catalogLoaded = Signal(object)  # noqa: N815
@@ -46,11 +48,13 @@ class Segmenter(QObject):
     segmented = Signal(object)
     said = Signal(str, str, str)
     busyChanged = Signal(bool)  # noqa: N815
+    adopted = Signal(str)
 
     def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._hub = join_hub(viewer)
+        self._hub.on_adopted(self.adopted.emit)
         self._open = True
         self._sessions = self._hub.sessions
         self._running: tuple[Job, Source, float] | None = None

@@ -1,0 +1,75 @@
+"""Curves of a training as it goes on: the loss above, the scores on what is held out below."""
+
+from __future__ import annotations
+
+import pyqtgraph as pg
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_wnet.reports import EpochReport
+
+SCORES = {"symmetric_best_dice": ("SBD", "#4fc07a"), "average_precision_0.5": ("AP .5", "#5aa9e6")}
+LOSS_COLOUR = "#e0a030"
+BEST_COLOUR = "#888888"
+
+
+class LossPlot(QWidget):
+    """Draws reports of a training."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._figure = pg.GraphicsLayoutWidget()
+        self._figure.setBackground(None)
+        self.loss = self._figure.addPlot(row=0, col=0)
+        self.scores = self._figure.addPlot(row=1, col=0)
+        self.scores.setXLink(self.loss)
+        self.loss.setLabel("left", "loss")
+        self.scores.setLabel("left", "held out")
+        self.scores.setLabel("bottom", "step")
+        self.scores.setYRange(0, 1)
+        self.scores.addLegend(offset=(-5, -5), labelTextSize="8pt")
+        for plot in (self.loss, self.scores):
+            plot.setMenuEnabled(False)
+            plot.hideButtons()
+            plot.setMouseEnabled(x=False, y=False)
+            plot.getAxis("left").setWidth(44)
+            plot.getAxis("left").enableAutoSIPrefix(False)
+        self._lines = {"loss": self.loss.plot(pen=pg.mkPen(LOSS_COLOUR, width=2))}
+        for name, (label, colour) in SCORES.items():
+            pen = pg.mkPen(colour, width=2)
+            self._lines[name] = self.scores.plot(pen=pen, symbol="o", symbolSize=4, symbolBrush=colour, name=label)
+        self._best = pg.InfiniteLine(angle=90, pen=pg.mkPen(BEST_COLOUR, style=pg.QtCore.Qt.PenStyle.DashLine))
+        self._points: dict[str, tuple[list[float], list[float]]] = {}
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._figure)
+        self.setMinimumHeight(190)
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._points = {name: ([], []) for name in self._lines}
+        for line in self._lines.values():
+            line.setData([], [])
+        self.scores.removeItem(self._best)
+
+    def add(self, report: EpochReport) -> None:
+        """Draw one more report."""
+        self._append("loss", report.step, report.losses.get("total"))
+        for name in SCORES:
+            self._append(name, report.step, (report.validation or {}).get(name))
+        if report.best_step is not None:
+            if self._best not in self.scores.items:
+                self.scores.addItem(self._best)
+            self._best.setValue(report.best_step)
+
+    def points(self, name: str) -> tuple[list[float], list[float]]:
+        """Return steps and values of a curve: "loss" or the name of a score."""
+        return self._points[name]
+
+    def _append(self, name: str, step: int, value: float | None) -> None:
+        if value is None or value != value:
+            return
+        steps, values = self._points[name]
+        steps.append(step)
+        values.append(value)
+        self._lines[name].setData(steps, values)

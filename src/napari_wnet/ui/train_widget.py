@@ -1,0 +1,279 @@
+"""The Fine-tune dock: what was repaired teaches the model, and a better one can be adopted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Layer
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_wnet.errors import WNetError
+from napari_wnet.reports import EpochReport, Progress
+from napari_wnet.train_params import FINE_TUNE, TrainParams
+from napari_wnet.ui.chooser import ModelChooser, WideBox
+from napari_wnet.ui.form import ParamsForm
+from napari_wnet.ui.held_out import HeldOut
+from napari_wnet.ui.loss_plot import LossPlot
+from napari_wnet.ui.pair_list import PairList
+from napari_wnet.ui.runner import Runner
+from napari_wnet.ui.segment_widget import COLOURS, RUN_STYLE
+from napari_wnet.ui.trainer import LearnFrom, Trainer, command_for
+from napari_wnet.ui.verdict import Verdict
+from napari_wnet.ui.work import catalog_steps
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_wnet.fine_tune.worker import FineTuneOutcome, FineTuneRequest
+    from napari_wnet.ui.requests import Catalog
+
+LEARN: tuple[tuple[LearnFrom, str, str], ...] = (
+    ("everything", "everything is labelled", "All objects of these images are labelled: what is not is background."),
+    ("region", "only within the region", "Within the region layer everything is labelled; elsewhere nothing is known."),
+    ("done", "only objects ticked as done", "Only what you ticked in the Repair dock is right; the rest is unknown."),
+)
+READY = "Repair a few objects first, then press Start: a few minutes on a laptop. A part of the labels is held out."
+SHOWN = ("steps", "learning_rate", "freeze_first", "replay")
+
+
+class TrainWidget(QWidget):
+    """Fine-tunes a model on layers, and compares the new model with the current one.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+    """
+
+    def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        # Layers are told apart by identity, which napari's proxy for plugins does not keep.
+        viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.trainer = Trainer(viewer, self)
+        self.base_box, self.learn_box, self.device_box = ModelChooser(), WideBox(), WideBox()
+        self.pair_list = PairList(viewer)
+        self.form = ParamsForm(TrainParams, shown=SHOWN)
+        self.start_button, self.stop_button = QPushButton("Start"), QPushButton("Stop")
+        self.cancel_button, self.command_button = QPushButton("Cancel"), QPushButton("Copy as command...")
+        self.progress_bar, self.status = QProgressBar(), QLabel()
+        self.plot, self.verdict, self.held_out = LossPlot(), Verdict(viewer), HeldOut(viewer)
+        self._catalog = Runner(self)
+        self._sources: dict[str, Layer] = {}
+        self._docked = False
+        self.form.setDefault(FINE_TUNE)
+        self.form.reset()
+        self._lay_out()
+        self._connect()
+        self._show_busy(False)
+        self._say(READY, "info")
+        self._catalog.start(catalog_steps())
+
+    def event(self, event: QEvent) -> bool:
+        """Stop working when the dock is closed: napari then takes this widget out of its parent."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self._docked and self.parent() is None:
+                self.close_down()
+            self._docked = self.parent() is not None
+        return bool(super().event(event))
+
+    def close_down(self) -> None:
+        """Stop what runs and let go of the layers."""
+        self._catalog.cancel()
+        self.verdict.clear_layers()
+        self.held_out.hide()
+        self.trainer.close()
+        self.trainer.discard()
+        self.pair_list.release()
+
+    def learn_from(self) -> LearnFrom:
+        """Return what of the labels counts."""
+        return self.learn_box.currentData()
+
+    def request(self) -> FineTuneRequest:
+        """Return what a press of Start would learn: snapshots, nothing of which changes afterwards.
+
+        Raises
+        ------
+        WNetError
+            If layers do not go together.
+        """
+        from napari_wnet.fine_tune.worker import FineTuneRequest
+
+        chosen = self.pair_list.pairs()
+        pairs, colour = self.trainer.training_pairs(chosen, self.learn_from())
+        self._sources = {pair.name: one.image for pair, one in zip(pairs, chosen, strict=True)}
+        return FineTuneRequest(
+            pairs=tuple(pairs),
+            colour=tuple(colour),
+            base=self.base_box.value() or "nuclei",
+            params=self.form.value(),
+            device=self.device_box.currentText(),
+            out=Path("new.safetensors"),
+        )
+
+    def start(self) -> None:
+        """Begin to learn from the chosen layers."""
+        try:
+            request = self.request()
+            self.held_out.show(request.pairs, self._sources)
+            self.trainer.start(request)
+        except WNetError as error:
+            self._say(str(error), "error", str(error))
+            return
+        self.plot.clear()
+        self.verdict.clear_layers()
+        self.verdict.hide()
+        self._say("Starting...", "info")
+
+    def copy_command(self, folder: str = "") -> str:
+        """Save the layers into a new folder, and put the command that does the same into the clipboard."""
+        folder = folder or QFileDialog.getSaveFileName(self, "Save the layers into a new folder", "fine-tune")[0]
+        if not folder:
+            return ""
+        from napari_wnet.fine_tune.files import save_pairs
+
+        try:
+            request = self.request()
+            text = command_for(request, save_pairs(folder, request.pairs), FINE_TUNE)
+        except WNetError as error:
+            self._say(str(error), "error", str(error))
+            return ""
+        clipboard = QGuiApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(text)
+        self._say(f"Saved to {folder}; the command is in the clipboard.", "info")
+        return text
+
+    def _lay_out(self) -> None:
+        self.start_button.setStyleSheet(RUN_STYLE)
+        self.start_button.setToolTip("Learn from these layers, in the background.")
+        self.stop_button.setToolTip("End now and keep the best model so far.")
+        self.cancel_button.setToolTip("End now and keep nothing.")
+        self.command_button.setToolTip("Save the layers, and copy the command that does the same without napari.")
+        for learn, text, tip in LEARN:
+            self.learn_box.addItem(text, learn)
+            self.learn_box.setItemData(self.learn_box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self.device_box.addItem("auto")
+        rows = QFormLayout()
+        rows.addRow("start from", self.base_box)
+        rows.addRow("learn from", self.learn_box)
+        rows.addRow("device", self.device_box)
+        buttons = QHBoxLayout()
+        for button, stretch in ((self.start_button, 3), (self.stop_button, 1), (self.cancel_button, 1)):
+            buttons.addWidget(button, stretch)
+        self.status.setWordWrap(True)
+        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing() + 4)
+        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.verdict.hide()
+        below = QWidget()
+        inner = QVBoxLayout(below)
+        inner.setContentsMargins(0, 0, 0, 0)
+        for widget in (self.verdict, self.plot, self.form, self.command_button):
+            inner.addWidget(widget)
+        inner.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(below)
+        layout = QVBoxLayout(self)
+        layout.addLayout(rows)
+        layout.addWidget(self.pair_list)
+        layout.addLayout(buttons)
+        layout.addWidget(self.progress_bar)
+        layout.addWidget(self.status)
+        layout.addWidget(scroll, 1)
+        self.setMinimumWidth(350)
+        self._on_learn()
+
+    def _connect(self) -> None:
+        self.start_button.clicked.connect(self.start)
+        self.stop_button.clicked.connect(self._on_stop)
+        self.cancel_button.clicked.connect(self.trainer.cancel)
+        self.command_button.clicked.connect(lambda: self.copy_command())
+        self.learn_box.currentIndexChanged.connect(self._on_learn)
+        self._catalog.returned.connect(self._on_catalog)
+        self.trainer.reported.connect(self._on_report)
+        self.trainer.learned.connect(self._on_learned)
+        self.trainer.adopted.connect(self._on_adopted)
+        self.trainer.said.connect(self._say)
+        self.trainer.busyChanged.connect(self._show_busy)
+        self.verdict.adopted.connect(self.trainer.adopt)
+        self.verdict.discarded.connect(self._on_discarded)
+
+    def _on_catalog(self, catalog: Catalog | None) -> None:
+        if catalog is None:
+            return
+        self.base_box.setCatalog(catalog)
+        for device in catalog.devices:
+            if self.device_box.findText(device) < 0:
+                self.device_box.addItem(device)
+
+    def _on_learn(self) -> None:
+        self.pair_list.show_regions(self.learn_from() == "region")
+
+    def _on_stop(self) -> None:
+        self.stop_button.setEnabled(False)
+        self.trainer.stop()
+
+    def _on_report(self, report: EpochReport | Progress) -> None:
+        if isinstance(report, Progress):
+            self.progress_bar.setRange(0, report.total)
+            self.progress_bar.setValue(report.done)
+            self._say(f"{report.what.capitalize()}...", "info")
+            return
+        self.plot.add(report)
+        self.progress_bar.setRange(0, report.steps)
+        self.progress_bar.setValue(report.step)
+        minutes, seconds = divmod(round(report.seconds_left), 60)
+        left = f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
+        best = "" if not report.best_step else f" Best so far: step {report.best_step}."
+        self._say(f"Step {report.step} of {report.steps}, at most {left} left.{best}", "info")
+
+    def _on_learned(self, outcome: FineTuneOutcome) -> None:
+        self.verdict.show_outcome(outcome, self._sources)
+        better = outcome.comparison.better
+        self._say("Done: look at the scores, then adopt or discard.", "info" if better else "warning")
+
+    def _on_adopted(self, name: str) -> None:
+        self._put_away()
+        self.base_box.setValue(name)
+        self._say(f"'{name}' is adopted and chosen in every dock. Open the next image and press Run.", "info")
+
+    def _on_discarded(self) -> None:
+        self._put_away()
+        self.trainer.discard()
+        self._say("Discarded; nothing is left of it.", "info")
+
+    def _put_away(self) -> None:
+        self.verdict.clear_layers()
+        self.verdict.hide()
+        self.held_out.hide()
+
+    def _show_busy(self, busy: bool) -> None:
+        self.start_button.setEnabled(not busy)
+        self.stop_button.setEnabled(busy)
+        self.cancel_button.setEnabled(busy)
+        self.progress_bar.setRange(0, 0 if busy else 1)
+        self.progress_bar.setValue(0)
+        self.progress_bar.setTextVisible(busy)
+
+    def _say(self, text: str, level: str, popup: str = "") -> None:
+        self.status.setText(text)
+        self.status.setStyleSheet(COLOURS[level])
+        if popup and level == "error":
+            show_error(popup)

@@ -1,0 +1,268 @@
+"""The Fine-tune dock without its widgets: what is learned from which layers, in what process, and what comes of it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import tempfile
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Labels, Layer
+from qtpy.QtCore import QObject, Signal
+
+from napari_wnet.errors import OutputError, TrainingError, WNetError
+from napari_wnet.flags import changed_flags
+from napari_wnet.process import in_process
+from napari_wnet.reports import Progress
+from napari_wnet.train_params import TrainParams
+from napari_wnet.ui.foreground import read_foreground
+from napari_wnet.ui.hub import join_hub
+from napari_wnet.ui.layers import displayed_index, read_source
+from napari_wnet.ui.runner import Runner
+
+if TYPE_CHECKING:
+    from napari_wnet.fine_tune import TrainingPair
+    from napari_wnet.fine_tune.worker import FineTuneOutcome, FineTuneRequest
+
+LearnFrom = Literal["everything", "region", "done"]
+NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. "
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerPair:
+    """Layers to learn from.
+
+    Attributes
+    ----------
+    image, labels : Layer
+    region : Layer or None
+        Where everything is labelled.
+    """
+
+    image: Layer
+    labels: Labels
+    region: Layer | None = None
+
+
+class Trainer(QObject):
+    """Fine-tunes a model in a process of its own.
+
+    Attributes
+    ----------
+    reported : Signal(object)
+        EpochReport or Progress.
+    learned : Signal(FineTuneOutcome)
+        The training has ended; its model is in a temporary folder until it is adopted.
+    adopted : Signal(str)
+        Name of a model that is now among the user's.
+    said : Signal(str, str, str)
+        A message, "info", "warning" or "error", and the part of it that deserves a notification.
+    busyChanged : Signal(bool)
+        Whether a training is going on.
+    """
+
+    reported = Signal(object)
+    learned = Signal(object)
+    adopted = Signal(str)
+    said = Signal(str, str, str)
+    busyChanged = Signal(bool)  # noqa: N815
+
+    def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._hub = join_hub(viewer)
+        self._open = True
+        self._folder: Path | None = None
+        self._train, self._keep = Runner(self), Runner(self)
+        self._train.progressed.connect(self.reported)
+        self._train.returned.connect(self._on_learned)
+        self._train.cancelled.connect(self._on_cancelled)
+        self._train.failed.connect(self._on_failed)
+        self._train.finished.connect(self._on_finished)
+        self._keep.returned.connect(self._on_kept)
+        self._keep.failed.connect(self._complain)
+        self.outcome: FineTuneOutcome | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a training is going on."""
+        return self._train.busy
+
+    def training_pairs(self, pairs: Sequence[LayerPair], learn: LearnFrom) -> tuple[list[TrainingPair], list[str]]:
+        """Return snapshots of layers, and the names of those in colour.
+
+        Raises
+        ------
+        WNetError
+            If layers do not go together, or say nothing.
+        """
+        if not pairs:
+            raise TrainingError("There is nothing to learn from: choose an image and its labels.")
+        read: list[TrainingPair] = []
+        colour: list[str] = []
+        for pair in pairs:
+            snapshot, rgb = self._snapshot(pair, learn)
+            name, count = snapshot.name, sum(one.name.split(" #")[0] == snapshot.name for one in read)
+            snapshot = replace(snapshot, name=f"{name} #{count + 1}" if count else name)
+            read.append(snapshot)
+            colour += [snapshot.name] if rgb else []
+        return read, colour
+
+    def start(self, request: FineTuneRequest) -> None:
+        """Begin to learn.
+
+        Raises
+        ------
+        WNetError
+            If a training is going on already, here or in another dock of this viewer.
+        """
+        if self._hub.training:
+            raise WNetError("A training is going on already; stop it or wait for it before another one is started.")
+        from napari_wnet.fine_tune.worker import fine_tune_to_file
+
+        self.discard()
+        self._folder = Path(tempfile.mkdtemp(prefix="napari-wnet-"))
+        request = replace(request, out=self._folder / "new.safetensors")
+        # A core is left to the viewer.
+        threads = max(1, (os.cpu_count() or 2) - 1)
+        self._train.start(in_process(fine_tune_to_file, request, threads=threads))
+        self._hub.training = True
+        self.busyChanged.emit(True)
+
+    def stop(self) -> None:
+        """End the training; the best so far is kept."""
+        self.said.emit("Stopping; the best model so far is kept...", "info", "")
+        self._train.stop()
+
+    def cancel(self) -> None:
+        """End the training and keep nothing."""
+        self._train.cancel()
+
+    def adopt(self, name: str) -> None:
+        """Put the new model among the user's under a name."""
+        if self.outcome is None:
+            return
+        try:
+            wanted = checked_name(name)
+        except WNetError as error:
+            self._complain(error)
+            return
+        if not self._keep.busy:
+            self._keep.start(_adopt_steps(self.outcome.path, wanted))
+
+    def discard(self) -> None:
+        """Forget the new model; nothing is left of it."""
+        self.outcome = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder = None
+
+    def close(self) -> None:
+        """Stop everything."""
+        self._train.cancel()
+        self._keep.cancel()
+        if self._open:
+            self._hub.training = self._hub.training and not self._train.busy
+            self._hub.leave()
+        self._open = False
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the threads to end and tell whether they have."""
+        return all([runner.wait(seconds) for runner in (self._train, self._keep)])
+
+    def _snapshot(self, pair: LayerPair, learn: LearnFrom) -> tuple[TrainingPair, bool]:
+        from napari_wnet.fine_tune import TrainingPair
+
+        source = read_source(pair.image)
+        index = displayed_index(pair.image, self._viewer.dims.point)
+        labels = np.asarray(pair.labels.data)
+        if not np.issubdtype(labels.dtype, np.integer):
+            raise TrainingError(f"'{pair.labels.name}' holds {labels.dtype} values; labels are integers.")
+        if source.shape != tuple(labels.shape):
+            raise TrainingError(
+                f"'{pair.image.name}' is {source.shape}, '{pair.labels.name}' {tuple(labels.shape)}: they do not go "
+                "together. Choose the labels of this image."
+            )
+        if not np.allclose(pair.image.scale[-2:], pair.labels.scale[-2:]):
+            raise TrainingError(
+                f"'{pair.image.name}' and '{pair.labels.name}' have different scales, so they lie apart in the viewer; "
+                "choose the labels of this image, or give both the same scale."
+            )
+        region = None
+        if learn == "region":
+            if pair.region is None:
+                raise TrainingError(f"Choose a region layer for '{pair.image.name}', or learn from everything.")
+            region = read_foreground(pair.region, pair.image, source).mask(index, (source.shape[-2], source.shape[-1]))
+        done = self._hub.settled(pair.labels).done(index) if learn == "done" else None
+        image = np.array(source.plane(index))
+        # A copy: what is edited while it trains is for the next time.
+        plane = np.array(labels[index])
+        return TrainingPair(image=image, labels=plane, name=pair.image.name, region=region, done=done), source.rgb
+
+    def _on_learned(self, outcome: FineTuneOutcome) -> None:
+        self.outcome = outcome
+        self.learned.emit(outcome)
+
+    def _on_cancelled(self) -> None:
+        self.discard()
+        self.said.emit("Cancelled; nothing is kept of it.", "info", "")
+
+    def _on_failed(self, error: WNetError) -> None:
+        self.discard()
+        self._complain(error)
+
+    def _on_finished(self) -> None:
+        self._hub.training = False
+        self.busyChanged.emit(False)
+
+    def _on_kept(self, name: str) -> None:
+        self.discard()
+        self._hub.tell_adopted(name)
+        self.adopted.emit(name)
+
+    def _complain(self, error: WNetError) -> None:
+        self.said.emit(str(error), "error", str(error))
+
+
+def checked_name(name: str) -> str:
+    """Return a name that can be that of a model's file.
+
+    Raises
+    ------
+    OutputError
+    """
+    name = name.strip()
+    if not name or name.startswith(".") or any(character not in NAME_CHARACTERS for character in name):
+        raise OutputError(f"'{name}' cannot be the name of a model; use letters, digits, '-' and '_'.")
+    return name
+
+
+def _adopt_steps(path: Path, name: str) -> Generator[Progress, None, str]:
+    yield Progress(done=0, total=0, what="saving the model")
+    from napari_wnet.network.catalog import Places, list_models
+    from napari_wnet.network.checkpoint import read_model, save_model
+
+    places = Places.from_environment()
+    if name in {entry.name for entry in list_models(places)}:
+        raise OutputError(f"There is a model '{name}' already; choose another name.")
+    model = read_model(path)
+    places.user.mkdir(parents=True, exist_ok=True)
+    save_model(places.user / f"{name}.safetensors", model.network, replace(model.header, name=name))
+    return name
+
+
+def command_for(request: FineTuneRequest, folder: Path, default: TrainParams) -> str:
+    """Return the command that learns the same from a folder into which the pairs were saved."""
+    words = ["napari-wnet", "train", "--fine-tune", "--init", request.base]
+    words += ["--images", str(folder / "images"), "--labels", str(folder / "labels")]
+    words += ["--regions", str(folder / "regions")] if any(pair.region is not None for pair in request.pairs) else []
+    words += ["--done", str(folder / "done.json")] if any(pair.done is not None for pair in request.pairs) else []
+    words += ["--adapt-channels"] if request.adapt_channels else []
+    words += ["--device", request.device, *changed_flags(request.params, default)]
+    return shlex.join([*words, "--out", str(folder / "new.safetensors")])

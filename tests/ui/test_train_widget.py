@@ -1,0 +1,345 @@
+"""The Fine-tune dock: from open layers to an adopted model, with every way a training can end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Labels
+from qtpy.QtGui import QGuiApplication
+
+from napari_wnet.core.holdout import ImageSplit, Rectangle
+from napari_wnet.errors import DeviceError
+from napari_wnet.fine_tune.compare import Comparison, HeldOutPiece
+from napari_wnet.fine_tune.files import read_pairs_steps
+from napari_wnet.fine_tune.worker import FineTuneOutcome, fine_tune_to_file
+from napari_wnet.network.checkpoint import read_header
+from napari_wnet.reports import EpochReport, Progress, drain
+from napari_wnet.train_params import FINE_TUNE
+from napari_wnet.ui import trainer as trainer_module
+from napari_wnet.ui.segment_widget import SegmentWidget
+from napari_wnet.ui.settled import settled
+from napari_wnet.ui.train_widget import TrainWidget
+from ui_stand_ins import blobs, save_random_model
+
+TIMEOUT = 30_000
+
+
+class Training:
+    """Stands in for the other process: a training whose reports and end a test chooses."""
+
+    def __init__(self) -> None:
+        self.requests = []
+        self.better = True
+        self.error: Exception | None = None
+        self.held = False
+        self.stopped = self.closed = False
+
+    def in_process(self, function, request, *, threads):
+        assert function is fine_tune_to_file
+        assert threads >= 1
+        self.requests.append(request)
+        return self._steps(request)
+
+    def _steps(self, request):
+        try:
+            yield Progress(done=0, total=0, what="reading the model")
+            for step in (5, 10, 15):
+                scores = {"symmetric_best_dice": 0.5 + step / 100, "average_precision_0.5": 0.4 + step / 100}
+                yield EpochReport(
+                    step=step,
+                    steps=15,
+                    losses={"total": 1 / step},
+                    learning_rate=1e-3,
+                    seconds_left=70,
+                    validation=scores if step > 5 else None,
+                    best_step=10 if step > 5 else None,
+                )
+            while self.held:
+                yield None
+            if self.error is not None:
+                raise self.error
+        except KeyboardInterrupt:
+            self.stopped = True
+        except GeneratorExit:
+            self.closed = True
+            raise
+        save_random_model(request.out)
+        held = Rectangle(top=0, left=64, bottom=64, right=96)
+        scores = {name: 0.5 for name in ("symmetric_best_dice", "average_precision_0.5", "average_precision_0.75")}
+        current = {**scores, "n_predicted": 3.0, "n_true": 2.0}
+        new = {**current, "symmetric_best_dice": 0.8 if self.better else 0.2}
+        labels = np.ones((64, 32), np.int32)
+        piece = HeldOutPiece(
+            name=request.pairs[0].name, rectangle=held, true=labels, known=None, current=labels, new=2 * labels
+        )
+        return FineTuneOutcome(
+            path=request.out,
+            base=request.base,
+            comparison=Comparison(pieces=(piece,), current=current, new=new),
+            splits={request.pairs[0].name: ImageSplit(train=None, held_out=held)},
+            step=10,
+            steps_done=15,
+            seconds=1.0,
+        )
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+@pytest.fixture
+def training(monkeypatch):
+    training = Training()
+    monkeypatch.setattr(trainer_module, "in_process", training.in_process)
+    return training
+
+
+@pytest.fixture(autouse=True)
+def models(monkeypatch, tmp_path):
+    monkeypatch.setenv("NAPARI_WNET_USER_MODELS", str(tmp_path / "models"))
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def dock(viewer, qtbot, training):
+    widget = TrainWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Fine-tune")
+    qtbot.waitUntil(lambda: widget.base_box.value() == "nuclei", timeout=TIMEOUT)
+    yield widget
+    widget.close_down()
+    assert widget.trainer.wait(60)
+
+
+@pytest.fixture
+def pair(viewer):
+    image = blobs(6)
+    truth = np.zeros(image.shape, np.int32)
+    for number, value in enumerate(np.unique(image)[1:], start=1):
+        truth[image == value] = number
+    return viewer.add_image(image, name="cells"), viewer.add_labels(truth, name="truth")
+
+
+def finished(dock, qtbot) -> None:
+    qtbot.waitUntil(lambda: not dock.trainer.busy, timeout=TIMEOUT)
+
+
+def test_a_better_model_is_adopted_and_chosen_everywhere(viewer, dock, pair, training, models, oracle, qtbot):
+    segment = SegmentWidget(viewer)
+    viewer.window.add_dock_widget(segment, name="Segment")
+    dock.start_button.click()
+    assert not dock.start_button.isEnabled()
+    assert dock.stop_button.isEnabled()
+    held_out = viewer.layers["cells held out (never trains)"]
+    assert len(held_out.data) == 1
+    finished(dock, qtbot)
+    assert dock.plot.points("loss")[0] == [5, 10, 15]
+    assert dock.plot.points("symmetric_best_dice") == ([10, 15], [0.6, 0.65])
+    assert "better" in dock.verdict.headline.text()
+    assert "0.800" in dock.verdict.cells["symmetric_best_dice", "new"].text()
+    dock.verdict.name_edit.setText("my cells")
+    dock.verdict.adopt_button.click()
+    qtbot.waitUntil(lambda: dock.base_box.value() == "my cells", timeout=TIMEOUT)
+    assert read_header(models / "my cells.safetensors").name == "my cells"
+    assert segment.inputs.model_box.value() == "my cells"
+    assert "cells held out (never trains)" not in viewer.layers
+    assert not training.requests[0].out.parent.exists()  # the temporary folder is gone
+    segment.segmenter.close()
+    assert segment.segmenter.wait(60)
+
+
+def test_a_worse_model_is_adopted_only_when_confirmed(dock, pair, training, models, qtbot, monkeypatch):
+    training.better = False
+    dock.start_button.click()
+    finished(dock, qtbot)
+    assert "NOT better" in dock.verdict.headline.text()
+    asked = []
+    monkeypatch.setattr(dock.verdict, "_confirmed", lambda: bool(asked.append(1)))
+    dock.verdict.adopt_button.click()
+    assert asked
+    assert not models.exists()
+    dock.verdict.discard_button.click()
+    assert dock.trainer.outcome is None
+    assert not training.requests[0].out.parent.exists()
+    assert dock.verdict.isHidden()
+
+
+def test_the_two_models_are_shown_in_turn_and_leave_no_trace(viewer, dock, pair, qtbot):
+    dock.start_button.click()
+    finished(dock, qtbot)
+    before = [layer.name for layer in viewer.layers]
+    dock.verdict.show_button.click()
+    new, current = viewer.layers["cells held out: new"], viewer.layers["cells held out: current"]
+    assert (new.visible, current.visible) == (True, False)
+    assert not pair[1].visible  # it would hide the difference
+    np.testing.assert_allclose(new.translate, (0, 64))
+    viewer.keymap[next(key for key in viewer.keymap if str(key) == "Y")](viewer)
+    assert (new.visible, current.visible) == (False, True)
+    dock.verdict.clear_layers()
+    assert [layer.name for layer in viewer.layers] == before
+    assert pair[1].visible
+
+
+def test_stop_keeps_the_best_and_cancel_keeps_nothing(dock, pair, training, qtbot):
+    training.held = True
+    dock.start_button.click()
+    qtbot.waitUntil(lambda: "Step 15" in dock.status.text(), timeout=TIMEOUT)
+    dock.stop_button.click()
+    finished(dock, qtbot)
+    assert training.stopped
+    assert dock.trainer.outcome is not None
+    dock.start_button.click()
+    qtbot.waitUntil(lambda: len(training.requests) == 2 and "Step 15" in dock.status.text(), timeout=TIMEOUT)
+    dock.cancel_button.click()
+    finished(dock, qtbot)
+    assert training.closed
+    assert dock.trainer.outcome is None
+    assert "nothing is kept" in dock.status.text()
+    assert not training.requests[1].out.parent.exists()
+
+
+def test_a_failed_training_says_why_and_the_dock_goes_on(dock, pair, training, qtbot):
+    training.error = DeviceError("There was not enough memory; set a smaller batch.")
+    dock.start_button.click()
+    finished(dock, qtbot)
+    assert "smaller batch" in dock.status.text()
+    training.error = None
+    dock.start_button.click()
+    finished(dock, qtbot)
+    assert dock.trainer.outcome is not None
+
+
+def test_only_one_training_at_a_time(viewer, dock, pair, training, qtbot):
+    training.held = True
+    dock.start_button.click()
+    other = TrainWidget(viewer)
+    viewer.window.add_dock_widget(other, name="Another")
+    other.start()
+    assert "going on already" in other.status.text()
+    dock.cancel_button.click()
+    finished(dock, qtbot)
+    other.close_down()
+    assert other.trainer.wait(60)
+
+
+def test_it_learns_from_a_snapshot(dock, pair, training, qtbot):
+    training.held = True
+    dock.start_button.click()
+    before = training.requests[0].pairs[0].labels.copy()
+    pair[1].data[:] = 0
+    assert (training.requests[0].pairs[0].labels == before).all()
+    dock.cancel_button.click()
+    finished(dock, qtbot)
+
+
+def test_layers_removed_while_it_trains_do_no_harm(viewer, dock, pair, training, qtbot):
+    training.held = True
+    dock.start_button.click()
+    viewer.layers.clear()
+    training.held = False
+    finished(dock, qtbot)
+    dock.verdict.show_button.click()
+    assert dock.trainer.outcome is not None
+
+
+def test_what_counts_is_what_was_chosen(viewer, dock, pair, training, qtbot):
+    training.held = True
+    settled(pair[1]).tick((), [1, 2, 3, 4])
+    dock.learn_box.setCurrentIndex(dock.learn_box.findData("done"))
+    dock.start_button.click()
+    assert training.requests[0].pairs[0].done == {1, 2, 3, 4}
+    dock.cancel_button.click()
+    finished(dock, qtbot)
+    dock.learn_box.setCurrentIndex(dock.learn_box.findData("region"))
+    dock.start_button.click()
+    assert "region layer" in dock.status.text()
+    region = np.zeros(pair[1].data.shape, np.int32)
+    region[:, :80] = 1
+    layer = viewer.add_labels(region, name="region")
+    dock.pair_list._rows[0].region.setLayer(layer)
+    dock.pair_list._rows[0].labels.setLayer(pair[1])
+    dock.start_button.click()
+    assert (training.requests[1].pairs[0].region == (region > 0)).all()
+    dock.cancel_button.click()
+    finished(dock, qtbot)
+
+
+def test_pairs_that_do_not_go_together_are_refused(viewer, dock, pair, training):
+    _, labels = pair
+    viewer.layers.remove(labels)
+    dock.start_button.click()
+    assert "nothing to learn from" in dock.status.text()
+    small = viewer.add_labels(np.ones((8, 8), np.int32), name="small")
+    dock.start_button.click()
+    assert "do not go" in dock.status.text()
+    viewer.layers.remove(small)
+    far = viewer.add_labels(labels.data, name="far", scale=(2, 2))
+    dock.start_button.click()
+    assert "scales" in dock.status.text()
+    viewer.layers.remove(far)
+    viewer.add_labels((labels.data == 1).astype(np.int32), name="one")
+    dock.start_button.click()
+    assert dock.status.text().count("object") >= 1
+    assert not training.requests
+
+
+def test_several_pairs_are_learned_from(viewer, dock, pair, training, qtbot):
+    training.held = True
+    viewer.add_image(blobs(5), name="others")
+    viewer.add_labels((blobs(5) > 0) * pair[1].data, name="other truth")
+    dock.pair_list.add_button.click()
+    dock.pair_list._rows[0].labels.setLayer(pair[1])
+    dock.pair_list._rows[0].image.setLayer(pair[0])
+    dock.pair_list._rows[1].labels.setLayer(viewer.layers["other truth"])
+    dock.pair_list._rows[1].image.setLayer(viewer.layers["others"])
+    dock.start_button.click()
+    assert [one.name for one in training.requests[0].pairs] == ["cells", "others"]
+    dock.cancel_button.click()
+    finished(dock, qtbot)
+    dock.pair_list.remove(dock.pair_list._rows[1])
+    assert len(dock.pair_list.pairs()) == 1
+
+
+@pytest.mark.parametrize("name", ["", "../x", ".hidden", "a/b", "nuclei"])
+def test_bad_names_are_refused(dock, pair, models, qtbot, name):
+    dock.start_button.click()
+    finished(dock, qtbot)
+    dock.verdict.name_edit.setText(name)
+    dock.verdict.adopt_button.click()
+    qtbot.waitUntil(lambda: "name" in dock.status.text(), timeout=TIMEOUT)
+    assert not models.exists() or not list(models.iterdir())
+    assert dock.trainer.outcome is not None  # nothing is lost by it
+
+
+def test_the_command_repeats_it_from_saved_layers(dock, pair, tmp_path, qtbot):
+    settled(pair[1]).tick((), [1, 2, 3])
+    dock.learn_box.setCurrentIndex(dock.learn_box.findData("done"))
+    dock.form.setValue(FINE_TUNE.replace(steps=77, freeze_first=True))
+    folder = tmp_path / "my layers"
+    text = dock.copy_command(str(folder))
+    clipboard = QGuiApplication.clipboard()
+    assert clipboard.text() == text
+    assert "--steps 77" in text
+    assert "--freeze-first" in text
+    assert f"'{folder}/images'" in text  # quoted for the shell
+    (read,) = drain(read_pairs_steps(folder / "images", folder / "labels", None, folder / "done.json")).pairs
+    assert (read.image[0] == pair[0].data).all()
+    assert (read.labels == pair[1].data).all()
+    assert read.done == [1, 2, 3]
+    assert dock.copy_command(str(folder)) == ""
+    assert "exists already" in dock.status.text()
+
+
+def test_a_real_training_in_a_process_of_its_own(viewer, dock, pair, tmp_path, monkeypatch, qtbot):
+    from napari_wnet.process import in_process
+
+    monkeypatch.setattr(trainer_module, "in_process", in_process)
+    base = save_random_model(tmp_path / "grey.safetensors")
+    dock.base_box.setValue(str(base))
+    dock.form.setValue(FINE_TUNE.replace(steps=4, validate_every=2, crop_size=32, batch_size=2, report_every=1))
+    dock.start_button.click()
+    qtbot.waitUntil(lambda: not dock.trainer.busy, timeout=120_000)
+    assert dock.trainer.outcome is not None
+    assert len(dock.plot.points("loss")[0]) == 4
+    assert read_header(dock.trainer.outcome.path).provenance["fine_tuned_from"]["name"] == "grey"
+    assert isinstance(viewer.layers["truth"], Labels)
