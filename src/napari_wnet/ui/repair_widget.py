@@ -23,6 +23,7 @@ from napari_wnet.core.doubt import Doubts
 from napari_wnet.errors import EditError
 from napari_wnet.params import EditParams, SegmentParams
 from napari_wnet.reports import Progress
+from napari_wnet.ui.autosave import SAVED_AT, Found
 from napari_wnet.ui.chooser import LayerChooser
 from napari_wnet.ui.doubt_table import DoubtModel, DoubtTable
 from napari_wnet.ui.form import ParamsForm
@@ -67,6 +68,8 @@ class RepairWidget(QWidget):
         self.maps_button, self.seeds_button = QPushButton("Compute maps"), QPushButton("Edit seeds")
         self.next_button, self.previous_button = QPushButton("Next"), QPushButton("Previous")
         self.progress_bar, self.status, self.count = QProgressBar(), QLabel(), QLabel()
+        self.restore_button, self.saved_label = QPushButton("Restore"), QLabel("Edits are saved by themselves.")
+        self._found: Found | None = None
         self.model = DoubtModel(self)
         self.table = DoubtTable(self.model)
         self.form = ParamsForm(EditParams)
@@ -75,6 +78,7 @@ class RepairWidget(QWidget):
         self._lay_out()
         self._connect()
         self._on_labels(self.labels_box.layer())
+        self._on_image(self.image_box.layer())
 
     def event(self, event: QEvent) -> bool:
         """Stop working when the dock is closed: napari then takes this widget out of its parent."""
@@ -127,6 +131,11 @@ class RepairWidget(QWidget):
         layout.addLayout(steps)
         layout.addWidget(self.table, 1)
         layout.addWidget(Section("Growing from a click", self.form))
+        saving = QHBoxLayout()
+        saving.addWidget(self.saved_label, 1)
+        saving.addWidget(self.restore_button)
+        layout.addLayout(saving)
+        self.restore_button.hide()
         self.setMinimumWidth(330)
 
     def _button(self, tool: Tool, *, checkable: bool) -> QPushButton:
@@ -162,6 +171,11 @@ class RepairWidget(QWidget):
         self.seeds_button.clicked.connect(self._show_seeds)
         self.maps_button.clicked.connect(self._compute_maps)
         self.form.valueChanged.connect(self._on_params)
+        autosaver = self.repairer.autosaver
+        autosaver.said.connect(self._say)
+        autosaver.saved.connect(self._on_saved)
+        autosaver.found.connect(self._on_found)
+        self.restore_button.clicked.connect(self._on_restore)
 
     def step(self, by: int) -> None:
         """Go to the next object that is not done, or the one before."""
@@ -194,7 +208,29 @@ class RepairWidget(QWidget):
         else:
             self._say(READY, "info")
 
+    def _on_saved(self, when: str) -> None:
+        self.saved_label.setText(f"Saved at {when}.")
+        self.saved_label.setToolTip(f"In {self.repairer.autosaver.folder}")
+
+    def _on_found(self, found: Found) -> None:
+        self._found = found
+        self.saved_label.setText(f"Earlier work on '{found.image.name}', {found.state.settings.get(SAVED_AT, '')}:")
+        self.restore_button.show()
+
+    def _on_restore(self) -> None:
+        if self._found is None:
+            return
+        layers = self.repairer.autosaver.restore(self._found)
+        self._found = None
+        self.restore_button.hide()
+        self.saved_label.setText("Edits are saved by themselves.")
+        if layers:
+            self._viewer.layers.selection.active = layers[-1]
+            self._say(f"Restored {', '.join(layer.name for layer in layers)}.", "info")
+
     def _on_image(self, image: Image | None) -> None:
+        self.restore_button.hide()
+        self.repairer.autosaver.look(image)
         if image is not self.repairer.image:
             self.repairer.choose(self.repairer.labels, image)
 

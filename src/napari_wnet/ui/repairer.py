@@ -18,6 +18,7 @@ from napari_wnet.core.maps import Maps
 from napari_wnet.errors import EditError, WNetError
 from napari_wnet.params import EditParams, SegmentParams
 from napari_wnet.reports import Progress
+from napari_wnet.ui.autosave import Autosaver
 from napari_wnet.ui.hub import join_hub
 from napari_wnet.ui.layers import Index, read_source
 from napari_wnet.ui.requests import Request
@@ -60,6 +61,7 @@ class Repairer(QObject):
         self._viewer = viewer
         self._hub = join_hub(viewer)
         self._open = True
+        self.autosaver = Autosaver(viewer, self._hub, self)
         self.params = EditParams()
         self._labels: Labels | None = None
         self._image: Layer | None = None
@@ -102,6 +104,7 @@ class Repairer(QObject):
         self._turning = None
         if labels is not None:
             labels.events.set_data.connect(self._soon_again)
+            self.autosaver.watch(labels)
             self._hub.settled(labels).listen(self._soon_again)
         self.rank()
 
@@ -221,13 +224,14 @@ class Repairer(QObject):
             runner.cancel()
         self._soon.stop()
         if self._open:
+            self.autosaver.close()
             self._viewer.dims.events.current_step.disconnect(self._soon_again)
             self._hub.leave()
         self._open = False
 
     def wait(self, seconds: float) -> bool:
         """Wait for the threads to end and tell whether they have."""
-        return all([runner.wait(seconds) for runner in (self._ranker, self._mapper)])
+        return all([runner.wait(seconds) for runner in (self._ranker, self._mapper)]) and self.autosaver.wait(seconds)
 
     def _applied(self, make: Edit) -> Change | None:
         try:
