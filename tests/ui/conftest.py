@@ -33,6 +33,13 @@ def rgb_model_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
+def project_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Nothing is saved among the user's own data."""
+    monkeypatch.setenv("NAPARI_WNET_PROJECT", str(tmp_path / "autosave"))
+    return tmp_path / "autosave"
+
+
+@pytest.fixture(autouse=True)
 def no_left_over_threads() -> Iterator[None]:
     """No test leaves work running."""
     yield

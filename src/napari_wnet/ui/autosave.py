@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, replace
@@ -20,7 +21,7 @@ from napari_wnet.project import ImageState, LabelsState, ProjectFolder, ProjectS
 from napari_wnet.reports import Progress
 from napari_wnet.ui.hub import Hub
 from napari_wnet.ui.layers import MARK
-from napari_wnet.ui.runner import Runner
+from napari_wnet.ui.runner import LatestRunner, Runner
 from napari_wnet.ui.settled import settled
 
 FOLDER_VARIABLE = "NAPARI_WNET_PROJECT"
@@ -82,8 +83,9 @@ class Autosaver(QObject):
         self._project: ProjectFolder | None = None
         self._dirty = False
         self._known: dict[str, ImageState] = {}
+        self._opening = threading.Lock()
         self._watched: set[int] = set()
-        self._runner, self._finder = Runner(self), Runner(self)
+        self._runner, self._finder = Runner(self), LatestRunner(self)
         self._runner.returned.connect(self._on_saved)
         self._runner.failed.connect(self._on_failed)
         self._finder.returned.connect(self._on_looked)
@@ -106,8 +108,8 @@ class Autosaver(QObject):
 
     def look(self, image: Layer | None) -> None:
         """Find out whether there is earlier work on an image."""
-        if isinstance(image, Image) and not self._finder.busy:
-            self._finder.start(self._look_steps(image, image.data))
+        if isinstance(image, Image):
+            self._finder.submit(lambda: self._look_steps(image, image.data))
 
     def save(self) -> None:
         """Save what has changed since the last time, outside the GUI thread."""
@@ -197,20 +199,12 @@ class Autosaver(QObject):
 
     def _open_project(self) -> ProjectFolder:
         """Open the first folder that no other window has, and read what is in it."""
-        if self._project is None:
-            base = default_folder()
-            for number in range(1, MAX_WINDOWS + 1):
-                folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
-                try:
-                    self._project = ProjectFolder(folder)
-                except ProjectError:
-                    if number == MAX_WINDOWS:
-                        raise
-                    continue
-                break
-            assert self._project is not None
-            self._known = {one.sha256: one for one in self._project.load().images}
-        return self._project
+        with self._opening:
+            if self._project is None:
+                project = _first_free(default_folder())
+                self._known = {one.sha256: one for one in project.load().images}
+                self._project = project
+            return self._project
 
     def _save_steps(self, work: list[_Work]) -> Generator[Progress, None, str]:
         yield Progress(done=0, total=0, what="saving")
@@ -239,6 +233,16 @@ class Autosaver(QObject):
 
     def _on_failed(self, error: WNetError) -> None:
         self.said.emit(f"Autosave: {error}", "error", str(error))
+
+
+def _first_free(base: Path) -> ProjectFolder:
+    """Open a folder, or if another window has it the next of a row."""
+    for number in range(1, MAX_WINDOWS):
+        try:
+            return ProjectFolder(base if number == 1 else base.with_name(f"{base.name}-{number}"))
+        except ProjectError:
+            continue
+    return ProjectFolder(base.with_name(f"{base.name}-{MAX_WINDOWS}"))
 
 
 def _labels_state(layer: Labels) -> LabelsState:

@@ -1,0 +1,165 @@
+"""What was edited is saved by itself, and comes back with the image."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_wnet.project import load_project
+from napari_wnet.ui.repair_widget import RepairWidget
+from napari_wnet.ui.settled import settled
+from ui_stand_ins import blobs
+
+TIMEOUT = 20_000
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+def opened(viewer) -> RepairWidget:
+    dock = RepairWidget(viewer)
+    viewer.window.add_dock_widget(dock, name="Repair")
+    return dock
+
+
+def closed(dock) -> None:
+    dock.close_down()
+    assert dock.repairer.wait(60)
+
+
+def labels_of(image) -> np.ndarray:
+    labels = np.zeros(image.shape, np.int32)
+    for number, value in enumerate(np.unique(image)[1:], start=1):
+        labels[image == value] = number
+    return labels
+
+
+def test_edits_and_ticks_are_saved_and_restored_with_the_image(viewer, project_folder, qtbot):
+    image = blobs()
+    viewer.add_image(image, name="cells", scale=(0.5, 0.5))
+    layer = viewer.add_labels(labels_of(image), name="mine", scale=(0.5, 0.5))
+    dock = opened(viewer)
+    assert not dock.restore_button.isVisibleTo(dock)
+    dock.tools.choose("delete")
+    dock.tools.click(tuple(np.argwhere(layer.data == 2)[40]))
+    dock.repairer.tick([3])
+    with qtbot.waitSignal(dock.repairer.autosaver.saved, timeout=TIMEOUT):
+        dock.repairer.autosaver.save()
+    assert dock.saved_label.text().startswith("Saved at")
+    (saved,) = load_project(project_folder).images
+    assert (saved.labels[0].labels == layer.data).all()
+    closed(dock)
+    viewer.layers.clear()
+    viewer.add_image(image.copy(), name="the same again", scale=(0.5, 0.5))
+    again = opened(viewer)
+    qtbot.waitUntil(lambda: again.restore_button.isVisibleTo(again), timeout=TIMEOUT)
+    again.restore_button.click()
+    restored = viewer.layers["mine"]
+    assert (restored.data == layer.data).all()
+    assert restored.scale.tolist() == [0.5, 0.5]
+    book = settled(restored)
+    assert book.done(()) == {3}
+    assert book.edited(()) == {2}
+    assert (book.plane(()).cleared == (labels_of(image) == 2)).all()
+    closed(again)
+
+
+def test_closing_saves_what_was_not_saved_yet(viewer, project_folder, qtbot):
+    image = blobs()
+    viewer.add_image(image, name="cells")
+    viewer.add_labels(labels_of(image), name="mine")
+    dock = opened(viewer)
+    dock.repairer.tick([1])
+    closed(dock)
+    (saved,) = load_project(project_folder).images
+    assert saved.labels[0].done == {(): frozenset({1})}
+
+
+def test_nothing_is_saved_where_nothing_was_touched(viewer, project_folder):
+    viewer.add_image(blobs(), name="cells")
+    viewer.add_labels(labels_of(blobs()), name="mine")
+    dock = opened(viewer)
+    dock.repairer.autosaver.save()
+    closed(dock)
+    assert not load_project(project_folder).images
+
+
+def test_other_images_are_offered_nothing_and_work_on_several_is_kept(viewer, project_folder, qtbot):
+    for number in (3, 4):
+        image = blobs(number)
+        viewer.add_image(image, name=f"cells {number}")
+        viewer.add_labels(labels_of(image), name=f"mine {number}")
+        dock = opened(viewer)
+        assert not dock.restore_button.isVisibleTo(dock)
+        dock.repairer.tick([1])
+        closed(dock)
+        viewer.layers.clear()
+    assert [one.name for one in load_project(project_folder).images] == ["cells 3", "cells 4"]
+
+
+def test_a_folder_that_cannot_be_used_is_said_and_edits_go_on(viewer, monkeypatch, tmp_path, qtbot):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("NAPARI_WNET_PROJECT", str(tmp_path / "file" / "autosave"))
+    image = blobs()
+    viewer.add_image(image, name="cells")
+    layer = viewer.add_labels(labels_of(image), name="mine")
+    dock = opened(viewer)
+    qtbot.waitUntil(lambda: "Autosave" in dock.status.text(), timeout=TIMEOUT)
+    dock.tools.choose("delete")
+    dock.tools.click(tuple(np.argwhere(layer.data == 2)[40]))
+    assert 2 not in layer.data
+    closed(dock)
+
+
+KILLED = """
+    import numpy as np, sys, time
+    import napari
+    from napari_wnet.ui.repair_widget import RepairWidget
+    from napari_wnet.ui import autosave
+    from qtpy.QtWidgets import QApplication
+    autosave.INTERVAL_MS = 200
+    sys.path.insert(0, {tests!r})
+    from ui_stand_ins import blobs
+    viewer = napari.Viewer(show=False)
+    image = blobs()
+    viewer.add_image(image, name="cells")
+    layer = viewer.add_labels((image > 0).astype(np.int32), name="mine")
+    dock = RepairWidget(viewer)
+    viewer.window.add_dock_widget(dock)
+    dock.repairer.autosaver.saved.connect(lambda when: print("saved", flush=True))
+    step = 0
+    while True:
+        QApplication.processEvents()
+        step += 1
+        layer.data_setitem((np.array([step % 60]), np.array([step % 90])), 100 + step)
+        time.sleep(0.01)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
+def test_a_killed_viewer_leaves_its_last_save_whole(project_folder):
+    tests = str(Path(__file__).parents[1])
+    environment = {**os.environ, "NAPARI_WNET_PROJECT": str(project_folder)}
+    script = textwrap.dedent(KILLED.format(tests=tests))
+    child = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    for _ in range(3):
+        assert child.stdout.readline().strip() == "saved"
+    time.sleep(0.05)  # into the next save, likely
+    child.send_signal(signal.SIGKILL)
+    child.wait(30)
+    child.stdout.close()
+    state = load_project(project_folder)
+    assert not state.problems
+    (image,) = state.images
+    assert image.labels[0].labels.max() > 100
