@@ -1,8 +1,8 @@
-"""Make the pictures of the documentation: the Segment dock at work on a bundled image, as a user would drive it.
+"""Make the pictures of the documentation: the docks at work on a bundled image, as a user would drive them.
 
     xvfb-run -s "-screen 0 1600x1000x24" python docs/screenshots.py [--model NAME_OR_FILE] [--image FILE] [--out DIR]
 
-Writes ``docs/images/segment-*.png``.
+Writes ``docs/images/segment-*.png``, ``repair.png`` and ``fine-tune.png``.
 """
 
 from __future__ import annotations
@@ -45,21 +45,51 @@ def take_pictures(image: Path, model: str, out: Path) -> None:
 
     def picture(name: str) -> None:
         settle()
-        viewer.screenshot(str(out / f"segment-{name}.png"), canvas_only=False, flash=False)
+        viewer.screenshot(str(out / f"{name}.png"), canvas_only=False, flash=False)
 
     viewer = napari.Viewer(show_welcome_screen=False)
     viewer.window.resize(*SIZE)
     widget = prepare(viewer, image, model=model, run=False)
     wait_until(lambda: widget.ready)
-    picture("open")
+    picture("segment-open")
     widget.run_button.click()
     wait_until(lambda: not widget.segmenter.busy)
-    picture("labels")
+    picture("segment-labels")
     labels, embedding = viewer.layers[-1], viewer.layers[-2]
     labels.contour, embedding.visible = 2, True
     widget.findChildren(Section)[0].setOpened(True)
-    picture("embedding")
+    picture("segment-embedding")
+    labels.contour, embedding.visible = 0, False
+    repair(viewer, labels)
+    picture("repair")
+    fine_tune(viewer)
+    picture("fine-tune")
     viewer.close()
+
+
+def repair(viewer: napari.Viewer, labels: napari.layers.Labels) -> None:
+    """Mend a few objects in the Repair dock."""
+    _, dock = viewer.window.add_plugin_dock_widget("napari-wnet", "Repair", tabify=True)
+    viewer.layers.selection.active = labels
+    wait_until(lambda: dock.model.rowCount() > 0)
+    dock.tools.choose("delete")
+    row, column = dock.model.place(0)
+    dock.tools.click((round(row), round(column)))
+    wait_until(lambda: dock.model.rowCount() < int(labels.data.max()))
+    for _ in range(4):
+        dock.step(1)
+        dock.repairer.tick([labels.selected_label])
+    dock.tools.choose("split")
+
+
+def fine_tune(viewer: napari.Viewer) -> None:
+    """Learn from the labels for a minute in the Fine-tune dock."""
+    _, dock = viewer.window.add_plugin_dock_widget("napari-wnet", "Fine-tune", tabify=True)
+    wait_until(lambda: bool(dock.base_box.value()))
+    dock.form.setValue(dock.form.value().replace(steps=60, validate_every=10))
+    dock.start()
+    wait_until(lambda: not dock.trainer.busy)
+    viewer.reset_view()
 
 
 def main() -> None:

@@ -60,7 +60,7 @@ CLICK_TOOLS = (
     Tool(
         name="turn",
         key="T",
-        title="Angle here",
+        title="Angle",
         tooltip="Turn the mouse wheel over an object: it grows or shrinks with the angle within which pixels join it.",
         hint="Turn the mouse wheel over an object.",
     ),

@@ -181,7 +181,7 @@ class TrainWidget(QWidget):
         self.verdict.hide()
         below = QWidget()
         inner = QVBoxLayout(below)
-        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setContentsMargins(0, 0, 8, 0)  # clear of the scroll bar
         for widget in (self.verdict, self.plot, self.form, self.command_button):
             inner.addWidget(widget)
         inner.addStretch(1)
