@@ -97,7 +97,7 @@ def main() -> None:
     parser.add_argument("--base", default="nuclei")
     parser.add_argument("--count", type=int, nargs="+", default=[1, 3, 5], help="images to train on")
     parser.add_argument("--ticked", type=float, nargs="+", default=[1.0], help="shares of the objects that are ticked")
-    parser.add_argument("--part", choices=("test", "validation"), default="validation")
+    parser.add_argument("--part", nargs="+", choices=("test", "validation"), default=["validation"])
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--quiet", action="store_true")
     add_flags(parser, TrainParams)
@@ -105,13 +105,14 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     base = load_model(given.base)
     params = apply_flags(fine_tune_params(base), vars(given))
-    training, judging = read(given.data, "train"), read(given.data, given.part)
-    print(f"{base.name} ({base.sha256[:12]}), {given.part}: {len(judging)} images, {given.threads} threads")
+    training, judging = read(given.data, "train"), {part: read(given.data, part) for part in given.part}
     recommended = base.header.params
-    print(f"before, images as they are      {shown(scored(base, recommended, judging))}")
     typical = float(np.median([one.diameter() for one in training[: max(given.count)]]))
     told = recommended.replace(normalize__diameter=typical)
-    print(f"before, diameter {typical:.0f} px given   {shown(scored(base, told, judging))}", flush=True)
+    for part, samples in judging.items():
+        print(f"{base.name} ({base.sha256[:12]}), {part}: {len(samples)} images, {given.threads} threads")
+        print(f"before, images as they are      {shown(scored(base, recommended, samples))}")
+        print(f"before, diameter {typical:.0f} px given   {shown(scored(base, told, samples))}", flush=True)
     for count in given.count:
         for ticked in given.ticked:
             rng = np.random.default_rng(params.seed)
@@ -126,7 +127,8 @@ def main() -> None:
                 f"{to_best:.0f} s, done after {time.monotonic() - began:.0f} s ({time.process_time() - cpu:.0f} s of "
                 f"processor time), better: {tuned.better}, held out AP .5 {held[0]:.3f} -> {held[1]:.3f}"
             )
-            print(f"  after  {shown(scored(tuned.model, tuned.header.params, judging))}", flush=True)
+            for part, samples in judging.items():
+                print(f"  after, {part}  {shown(scored(tuned.model, tuned.header.params, samples))}", flush=True)
 
 
 if __name__ == "__main__":

@@ -132,6 +132,15 @@ class TrainParams(Params):
         int,
         {"min": 0, "max": 100_000, "tooltip": "Validations without a better one after which it ends; 0: never."},
     ] = 0
+    late_margin: Annotated[
+        float,
+        {
+            "min": 0.0,
+            "max": 1.0,
+            "tooltip": "Weights of a later validation are preferred unless it scores lower than the best by more than "
+            "this over the root of the number of validation objects, which chance may do; 0: the best score wins.",
+        },
+    ] = 0.0
     report_every: Annotated[int, {"min": 0, "max": 1_000_000, "tooltip": "Steps between reports; 0: as usual."}] = 0
     freeze_first: Annotated[bool, {"tooltip": "Keep the first U-Net as it is; its heads and the second learn."}] = False
     replay: Annotated[
@@ -165,6 +174,7 @@ FINE_TUNE = TrainParams(
     warmup_steps=20,
     validate_every=25,
     patience=8,
+    late_margin=0.25,
     report_every=5,
     largest_diameter=28.0,
     loss=LossParams(steady_weight=1.0, steady="average", ring_background=1.0),

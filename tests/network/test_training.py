@@ -384,6 +384,18 @@ def test_the_weights_of_the_best_validation_are_kept(
     assert [report.best_step for report in reports] == running
 
 
+@pytest.mark.parametrize(("margin", "chosen"), [(0.0, 8), (0.25, 16), (1.0, 24)])
+def test_later_weights_are_preferred_where_only_chance_speaks_against_them(
+    monkeypatch: pytest.MonkeyPatch, margin: float, chosen: int
+) -> None:
+    count = sum(sample.n_objects for sample in VALIDATION)
+    drop = 0.25 / count**0.5  # what chance does to the mean over so many objects
+    seen = scored(monkeypatch, [0.5, 0.6, 0.6 - 1.1 * drop, 0.6 - 0.9 * drop, 0.0, 0.6 - 1.5 * drop])
+    _, trained = followed(a_run(params=SHORT.replace(steps=24, late_margin=margin)))
+    assert trained.step == chosen
+    assert same(trained.network.state_dict(), seen[chosen // 4 - 1])
+
+
 def test_without_validation_the_last_weights_are_kept(tmp_path: Path) -> None:
     reports, trained = followed(a_run(validation=[], state=tmp_path / "a.safetensors"))
     assert (trained.step, trained.scores) == (12, {})

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from napari_wnet.core.clustering import cluster
 from napari_wnet.core.image import normalize
 from napari_wnet.core.metrics import DatasetScores, evaluate
-from napari_wnet.core.partial import countable
+from napari_wnet.core.partial import countable, n_known
 from napari_wnet.errors import DivergedError, TrainingError
 from napari_wnet.network.dataset import CropDataset, Sample, batches
 from napari_wnet.network.device import choose_device, fast_dtype
@@ -295,10 +295,18 @@ def _validated(run: TrainingRun, state: State, device: torch.device) -> dict[str
         return None
     params = SegmentParams(normalize=run.params.normalize, clustering=run.clustering)
     scores = evaluate_network(state.average, run.validation, params, device).mean
-    if not state.best or scores["symmetric_best_dice"] > state.best_scores.get("symmetric_best_dice", -1.0):
+    score = scores["symmetric_best_dice"]
+    if not state.best or score > state.top - _margin(run):
         state.best, state.best_step, state.best_scores = _weights(state.average), state.step, scores
+    state.top = max(state.top, score)
     state.validated = state.step
     return scores
+
+
+def _margin(run: TrainingRun) -> float:
+    """Return by how much a score may be lower by chance, given how many objects it is the mean of."""
+    count = sum(n_known(sample.labels, sample.known) for sample in run.validation)
+    return run.params.late_margin / math.sqrt(max(count, 1))
 
 
 def evaluate_network(

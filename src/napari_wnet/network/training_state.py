@@ -32,6 +32,8 @@ class State:
         Weights of the best validation so far.
     best_step, best_scores
         When it was, and its scores.
+    top : float
+        The highest score of any validation; the best weights may be later ones that come as near as chance allows.
     """
 
     network: WNet
@@ -44,6 +46,7 @@ class State:
     best: dict[str, Tensor] = field(default_factory=dict)
     best_step: int = 0
     best_scores: dict[str, float] = field(default_factory=dict)
+    top: float = -1.0
 
     def save(self, path: Path, params: TrainParams) -> None:
         """Write a checkpoint."""
@@ -58,6 +61,7 @@ class State:
             "seconds": self.seconds,
             "best_step": self.best_step,
             "best_scores": self.best_scores,
+            "top": self.top,
             "config": self.network.config.to_dict(),
             "params": params.to_dict(),
         }
@@ -89,3 +93,4 @@ class State:
         self.step, self.seconds = int(info["step"]), float(info["seconds"])
         self.validated = int(info.get("validated", self.step))
         self.best_step, self.best_scores = int(info["best_step"]), dict(info["best_scores"])
+        self.top = float(info.get("top", self.best_scores.get("symmetric_best_dice", -1.0)))
