@@ -11,14 +11,17 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import napari
 import numpy as np
+import numpy.typing as npt
 from qtpy.QtWidgets import QApplication
 
 from napari_wnet.core import changes, edits
 from napari_wnet.core.clustering import cluster
+from napari_wnet.core.maps import Maps
 from napari_wnet.core.seeding import reseed, seed_points
 from napari_wnet.params import ClusteringParams, EditParams
 from napari_wnet.ui.repair_widget import RepairWidget
@@ -26,6 +29,7 @@ from scenes import maps_of, touching_cells
 
 PARAMS = EditParams()
 Point = tuple[int, int]
+Labels = npt.NDArray[np.int32]
 
 
 def median_ms(run: Callable[[], Any], repeats: int, between: Callable[[], Any] = lambda: None) -> float:
@@ -39,6 +43,98 @@ def median_ms(run: Callable[[], Any], repeats: int, between: Callable[[], Any] =
     return 1000 * float(np.median(times))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bench:
+    """A scene with an error of each kind around the object in its middle."""
+
+    maps: Maps
+    labels: Labels
+    missing: Labels
+    merged: Labels
+    seeds: list[Point]
+    middle: int
+    number: int
+    beside: int
+
+    @property
+    def point(self) -> Point:
+        """The middle object's innermost pixel."""
+        return self.seeds[self.middle]
+
+    @property
+    def other(self) -> Point:
+        """Its neighbour's."""
+        return next(seed for seed in self.seeds if self.labels[seed] == self.beside)
+
+
+def made(size: int, n_objects: int) -> Bench:
+    """Return a scene."""
+    maps = maps_of(touching_cells(size, n_objects))
+    labels = cluster(maps, ClusteringParams(method="combined"))
+    seeds = [(int(row), int(column)) for row, column in seed_points(labels)]
+    middle = int(np.argmin([abs(row - size // 2) + abs(column - size // 2) for row, column in seeds]))
+    number = int(labels[seeds[middle]])
+    window = changes.window_of(labels, number, margin=2)
+    beside = next(int(other) for other in np.unique(labels[window]) if other not in (0, number))
+    return Bench(
+        maps=maps,
+        labels=labels,
+        missing=edits.delete(labels, number).applied(labels),
+        merged=edits.merge(labels, (number, beside)).applied(labels),
+        seeds=seeds,
+        middle=middle,
+        number=number,
+        beside=beside,
+    )
+
+
+class Window:
+    """The same edits by clicks in a real viewer."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.viewer = napari.Viewer(show_welcome_screen=False)
+        self.image = self.viewer.add_image((bench.labels > 0).astype(np.uint8) * 200, name="cells")
+        self.dock = RepairWidget(self.viewer)
+        self.viewer.window.add_dock_widget(self.dock)
+        self.dock.repairer._hub.cache.put("maps", bench.maps)
+        self.dock.repairer._hub.note_maps(self.image, {(): "maps"})
+
+    def median_ms(self, start: Labels, tool: str, clicks: tuple[Point, ...], repeats: int) -> float:
+        """Return the time of the last of some clicks, taken back after each."""
+        layer = self.viewer.add_labels(start.copy(), name=tool)
+        self.dock.repairer.choose(layer, self.image)
+        self.dock.tools.choose(tool)
+
+        def first_clicks() -> None:
+            for place in clicks[:-1]:
+                self.dock.tools.click(place)
+            settle()
+
+        def again() -> None:
+            layer.undo()
+            self.dock.tools.choose("")
+            self.dock.tools.choose(tool)
+            first_clicks()
+
+        first_clicks()
+        result = median_ms(lambda: self.dock.tools.click(clicks[-1]), repeats, again)
+        self.viewer.layers.remove(layer)
+        return result
+
+    def close(self) -> None:
+        """Close it."""
+        self.dock.close_down()
+        self.viewer.close()
+
+
+def settle() -> None:
+    """Let the window do what it wants to after an edit."""
+    until = time.monotonic() + 1.0
+    while time.monotonic() < until:
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
 def main() -> None:
     """Print a row for each edit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -46,68 +142,23 @@ def main() -> None:
     parser.add_argument("--objects", type=int, default=1500)
     parser.add_argument("--repeats", type=int, default=9)
     given = parser.parse_args()
-    truth = touching_cells(given.size, given.objects)
-    maps = maps_of(truth)
-    labels = cluster(maps, ClusteringParams(method="combined"))
-    seeds = [(int(row), int(column)) for row, column in seed_points(labels)]
-    middle = int(np.argmin([abs(row - given.size // 2) + abs(column - given.size // 2) for row, column in seeds]))
-    point = seeds[middle]
-    number = int(labels[point])
-    window = changes.window_of(labels, number, margin=2)
-    beside = next(int(other) for other in np.unique(labels[window]) if other not in (0, number))
-    missing = edits.delete(labels, number).applied(labels)
-    merged = edits.merge(labels, (number, beside)).applied(labels)
-    other = next(seed for seed in seeds if labels[seed] == beside)
-    moved = [*seeds[:middle], (point[0] + 4, point[1]), *seeds[middle + 1 :]]
-
-    viewer = napari.Viewer(show_welcome_screen=False)
-    image = viewer.add_image((truth > 0).astype(np.uint8) * 200, name="cells")
-    dock = RepairWidget(viewer)
-    viewer.window.add_dock_widget(dock)
-    dock.repairer._hub.cache.put("maps", maps)
-    dock.repairer._hub.note_maps(image, {(): "maps"})
-
-    def in_window(start: Any, tool: str, clicks: list[tuple[Point, ...]]) -> float:
-        layer = viewer.add_labels(start.copy(), name=tool)
-        dock.repairer.choose(layer, image)
-        dock.tools.choose(tool)
-        for place in clicks[0][:-1]:
-            dock.tools.click(place)
-
-        def again() -> None:
-            layer.undo()
-            dock.tools.choose("")
-            dock.tools.choose(tool)
-            for place in clicks[0][:-1]:
-                dock.tools.click(place)
-            settle()
-
-        settle()
-        result = median_ms(lambda: dock.tools.click(clicks[0][-1]), given.repeats, again)
-        viewer.layers.remove(layer)
-        return result
-
-    def settle() -> None:
-        until = time.monotonic() + 1.0
-        while time.monotonic() < until:
-            QApplication.processEvents()
-            time.sleep(0.005)
-
-    rows: dict[str, tuple[Callable[[], Any], Any, str, list[tuple[Point, ...]]]] = {
-        "add": (lambda: edits.add(missing, maps, point, PARAMS), missing, "add", [(point,)]),
-        "split": (lambda: edits.split(merged, maps, [point, other]), merged, "split", [(point, other)]),
-        "merge": (lambda: edits.merge(labels, (number, beside)), labels, "join", [(point, other)]),
-        "delete": (lambda: edits.delete(labels, number), labels, "delete", [(point,)]),
+    bench = made(given.size, given.objects)
+    window = Window(bench)
+    number, beside, point, other = bench.number, bench.beside, bench.point, bench.other
+    rows: dict[str, tuple[Callable[[], Any], Labels, str, tuple[Point, ...]]] = {
+        "add": (lambda: edits.add(bench.missing, bench.maps, point, PARAMS), bench.missing, "add", (point,)),
+        "split": (lambda: edits.split(bench.merged, bench.maps, (point, other)), bench.merged, "split", (point, other)),
+        "merge": (lambda: edits.merge(bench.labels, (number, beside)), bench.labels, "join", (point, other)),
+        "delete": (lambda: edits.delete(bench.labels, number), bench.labels, "delete", (point,)),
     }
-    print(f"{given.size} x {given.size} px, {len(seeds)} objects, median of {given.repeats}")
+    print(f"{given.size} x {given.size} px, {len(bench.seeds)} objects, median of {given.repeats}")
     for name, (own, start, tool, clicks) in rows.items():
-        print(
-            f"  {name}: {median_ms(own, given.repeats):.1f} ms; in the window {in_window(start, tool, clicks):.0f} ms"
-        )
-    own_seed = median_ms(lambda: reseed(labels, maps, seeds, moved, PARAMS), given.repeats)
-    print(f"  move a seed: {own_seed:.1f} ms")
-    dock.close_down()
-    viewer.close()
+        own_ms, all_ms = median_ms(own, given.repeats), window.median_ms(start, tool, clicks, given.repeats)
+        print(f"  {name}: {own_ms:.1f} ms; in the window {all_ms:.0f} ms")
+    moved = [*bench.seeds[: bench.middle], (point[0] + 4, point[1]), *bench.seeds[bench.middle + 1 :]]
+    own_ms = median_ms(lambda: reseed(bench.labels, bench.maps, bench.seeds, moved, PARAMS), given.repeats)
+    print(f"  move a seed: {own_ms:.1f} ms")
+    window.close()
 
 
 if __name__ == "__main__":
