@@ -250,3 +250,14 @@ def test_help_and_mistakes_answer_without_loading_torch():
 
 def test_the_sample_of_the_demo_is_there():
     assert sample_path("nuclei").is_file()
+
+
+def test_pages_that_are_missing_are_noticed_on_the_command_line_too(tmp_path, capsys):
+    whole = tmp_path / "whole.tif"
+    with tifffile.TiffWriter(whole) as file:
+        for page in range(3):
+            file.write(np.full((64, 64), page, np.uint8), contiguous=False, metadata=None)
+    cut = tmp_path / "cut.tif"
+    cut.write_bytes(whole.read_bytes()[: int(0.6 * whole.stat().st_size)])
+    assert cli.main(["segment", str(cut), "--axes", "ZYX", "--out", str(tmp_path / "out")]) == 1
+    assert "truncated" in capsys.readouterr().err

@@ -31,8 +31,10 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
-    # Its complaints about damaged files come again, in our words, with the remedy.
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)
+    # Its complaints about damaged files come again, in our words, with the remedy. Silenced by its level, it would
+    # not even tell the reader, which needs to know.
+    logging.getLogger("tifffile").propagate = False
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
     given = parser().parse_args(arguments)
     run: Command = given.run
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
@@ -44,6 +44,8 @@ class EpochReport:
         Scores on the validation set, where this report follows a validation.
     best_step : int or None
         Step of the best validation so far.
+    preview : (str, (Y, X) int32 array) or None
+        Name of the first validation image, and the labels found in it, after a validation.
     """
 
     step: int
@@ -53,6 +55,7 @@ class EpochReport:
     seconds_left: float
     validation: dict[str, float] | None = None
     best_step: int | None = None
+    preview: tuple[str, Any] | None = None
 
 
 def drain(steps: Generator[object, None, Result]) -> Result:

@@ -53,6 +53,7 @@ class Training:
                     seconds_left=70,
                     validation=scores if step > 5 else None,
                     best_step=10 if step > 5 else None,
+                    preview=("cells", np.full((32, 16), step, np.int32)) if step > 5 else None,
                 )
             while self.held:
                 yield None
@@ -64,19 +65,18 @@ class Training:
             self.closed = True
             raise
         save_random_model(request.out)
+        name = request.pairs[0].name if request.pairs else "none"
         held = Rectangle(top=0, left=64, bottom=64, right=96)
         scores = {name: 0.5 for name in ("symmetric_best_dice", "average_precision_0.5", "average_precision_0.75")}
         current = {**scores, "n_predicted": 3.0, "n_true": 2.0}
         new = {**current, "symmetric_best_dice": 0.8 if self.better else 0.2}
         labels = np.ones((64, 32), np.int32)
-        piece = HeldOutPiece(
-            name=request.pairs[0].name, rectangle=held, true=labels, known=None, current=labels, new=2 * labels
-        )
+        piece = HeldOutPiece(name=name, rectangle=held, true=labels, known=None, current=labels, new=2 * labels)
         return FineTuneOutcome(
             path=request.out,
             base=request.base,
             comparison=Comparison(pieces=(piece,), current=current, new=new),
-            splits={request.pairs[0].name: ImageSplit(train=None, held_out=held)},
+            splits={name: ImageSplit(train=None, held_out=held)},
             step=10,
             steps_done=15,
             seconds=1.0,
@@ -232,6 +232,36 @@ def test_it_learns_from_a_snapshot(dock, pair, training, qtbot):
     finished(dock, qtbot)
 
 
+def test_what_is_held_out_is_shown_as_it_learns(viewer, dock, pair, training, qtbot):
+    training.held = True
+    dock.start_button.click()
+    qtbot.waitUntil(lambda: "Step 15" in dock.status.text(), timeout=TIMEOUT)
+    rectangle, preview = viewer.layers["cells held out (never trains)"], viewer.layers["cells held out, as it learns"]
+    assert (preview.data == 15).all()
+    np.testing.assert_allclose(preview.extent.world, rectangle.extent.world, atol=1.2)  # the width of the drawn edge
+    viewer.layers.remove(preview)
+    dock.cancel_button.click()
+    finished(dock, qtbot)
+    assert "cells held out, as it learns" not in viewer.layers
+
+
+def test_folders_are_learned_from_as_well_or_only(viewer, dock, pair, training, tmp_path, qtbot):
+    training.held = True
+    dock.folders.edits["images"].setText(str(tmp_path / "images"))
+    dock.start_button.click()
+    assert (training.requests[0].images_dir, len(training.requests[0].pairs)) == (str(tmp_path / "images"), 1)
+    assert dock.copy_command(str(tmp_path / "new")) == ""
+    assert "not from both" in dock.status.text()
+    dock.cancel_button.click()
+    finished(dock, qtbot)
+    dock.folders.only_box.setChecked(True)
+    dock.start_button.click()
+    assert not training.requests[1].pairs
+    dock.cancel_button.click()
+    finished(dock, qtbot)
+    assert f"--images {tmp_path / 'images'}" in dock.copy_command(str(tmp_path / "new"))
+
+
 def test_layers_removed_while_it_trains_do_no_harm(viewer, dock, pair, training, qtbot):
     training.held = True
     dock.start_button.click()
@@ -328,6 +358,28 @@ def test_the_command_repeats_it_from_saved_layers(dock, pair, tmp_path, qtbot):
     assert read.done == [1, 2, 3]
     assert dock.copy_command(str(folder)) == ""
     assert "exists already" in dock.status.text()
+
+
+def test_folders_are_read_in_the_other_process(tmp_path):
+    from napari_wnet.fine_tune import TrainingPair
+    from napari_wnet.fine_tune.files import save_pairs
+    from napari_wnet.fine_tune.worker import FineTuneRequest
+
+    image = blobs(6)
+    labels = np.searchsorted(np.unique(image), image).astype(np.int32)
+    folder = save_pairs(tmp_path / "saved", [TrainingPair(image=image[None], labels=labels, name="one")])
+    request = FineTuneRequest(
+        pairs=(),
+        base=str(save_random_model(tmp_path / "grey.safetensors")),
+        params=FINE_TUNE.replace(steps=2, validate_every=1, crop_size=32, batch_size=2),
+        device="cpu",
+        out=tmp_path / "new.safetensors",
+        images_dir=str(folder / "images"),
+        labels_dir=str(folder / "labels"),
+    )
+    outcome = drain(fine_tune_to_file(request))
+    assert list(outcome.splits) == ["one"]
+    assert read_header(outcome.path).provenance["images"][0]["name"] == "one"
 
 
 def test_a_real_training_in_a_process_of_its_own(viewer, dock, pair, tmp_path, monkeypatch, qtbot):

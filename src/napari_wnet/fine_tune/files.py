@@ -93,6 +93,7 @@ def save_pairs(folder: str | Path, given: Sequence[TrainingPair]) -> Path:
     folder = Path(folder)
     if folder.exists():
         raise OutputError(f"{folder} exists already; choose another folder.")
+    folder.mkdir(parents=True)
     done: dict[str, list[int]] = {}
     for pair in given:
         name = _file_name(pair.name)

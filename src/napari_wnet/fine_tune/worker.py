@@ -12,6 +12,7 @@ from napari_wnet.core.image import match_channels
 from napari_wnet.errors import ImageError
 from napari_wnet.fine_tune.compare import Comparison
 from napari_wnet.fine_tune.data import TrainingPair
+from napari_wnet.fine_tune.files import read_pairs_steps
 from napari_wnet.fine_tune.job import FineTuneJob, fine_tune_steps
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.registry import load_model
@@ -37,6 +38,8 @@ class FineTuneRequest:
         With the usual normalisation, the base model's own is taken.
     device : str
     adapt_channels : bool
+    images_dir, labels_dir : str
+        Folders with further pairs, wholly labelled; empty: none.
     out : Path
         Model file to write; the log goes beside it.
     """
@@ -48,6 +51,8 @@ class FineTuneRequest:
     out: Path
     colour: tuple[str, ...] = ()
     adapt_channels: bool = False
+    images_dir: str = ""
+    labels_dir: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,6 +100,9 @@ def fine_tune_to_file(
     yield Progress(done=0, total=0, what="reading the model")
     base = load_model(request.base)
     pairs = _matched(request.pairs, request.colour, base.header.config.in_channels)
+    if request.images_dir:
+        read = yield from read_pairs_steps(request.images_dir, request.labels_dir or request.images_dir)
+        pairs = (*pairs, *read.pairs)
     job = FineTuneJob(
         pairs=pairs,
         base=base,

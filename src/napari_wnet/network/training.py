@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -195,7 +196,7 @@ def _loop(
         validate = _due(state.step, params)
         if not (validate or state.step % (params.report_every or REPORT_EVERY) == 0):
             continue
-        scores = _validated(run, state, device) if validate else None
+        scores, preview = _validated(run, state, device) if validate else (None, None)
         if run.state is not None and (validate or time.monotonic() - saved > SAVE_SECONDS):
             state.save(run.state, params)
             saved = time.monotonic()
@@ -208,6 +209,7 @@ def _loop(
             seconds_left=pace * (params.steps - state.step),
             validation=scores,
             best_step=state.best_step or None,
+            preview=preview,
         )
         sums, count = {}, 0
 
@@ -290,17 +292,20 @@ def _weights(network: WNet) -> dict[str, Tensor]:
     return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in network.state_dict().items()}
 
 
-def _validated(run: TrainingRun, state: State, device: torch.device) -> dict[str, float] | None:
+def _validated(
+    run: TrainingRun, state: State, device: torch.device
+) -> tuple[dict[str, float] | None, tuple[str, Any] | None]:
     if not run.validation:
-        return None
+        return None, None
     params = SegmentParams(normalize=run.params.normalize, clustering=run.clustering)
-    scores = evaluate_network(state.average, run.validation, params, device).mean
+    found: list[tuple[str, Any]] = []
+    scores = evaluate_network(state.average, run.validation, params, device, found.append).mean
     score = scores["symmetric_best_dice"]
     if not state.best or score > state.top - _margin(run):
         state.best, state.best_step, state.best_scores = _weights(state.average), state.step, scores
     state.top = max(state.top, score)
     state.validated = state.step
-    return scores
+    return scores, next(iter(found), None)
 
 
 def _margin(run: TrainingRun) -> float:
@@ -310,9 +315,16 @@ def _margin(run: TrainingRun) -> float:
 
 
 def evaluate_network(
-    network: WNet, samples: Sequence[Sample], params: SegmentParams, device: torch.device
+    network: WNet,
+    samples: Sequence[Sample],
+    params: SegmentParams,
+    device: torch.device,
+    each: Callable[[tuple[str, Any]], object] = lambda _: None,
 ) -> DatasetScores:
-    """Segment annotated images and score the labels against the annotation, where it is known."""
+    """Segment annotated images and score the labels against the annotation, where it is known.
+
+    `each` is called with the name of each image and the labels found in it.
+    """
     ready = fused(network).to(device)
 
     def predicted() -> Generator[tuple[str, object, object], None, None]:
@@ -320,6 +332,7 @@ def evaluate_network(
             image = normalize(sample.image, params.normalize)
             maps = drain(predict_tiles(ready, image, params.tiles, device=device))
             found = cluster(maps, params.clustering)
+            each((sample.name, found))
             yield sample.name, countable(sample.labels, sample.known), countable(found, sample.known)
 
     return evaluate(predicted())  # type: ignore[arg-type]

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from napari.components import ViewerModel
-from napari.layers import Layer, Shapes
+from napari.layers import Labels, Layer
 
 from napari_wnet.ui.layers import MARK
 
 if TYPE_CHECKING:
+    from napari_wnet.core.holdout import ImageSplit, Rectangle
     from napari_wnet.fine_tune import TrainingPair
 
 COLOUR = "#5aa9e6"
@@ -27,7 +29,9 @@ class HeldOut:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self._viewer = viewer
-        self._layers: list[Shapes] = []
+        self._layers: list[Layer] = []
+        self._previews: dict[str, Labels] = {}
+        self._held: dict[str, tuple[Rectangle, Layer]] = {}
 
     def show(self, pairs: Sequence[TrainingPair], sources: Mapping[str, Layer]) -> None:
         """Draw what will be held out of these pairs.
@@ -39,13 +43,17 @@ class HeldOut:
         """
         from napari_wnet.fine_tune import plan_splits
 
-        splits = plan_splits(pairs)
+        self.draw(plan_splits(pairs), sources)
+
+    def draw(self, splits: Mapping[str, ImageSplit], sources: Mapping[str, Layer]) -> None:
+        """Draw what is held out."""
         self.hide()
         active = self._viewer.layers.selection.active
         for name, split in splits.items():
             source, held = sources.get(name), split.held_out
-            if held is None or source is None:
+            if held is None or source is None or source not in self._viewer.layers:
                 continue
+            self._held[name] = held, source
             corners = np.array([[held.top, held.left], [held.bottom, held.right]]) - 0.5
             layer = self._viewer.add_shapes(
                 [corners],
@@ -63,8 +71,38 @@ class HeldOut:
         if active is not None:
             self._viewer.layers.selection.active = active
 
+    def preview(self, name: str, labels: npt.NDArray[np.int32]) -> None:
+        """Show what the model that is learning finds in a held-out piece, as outlines."""
+        layer = self._previews.get(name)
+        if layer is not None:
+            if layer in self._viewer.layers:  # else it was deleted, and is not to come back
+                layer.data = labels
+            return
+        if name not in self._held:
+            return
+        held, source = self._held[name]
+        size = np.array([held.bottom - held.top, held.right - held.left]) / labels.shape
+        scale = np.asarray(source.scale)[-2:]
+        # Pixel centres: a piece that the network sees smaller has larger pixels, the first of which begins farther out.
+        corner = np.array([held.top, held.left]) + (size - 1) / 2
+        active = self._viewer.layers.selection.active
+        layer = self._viewer.add_labels(
+            labels,
+            name=f"{name} held out, as it learns",
+            scale=scale * size,
+            translate=np.asarray(source.translate)[-2:] + scale * corner,
+            units=source.units[-2:],
+            metadata={MARK: {"kind": "preview"}},
+        )
+        layer.contour = 1
+        self._previews[name] = layer
+        self._layers.append(layer)
+        self._viewer.layers.selection.active = active
+
     def hide(self) -> None:
-        """Take the rectangles away."""
+        """Take the rectangles and the preview away."""
+        self._previews.clear()
+        self._held.clear()
         for layer in self._layers:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFileDialog,
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_wnet.ui.chooser import LayerChooser
 from napari_wnet.ui.layers import is_candidate, is_foreground
@@ -38,6 +50,45 @@ class _Row:
     def release(self) -> None:
         for box in (self.image, self.labels, self.region):
             box.release()
+
+
+class FolderFields(QWidget):
+    """Folders with further pairs: of images, and of labels of the same names."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.edits = {name: QLineEdit() for name in ("images", "labels")}
+        self.only_box = QCheckBox("only these, not the layers above")
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        for row, (name, edit) in enumerate(self.edits.items()):
+            button = QToolButton()
+            button.setText("...")
+            button.clicked.connect(self._browsing(name))
+            edit.setPlaceholderText(f"folder of {name}")
+            for column, widget in enumerate((QLabel(name), edit, button)):
+                grid.addWidget(widget, row, column)
+        grid.addWidget(self.only_box, len(self.edits), 1)
+
+    def images(self) -> str:
+        """Return the folder of images; empty: none."""
+        return self.edits["images"].text().strip()
+
+    def labels(self) -> str:
+        """Return the folder of labels; empty: that of the images."""
+        return self.edits["labels"].text().strip()
+
+    def only(self) -> bool:
+        """Return whether the layers do not count."""
+        return bool(self.images()) and self.only_box.isChecked()
+
+    def _browsing(self, name: str) -> Callable[[], None]:
+        def browse() -> None:
+            folder = QFileDialog.getExistingDirectory(self, f"Folder of {name}", self.edits[name].text())
+            if folder:
+                self.edits[name].setText(folder)
+
+        return browse
 
 
 class PairList(QWidget):

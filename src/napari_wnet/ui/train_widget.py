@@ -29,8 +29,9 @@ from napari_wnet.ui.chooser import ModelChooser, WideBox
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.held_out import HeldOut
 from napari_wnet.ui.loss_plot import LossPlot
-from napari_wnet.ui.pair_list import PairList
+from napari_wnet.ui.pair_list import FolderFields, PairList
 from napari_wnet.ui.runner import Runner
+from napari_wnet.ui.section import Section
 from napari_wnet.ui.segment_widget import COLOURS, RUN_STYLE
 from napari_wnet.ui.trainer import LearnFrom, Trainer, command_for
 from napari_wnet.ui.verdict import Verdict
@@ -39,6 +40,7 @@ from napari_wnet.ui.work import catalog_steps
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from napari_wnet.fine_tune import TrainingPair
     from napari_wnet.fine_tune.worker import FineTuneOutcome, FineTuneRequest
     from napari_wnet.ui.requests import Catalog
 
@@ -65,7 +67,7 @@ class TrainWidget(QWidget):
         viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.trainer = Trainer(viewer, self)
         self.base_box, self.learn_box, self.device_box = ModelChooser(), WideBox(), WideBox()
-        self.pair_list = PairList(viewer)
+        self.pair_list, self.folders = PairList(viewer), FolderFields()
         self.form = ParamsForm(TrainParams, shown=SHOWN)
         self.start_button, self.stop_button = QPushButton("Start"), QPushButton("Stop")
         self.cancel_button, self.command_button = QPushButton("Cancel"), QPushButton("Copy as command...")
@@ -113,8 +115,11 @@ class TrainWidget(QWidget):
         """
         from napari_wnet.fine_tune.worker import FineTuneRequest
 
-        chosen = self.pair_list.pairs()
-        pairs, colour = self.trainer.training_pairs(chosen, self.learn_from())
+        chosen = [] if self.folders.only() else self.pair_list.pairs()
+        pairs: list[TrainingPair] = []
+        colour: list[str] = []
+        if chosen or not self.folders.images():
+            pairs, colour = self.trainer.training_pairs(chosen, self.learn_from())
         self._sources = {pair.name: one.image for pair, one in zip(pairs, chosen, strict=True)}
         return FineTuneRequest(
             pairs=tuple(pairs),
@@ -123,13 +128,18 @@ class TrainWidget(QWidget):
             params=self.form.value(),
             device=self.device_box.currentText(),
             out=Path("new.safetensors"),
+            images_dir=self.folders.images(),
+            labels_dir=self.folders.labels(),
         )
 
     def start(self) -> None:
         """Begin to learn from the chosen layers."""
         try:
             request = self.request()
-            self.held_out.show(request.pairs, self._sources)
+            if request.images_dir:
+                self.held_out.hide()  # what is held out depends on the folder's images too: it is drawn at the end
+            else:
+                self.held_out.show(request.pairs, self._sources)
             self.trainer.start(request)
         except WNetError as error:
             self._say(str(error), "error", str(error))
@@ -141,6 +151,9 @@ class TrainWidget(QWidget):
 
     def copy_command(self, folder: str = "") -> str:
         """Save the layers into a new folder, and put the command that does the same into the clipboard."""
+        if self.folders.images() and not self.folders.only():
+            self._say("A command learns from folders or from layers that are saved, not from both; choose.", "warning")
+            return ""
         folder = folder or QFileDialog.getSaveFileName(self, "Save the layers into a new folder", "fine-tune")[0]
         if not folder:
             return ""
@@ -193,6 +206,7 @@ class TrainWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.addLayout(rows)
         layout.addWidget(self.pair_list)
+        layout.addWidget(Section("Pairs from folders as well", self.folders))
         layout.addLayout(buttons)
         layout.addWidget(self.progress_bar)
         layout.addWidget(self.status)
@@ -237,6 +251,8 @@ class TrainWidget(QWidget):
             self._say(f"{report.what.capitalize()}...", "info")
             return
         self.plot.add(report)
+        if report.preview is not None:
+            self.held_out.preview(*report.preview)
         self.progress_bar.setRange(0, report.steps)
         self.progress_bar.setValue(report.step)
         minutes, seconds = divmod(round(report.seconds_left), 60)
@@ -245,6 +261,7 @@ class TrainWidget(QWidget):
         self._say(f"Step {report.step} of {report.steps}, at most {left} left.{best}", "info")
 
     def _on_learned(self, outcome: FineTuneOutcome) -> None:
+        self.held_out.draw(outcome.splits, self._sources)
         self.verdict.show_outcome(outcome, self._sources)
         better = outcome.comparison.better
         self._say("Done: look at the scores, then adopt or discard.", "info" if better else "warning")

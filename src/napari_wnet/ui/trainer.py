@@ -260,7 +260,8 @@ def _adopt_steps(path: Path, name: str) -> Generator[Progress, None, str]:
 def command_for(request: FineTuneRequest, folder: Path, default: TrainParams) -> str:
     """Return the command that learns the same from a folder into which the pairs were saved."""
     words = ["napari-wnet", "train", "--fine-tune", "--init", request.base]
-    words += ["--images", str(folder / "images"), "--labels", str(folder / "labels")]
+    images, labels = request.images_dir or str(folder / "images"), request.labels_dir or str(folder / "labels")
+    words += ["--images", images, "--labels", labels]
     words += ["--regions", str(folder / "regions")] if any(pair.region is not None for pair in request.pairs) else []
     words += ["--done", str(folder / "done.json")] if any(pair.done is not None for pair in request.pairs) else []
     words += ["--adapt-channels"] if request.adapt_channels else []
