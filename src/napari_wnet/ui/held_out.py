@@ -44,6 +44,9 @@ class HeldOut:
         from napari_wnet.fine_tune import plan_splits
 
         self.draw(plan_splits(pairs), sources)
+        if self._held:
+            # napari takes a while to make a layer: better now than while the user works on.
+            self.preview(next(iter(self._held)), np.zeros((2, 2), np.int32))
 
     def draw(self, splits: Mapping[str, ImageSplit], sources: Mapping[str, Layer]) -> None:
         """Draw what is held out."""
@@ -73,24 +76,27 @@ class HeldOut:
 
     def preview(self, name: str, labels: npt.NDArray[np.int32]) -> None:
         """Show what the model that is learning finds in a held-out piece, as outlines."""
-        layer = self._previews.get(name)
-        if layer is not None:
-            if layer in self._viewer.layers:  # else it was deleted, and is not to come back
-                layer.data = labels
-            return
         if name not in self._held:
             return
+        layer = self._previews.get(name)
+        if layer is not None and layer not in self._viewer.layers:
+            return  # it was deleted, and is not to come back
         held, source = self._held[name]
         size = np.array([held.bottom - held.top, held.right - held.left]) / labels.shape
         scale = np.asarray(source.scale)[-2:]
         # Pixel centres: a piece that the network sees smaller has larger pixels, the first of which begins farther out.
         corner = np.array([held.top, held.left]) + (size - 1) / 2
+        placed = {"scale": scale * size, "translate": np.asarray(source.translate)[-2:] + scale * corner}
+        if layer is not None:
+            if layer.data.shape != labels.shape:
+                layer.scale, layer.translate = placed["scale"], placed["translate"]
+            layer.data = labels
+            return
         active = self._viewer.layers.selection.active
         layer = self._viewer.add_labels(
             labels,
+            **placed,
             name=f"{name} held out, as it learns",
-            scale=scale * size,
-            translate=np.asarray(source.translate)[-2:] + scale * corner,
             units=source.units[-2:],
             metadata={MARK: {"kind": "preview"}},
         )
