@@ -154,4 +154,4 @@ def _joined(changes: Sequence[Change]) -> Change:
 
 
 def _inside(labels: LabelArray, point: Point) -> bool:
-    return 0 <= point[0] < labels.shape[0] and 0 <= point[1] < labels.shape[1]
+    return bool(0 <= point[0] < labels.shape[0] and 0 <= point[1] < labels.shape[1])
