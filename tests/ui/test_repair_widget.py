@@ -258,6 +258,16 @@ def test_the_list_follows_edits_and_undo(labels, repair, qtbot):
     qtbot.waitUntil(lambda: repair.model.rowCount() == 4, timeout=TIMEOUT)
 
 
+def test_the_measurements_follow_edits(labels, repair, qtbot):
+    before = labels.features.set_index("label")["area"]
+    repair.tools.choose("delete")
+    click(labels, middle(labels, 2))
+    qtbot.waitUntil(lambda: len(labels.features) == 3, timeout=TIMEOUT)
+    assert labels.features.set_index("label")["area"].equals(before.drop(2))
+    labels.undo()
+    qtbot.waitUntil(lambda: len(labels.features) == 4, timeout=TIMEOUT)
+
+
 # Seeds
 
 

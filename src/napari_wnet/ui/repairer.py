@@ -15,16 +15,17 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_wnet.core.doubt import Doubts, doubts
 from napari_wnet.core.edits import Change, Core, core_of, regrow
 from napari_wnet.core.maps import Maps
+from napari_wnet.core.measure import measure
 from napari_wnet.errors import EditError, WNetError
 from napari_wnet.params import EditParams, SegmentParams
 from napari_wnet.reports import Progress
 from napari_wnet.ui.autosave import Autosaver
 from napari_wnet.ui.hub import join_hub
-from napari_wnet.ui.layers import Index, read_source
-from napari_wnet.ui.requests import Request
+from napari_wnet.ui.layers import Index, Source, read_source, stacked_features
+from napari_wnet.ui.requests import Columns, Request
 from napari_wnet.ui.runner import LatestRunner, Runner
 from napari_wnet.ui.settled import Settled
-from napari_wnet.ui.work import maps_steps
+from napari_wnet.ui.work import maps_steps, prepared
 
 Array = npt.NDArray[Any]
 Edit = Callable[[Array, Maps | None], Change]
@@ -71,7 +72,7 @@ class Repairer(QObject):
         self._soon.setSingleShot(True)
         self._soon.setInterval(PAUSE_MS)
         self._soon.timeout.connect(self.rank)
-        self._ranker.returned.connect(self.ranked)
+        self._ranker.returned.connect(self._on_ranked)
         self._mapper.progressed.connect(self.progressed)
         self._mapper.returned.connect(self._on_maps)
         self._mapper.finished.connect(lambda: self.busyChanged.emit(False))
@@ -199,7 +200,10 @@ class Repairer(QObject):
         except EditError:
             self.ranked.emit(doubts(np.zeros((1, 1), np.int32), None))
             return
-        self._ranker.submit(lambda: _doubt_steps(plane, maps))
+        index, session = self.index(), self._hub.sessions.of(self._image) if self._image is not None else None
+        ours = session is not None and session.outputs.labels is self._labels and index in session.tables
+        image = (session.source, session.in_channels) if ours and session is not None else None
+        self._ranker.submit(lambda: _doubt_steps(plane, maps, (index, image)))
 
     def compute_maps(self, image: Layer, model: str, params: SegmentParams) -> None:
         """Let the network look at an image, to have maps for the labels."""
@@ -251,6 +255,14 @@ class Repairer(QObject):
     def _soon_again(self) -> None:
         self._soon.start()
 
+    def _on_ranked(self, result: tuple[Doubts, Index, Columns | None]) -> None:
+        found, index, table = result
+        session = None if self._image is None else self._hub.sessions.of(self._image)
+        if table is not None and session is not None and session.outputs.labels is self._labels:
+            session.tables = {**session.tables, index: table}
+            session.outputs.describe(stacked_features(session.tables), session.metadata)
+        self.ranked.emit(found)
+
     def _on_maps(self, keys: Any) -> None:
         if self._image is not None:
             self._hub.note_maps(self._image, keys)
@@ -270,9 +282,14 @@ class _Turning:
     last: Change | None
 
 
-def _doubt_steps(plane: Array, maps: Maps | None) -> Generator[Progress, None, Doubts]:
+def _doubt_steps(
+    plane: Array, maps: Maps | None, where: tuple[Index, tuple[Source, int] | None]
+) -> Generator[Progress, None, tuple[Doubts, Index, Columns | None]]:
+    """Rank the objects of a plane, and measure them anew where their layer is one of ours."""
     yield Progress(done=0, total=0, what="ranking")
-    return doubts(plane.copy(), maps)
+    labels, (index, image) = plane.copy(), where
+    table = None if image is None else measure(labels, prepared(image[0], index, image[1], []))
+    return doubts(labels, maps), index, table
 
 
 def _needed(maps: Maps | None) -> Maps:

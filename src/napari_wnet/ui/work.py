@@ -93,7 +93,7 @@ def run_steps(request: Request, models: Models, cache: MapsCache) -> Generator[P
     run = _Run(request, model)
     for number, index in enumerate(request.indices):
         try:
-            image = _prepared(request.source, index, model.header.config.in_channels, run.notes)
+            image = prepared(request.source, index, model.header.config.in_channels, run.notes)
             mask = _mask(request.foreground, index, image.shape[-2:])
         except ImageError as error:
             run.refuse(index, error)
@@ -164,7 +164,7 @@ def maps_steps(request: Request, models: Models, cache: MapsCache) -> Generator[
     model = yield from models.steps(request.model)
     keys: dict[Index, Hashable] = {}
     for number, index in enumerate(request.indices):
-        image = _prepared(request.source, index, model.header.config.in_channels, [])
+        image = prepared(request.source, index, model.header.config.in_channels, [])
         keys[index], _ = yield from _mapped((image, number), model, request, cache)
     return keys
 
@@ -198,7 +198,7 @@ def recluster_steps(tuning: Tuning, cache: MapsCache) -> Generator[PlaneLabels, 
         labels = cluster(maps, tuning.params.clustering, _mask(tuning.foreground, index, maps.shape), kept)
         yield PlaneLabels(index=index, labels=labels, checksum=checksum(labels), edited=edited)
         # After the labels are on their way to the screen, and never for a position the slider has already left.
-        tables[index] = measure(labels, _prepared(tuning.source, index, tuning.in_channels, []))
+        tables[index] = measure(labels, prepared(tuning.source, index, tuning.in_channels, []))
     return Reclustered(tables=tables, features=stacked_features(tables), n_missing=n_missing)
 
 
@@ -216,7 +216,7 @@ def _scaled(steps: Generator[Progress, None, Maps], number: int, n_planes: int) 
             yield Progress(done=number * total + report.done, total=n_planes * total, what=what)
 
 
-def _prepared(source: Source, index: Index, in_channels: int, notes: list[str]) -> Array:
+def prepared(source: Source, index: Index, in_channels: int, notes: list[str]) -> Array:
     """Read a plane as the model wants it, (in_channels, Y, X)."""
     image, note = match_channels(source.plane(index), in_channels, rgb=source.rgb)
     if note:
