@@ -156,7 +156,7 @@ def main() -> None:
         own_ms, all_ms = median_ms(own, given.repeats), window.median_ms(start, tool, clicks, given.repeats)
         print(f"  {name}: {own_ms:.1f} ms; in the window {all_ms:.0f} ms")
     moved = [*bench.seeds[: bench.middle], (point[0] + 4, point[1]), *bench.seeds[bench.middle + 1 :]]
-    own_ms = median_ms(lambda: reseed(bench.labels, bench.maps, bench.seeds, moved, PARAMS), given.repeats)
+    own_ms = median_ms(lambda: reseed(bench.labels, bench.maps, (bench.seeds, moved), PARAMS), given.repeats)
     print(f"  move a seed: {own_ms:.1f} ms")
     window.close()
 

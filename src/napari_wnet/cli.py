@@ -16,6 +16,9 @@ Command: TypeAlias = Callable[[argparse.Namespace], int]
 COMMANDS = (demo, segment, train, evaluate, models, convert)
 
 
+SILENT = logging.NullHandler()
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     root = argparse.ArgumentParser(
@@ -34,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Its complaints about damaged files come again, in our words, with the remedy. Silenced by its level, it would
     # not even tell the reader, which needs to know.
     logging.getLogger("tifffile").propagate = False
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    logging.getLogger("tifffile").addHandler(SILENT)
     given = parser().parse_args(arguments)
     run: Command = given.run
     try:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+Report = TypeVar("Report")
 Result = TypeVar("Result")
 
 
@@ -56,6 +57,25 @@ class EpochReport:
     validation: dict[str, float] | None = None
     best_step: int | None = None
     preview: tuple[str, Any] | None = None
+
+
+def watched(
+    steps: Generator[Report, None, Result], each: Callable[[Report], object]
+) -> Generator[Report, None, Result]:
+    """Pass reports on as they come, after calling a function with each, and KeyboardInterrupt back to the work."""
+    interrupt: KeyboardInterrupt | None = None
+    while True:
+        try:
+            report = next(steps) if interrupt is None else steps.throw(interrupt)
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+        interrupt = None
+        try:
+            each(report)
+            yield report
+        except KeyboardInterrupt as error:  # while it was shown: the work is told all the same
+            interrupt = error
 
 
 def drain(steps: Generator[object, None, Result]) -> Result:

@@ -29,7 +29,7 @@ from napari_wnet.network.registry import load_model
 from napari_wnet.network.training import Trained, TrainingRun, evaluate_network, scores_summary, train_steps
 from napari_wnet.network.tuning import Choice, rank_clusterings
 from napari_wnet.params import SegmentParams, WNetConfig
-from napari_wnet.reports import EpochReport, Progress
+from napari_wnet.reports import EpochReport, Progress, watched
 from napari_wnet.train_params import TrainParams
 
 
@@ -146,20 +146,12 @@ def train_job_steps(
         resume=resume,
     )
     rows: list[dict[str, Any]] = _read_log(out.with_suffix(".csv")) if resume else []
-    steps = train_steps(run)
-    interrupt: KeyboardInterrupt | None = None
-    while True:
-        try:
-            report = next(steps) if interrupt is None else steps.throw(interrupt)
-        except StopIteration as stop:
-            trained: Trained = stop.value
-            break
+
+    def note(report: EpochReport) -> None:
         rows.append(log_row(report))
         write_text(out.with_suffix(".csv"), as_csv(rows), overwrite=True)
-        try:
-            yield report
-        except KeyboardInterrupt as error:  # Ctrl-C while the report was shown: the training is told all the same
-            interrupt = error
+
+    trained = yield from watched(train_steps(run), note)
     _write_model(out, job, data, trained)
     return out, trained
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from napari_wnet.core.adding import Core, add, core_of, regrow
 from napari_wnet.core.changes import (
     Change,
     Point,
@@ -16,7 +17,6 @@ from napari_wnet.core.changes import (
     window_of,
 )
 from napari_wnet.core.cutting import cut
-from napari_wnet.core.growing import Core, add, core_of, regrow
 from napari_wnet.core.labels import LabelArray
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.parting import part
@@ -67,7 +67,7 @@ def split(labels: LabelArray, maps: Maps | None, points: Sequence[Point]) -> Cha
     inside = [(y - window[0].start, x - window[1].start) for y, x in points]
     vectors = None
     if maps is not None:
-        vectors = maps.distance[window], np.moveaxis(maps.embedding, 0, -1)[window].astype(np.float32)
+        vectors = maps.distance[window], maps.vectors(window)
     parts = part(mask, vectors, inside)
     unused = unused_number(labels)
     numbers = np.array([0, number, *range(unused, unused + len(points) - 1)])

@@ -55,6 +55,10 @@ class Maps:
         foreground = 0 if self.foreground is None else self.foreground.nbytes
         return self.distance.nbytes + self.embedding.nbytes + foreground
 
+    def vectors(self, window: tuple[slice, slice]) -> FloatArray:
+        """Return the embeddings of a window, (h, w, E), in whole numbers of :data:`UNIT`."""
+        return np.moveaxis(self.embedding, 0, -1)[window].astype(np.float32)
+
     @classmethod
     def empty(cls, shape: tuple[int, int], embedding_dim: int, *, foreground: bool) -> Maps:
         """Return maps of zeros for results to be written into, tile by tile."""

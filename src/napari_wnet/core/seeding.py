@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_wnet.core.adding import add
 from napari_wnet.core.changes import Change, Point, change_of, unused_number, window_of
-from napari_wnet.core.growing import add
 from napari_wnet.core.labels import LabelArray
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.parting import part
@@ -33,7 +33,11 @@ def seed_points(labels: LabelArray) -> npt.NDArray[np.int64]:
 
 
 def reseed(
-    labels: LabelArray, maps: Maps | None, before: Sequence[Point], after: Sequence[Point], params: EditParams
+    labels: LabelArray,
+    maps: Maps | None,
+    seeds: tuple[Sequence[Point], Sequence[Point]],
+    params: EditParams,
+    kept: Collection[int] = (),
 ) -> Change:
     """Cluster the surroundings of seeds that were added, taken away or moved.
 
@@ -46,10 +50,12 @@ def reseed(
     labels : (Y, X) integer array
     maps : Maps or None
         Of the same plane; without them shapes alone decide, and no object grows on the background.
-    before, after : sequences of (int, int)
+    seeds : two sequences of (int, int)
         All seeds, rows and columns, before and after. Places outside the plane are passed over.
     params : EditParams
         For objects that grow.
+    kept : collection of int
+        Labels of objects that stay as they are, whatever their seeds do.
 
     Returns
     -------
@@ -61,8 +67,8 @@ def reseed(
     EditError
         If a seed was put where the network sees only background.
     """
-    old = {point for point in before if _inside(labels, point)}
-    new = list(dict.fromkeys(point for point in after if _inside(labels, point)))
+    before, after = ([point for point in some if _counts(labels, point, kept)] for some in seeds)
+    old, new = set(before), list(dict.fromkeys(after))
     gone, come = sorted(old - set(new)), [point for point in new if point not in old]
     inherited = len(gone) == len(come) == 1 and int(labels[come[0]]) in (0, int(labels[gone[0]]))
     heir = {come[0]: int(labels[gone[0]])} if inherited else {}  # a seed that is moved takes its number along
@@ -78,7 +84,7 @@ def reseed(
     if hit:
         # One that only got a second seed takes nothing from its neighbours.
         alone = {int(labels[point]) for point in come} - {int(labels[point]) for point in gone}
-        region = _region(labels, hit, frozenset(alone))
+        region = _region(labels, hit, (frozenset(alone), frozenset(kept)))
         changes.append(_part_again(labels, maps, region, _Seeds(points=new, heir=heir, unused=first_unused)))
     return _joined(changes)
 
@@ -101,12 +107,14 @@ class _Seeds:
     unused: int
 
 
-def _region(labels: LabelArray, hit: Sequence[int], alone: frozenset[int]) -> _Region:
+def _region(labels: LabelArray, hit: Sequence[int], but: tuple[frozenset[int], frozenset[int]]) -> _Region:
+    """Return the region of objects that were hit; `but`: those that keep to themselves, and those that stay."""
+    alone, kept = but
     start = window_of(labels, *hit, margin=1)
     near = labels[start]
     rivals = [number for number in hit if number not in alone]
     rim = ndimage.binary_dilation(np.isin(near, rivals), SQUARE) if rivals else np.zeros(near.shape, bool)
-    members = np.array(sorted({*hit, *np.unique(near[rim]).tolist()} - {0}))
+    members = np.array(sorted({*hit, *np.unique(near[rim]).tolist()} - {0} - kept))
     reach, window = REACH_PX, start
     while True:
         wider = widened(start, reach, labels.shape)
@@ -125,7 +133,7 @@ def _part_again(labels: LabelArray, maps: Maps | None, region: _Region, seeds: _
         return change_of(labels, window, np.where(hit, 0, before))
     vectors = None
     if maps is not None:
-        vectors = maps.distance[window], np.moveaxis(maps.embedding, 0, -1)[window].astype(np.float32)
+        vectors = maps.distance[window], maps.vectors(window)
     local = [(y - window[0].start, x - window[1].start) for y, x in inside]
     parts = part(np.isin(before, list(region.members)), vectors, local)
     numbers = [0]
@@ -153,5 +161,7 @@ def _joined(changes: Sequence[Change]) -> Change:
     )
 
 
-def _inside(labels: LabelArray, point: Point) -> bool:
-    return bool(0 <= point[0] < labels.shape[0] and 0 <= point[1] < labels.shape[1])
+def _counts(labels: LabelArray, point: Point, kept: Collection[int]) -> bool:
+    """Tell whether a seed is in the plane, and not in an object that stays."""
+    inside = 0 <= point[0] < labels.shape[0] and 0 <= point[1] < labels.shape[1]
+    return inside and int(labels[point]) not in kept

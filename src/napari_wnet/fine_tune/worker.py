@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from napari_wnet.atomic import write_text
 from napari_wnet.core.holdout import ImageSplit
@@ -17,7 +18,7 @@ from napari_wnet.fine_tune.job import FineTuneJob, fine_tune_steps
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.registry import load_model
 from napari_wnet.params import NormalizeParams
-from napari_wnet.reports import EpochReport, Progress
+from napari_wnet.reports import EpochReport, Progress, watched
 from napari_wnet.train_job import as_csv, log_row
 from napari_wnet.train_params import TrainParams
 
@@ -110,22 +111,13 @@ def fine_tune_to_file(
         device=request.device,
         adapt_channels=request.adapt_channels,
     )
-    rows = []
-    steps = fine_tune_steps(job)
-    interrupt: KeyboardInterrupt | None = None
-    while True:
-        try:
-            report = next(steps) if interrupt is None else steps.throw(interrupt)
-            interrupt = None
-        except StopIteration as end:
-            tuned = end.value
-            break
+    rows: list[dict[str, Any]] = []
+
+    def note(report: Progress | EpochReport) -> None:
         if isinstance(report, EpochReport):
             rows.append(log_row(report))
-        try:
-            yield report
-        except KeyboardInterrupt as stop:
-            interrupt = stop
+
+    tuned = yield from watched(fine_tune_steps(job), note)
     tuned.save(request.out, overwrite=True)
     write_text(request.out.with_suffix(".csv"), as_csv(rows), overwrite=True)
     return FineTuneOutcome(

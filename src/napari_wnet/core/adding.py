@@ -1,4 +1,4 @@
-"""Growing one object from a pixel, or anew with another angle: labels and maps in, changed pixels out."""
+"""Adding one object from a pixel, or growing it anew with another angle: labels and maps in, changed pixels out."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_wnet.core.changes import Change, Point, change_of, check_inside, unused_number, window_of
+from napari_wnet.core.clustering import BACKGROUND_DISTANCE
 from napari_wnet.core.growth import direction
 from napari_wnet.core.labels import LabelArray
 from napari_wnet.core.maps import UNIT, Maps
@@ -26,7 +27,6 @@ LEAST_LIKELY = 0.05
 """Below this foreground the network sees nothing at all to grow an object from."""
 RELATIVE_LEVEL = 0.5
 """Where the network has doubts, an object ends where its foreground is this part of what it is at the click."""
-BACKGROUND_DISTANCE = 0.05
 
 
 def add(
@@ -67,7 +67,7 @@ def add(
         allowed = likely[window] > limit
         if not over:
             allowed &= labels[window] == 0
-        vectors = _vectors(maps, window)
+        vectors = maps.vectors(window)
         first = _around(within(vectors, mean_near(vectors, at), params.angle) & allowed, at)
         # The pixel that was clicked may be an odd one: what it found says better where the object points.
         return _around(within(vectors, direction(vectors[first].sum(axis=0)), params.angle) & allowed | first, at)
@@ -107,7 +107,7 @@ def core_of(labels: LabelArray, maps: Maps, number: int) -> Core:
     return Core(
         number=number,
         point=(int(y) + window[0].start, int(x) + window[1].start),
-        direction=direction(_vectors(maps, window)[mask].sum(axis=0)),
+        direction=direction(maps.vectors(window)[mask].sum(axis=0)),
     )
 
 
@@ -127,7 +127,7 @@ def regrow(labels: LabelArray, maps: Maps, core: Core, params: EditParams) -> Ch
 
     def grown(window: Window, at: Point) -> Mask:
         free = (labels[window] == 0) | (labels[window] == core.number)
-        vectors = _vectors(maps, window)
+        vectors = maps.vectors(window)
         return _around(within(vectors, core.direction, params.angle) & (likely[window] > limit) & free, at)
 
     window, claim = _until_whole(labels, core.point, grown, start=window_of(labels, core.number, margin=3))
@@ -160,11 +160,6 @@ def _presence(maps: Maps, threshold: float) -> tuple[npt.NDArray[np.float16], fl
     if maps.foreground is not None:
         return maps.foreground, threshold
     return maps.distance, BACKGROUND_DISTANCE
-
-
-def _vectors(maps: Maps, window: Window) -> FloatMap:
-    """Return the embeddings of a window, (h, w, E), in whole numbers of UNIT."""
-    return np.moveaxis(maps.embedding, 0, -1)[window].astype(np.float32)
 
 
 def _around(claim: Mask, at: Point) -> Mask:
