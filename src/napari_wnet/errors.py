@@ -41,6 +41,10 @@ class TrainingError(WNetError):
     """Training that cannot start or cannot go on."""
 
 
+class ChannelsError(TrainingError):
+    """Images with other channels than the model to start from reads."""
+
+
 class DivergedError(TrainingError):
     """The loss of a training is no number any more."""
 

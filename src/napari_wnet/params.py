@@ -12,6 +12,9 @@ from typing import Annotated, Literal, Self
 from napari_wnet.errors import ParamsError
 from napari_wnet.fields import Params
 
+DEFAULT_MODEL = "nuclei"
+"""Name of the model that is used where none is asked for."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NormalizeParams(Params):

@@ -21,7 +21,7 @@ from napari_wnet.network.device import choose_device
 from napari_wnet.network.inference import fused, predict_tiles
 from napari_wnet.network.registry import load_model
 from napari_wnet.network.wnet import WNet
-from napari_wnet.params import NormalizeParams, SegmentParams
+from napari_wnet.params import DEFAULT_MODEL, NormalizeParams, SegmentParams
 from napari_wnet.reports import Progress, drain
 
 Array = npt.NDArray[Any]
@@ -66,7 +66,7 @@ class Segmentation:
 
 def segment(
     image: Array,
-    model: str | Path | Model = "nuclei",
+    model: str | Path | Model = DEFAULT_MODEL,
     params: SegmentParams | None = None,
     *,
     device: str = "auto",

@@ -49,21 +49,21 @@ def test_edits_and_ticks_are_saved_and_restored_with_the_image(viewer, project_f
     viewer.add_image(image, name="cells", scale=(0.5, 0.5))
     layer = viewer.add_labels(labels_of(image), name="mine", scale=(0.5, 0.5))
     dock = opened(viewer)
-    assert not dock.restore_button.isVisibleTo(dock)
+    assert not dock.saving.button.isVisibleTo(dock)
     dock.tools.choose("delete")
     dock.tools.click(tuple(np.argwhere(layer.data == 2)[40]))
     dock.repairer.tick([3])
     with qtbot.waitSignal(dock.repairer.autosaver.saved, timeout=TIMEOUT):
         dock.repairer.autosaver.save()
-    assert dock.saved_label.text().startswith("Saved at")
+    assert dock.saving.label.text().startswith("Saved at")
     (saved,) = load_project(project_folder).images
     assert (saved.labels[0].labels == layer.data).all()
     closed(dock)
     viewer.layers.clear()
     viewer.add_image(image.copy(), name="the same again", scale=(0.5, 0.5))
     again = opened(viewer)
-    qtbot.waitUntil(lambda: again.restore_button.isVisibleTo(again), timeout=TIMEOUT)
-    again.restore_button.click()
+    qtbot.waitUntil(lambda: again.saving.button.isVisibleTo(again), timeout=TIMEOUT)
+    again.saving.button.click()
     restored = viewer.layers["mine"]
     assert (restored.data == layer.data).all()
     assert restored.scale.tolist() == [0.5, 0.5]
@@ -100,7 +100,7 @@ def test_other_images_are_offered_nothing_and_work_on_several_is_kept(viewer, pr
         viewer.add_image(image, name=f"cells {number}")
         viewer.add_labels(labels_of(image), name=f"mine {number}")
         dock = opened(viewer)
-        assert not dock.restore_button.isVisibleTo(dock)
+        assert not dock.saving.button.isVisibleTo(dock)
         dock.repairer.tick([1])
         closed(dock)
         viewer.layers.clear()
@@ -163,3 +163,33 @@ def test_a_killed_viewer_leaves_its_last_save_whole(project_folder):
     assert not state.problems
     (image,) = state.images
     assert image.labels[0].labels.max() > 100
+
+
+def test_a_closed_dock_listens_no_more(viewer, project_folder):
+    viewer.add_image(blobs(), name="cells")
+    layer = viewer.add_labels(labels_of(blobs()), name="mine")
+    dock = opened(viewer)
+    dock.repairer.tick([1])
+    autosaver = dock.repairer.autosaver
+    closed(dock)
+    before = autosaver._dirty
+    settled(layer).tick((), [2])
+    assert autosaver._dirty == before
+    assert load_project(project_folder).images[0].labels[0].done == {(): frozenset({1})}
+
+
+def test_labels_of_an_image_with_channels_come_back_over_it(viewer, project_folder, qtbot):
+    image = np.stack([blobs(), blobs() // 2])
+    viewer.add_image(image, name="cells", scale=(1, 0.5, 0.5), translate=(0, 3, 4))
+    layer = viewer.add_labels(labels_of(blobs()), name="mine", scale=(0.5, 0.5), translate=(3, 4))
+    dock = opened(viewer)
+    dock.repairer.tick([1])
+    closed(dock)
+    viewer.layers.remove(layer)
+    again = opened(viewer)
+    qtbot.waitUntil(lambda: again.saving.button.isVisibleTo(again), timeout=TIMEOUT)
+    again.saving.button.click()
+    restored = viewer.layers["mine"]
+    assert restored.scale.tolist() == [0.5, 0.5]
+    assert restored.translate.tolist() == [3, 4]
+    closed(again)

@@ -11,11 +11,15 @@ from napari_wnet.errors import ImageError
 from napari_wnet.ui.layers import (
     MARK,
     channel_axes,
+    channel_axis_beside,
     displayed_index,
+    image_for,
     is_candidate,
     is_foreground,
+    is_labels,
     likely_channel_axis,
     n_planes,
+    piece_placement,
     placement,
     read_source,
     stacked_features,
@@ -112,6 +116,46 @@ def test_a_sheared_result_lies_over_its_source():
     layer = Image(np.zeros((5, 6)), shear=[0.2], rotate=30, affine=[[1, 0.1, 4], [0, 2, 0], [0, 0, 1]])
     picture = Image(np.zeros((5, 6, 3), np.uint8), rgb=True, **placement(layer))
     np.testing.assert_allclose(picture.extent.world, layer.extent.world)
+
+
+def test_a_piece_lies_over_its_part_of_a_turned_layer_in_a_stack():
+    options = {"scale": [7, 0.5, 0.25], "translate": [1, 2, 3], "units": ("s", UM, UM)}
+    layer = Image(np.zeros((4, 50, 60)), rotate=(0, 0, 30), **options)
+    piece = Labels(np.zeros((10, 20), int), **piece_placement(layer, (15, 30), (2, 1)))
+    for pixel in ([0, 0], [9, 19], [3, 7]):
+        here = np.array([15, 30]) + np.array([2, 1]) * pixel
+        np.testing.assert_allclose(piece.data_to_world(pixel), layer.data_to_world((0, *here))[1:])
+    assert piece.units == layer.units[1:]
+
+
+def test_labels_find_their_image_by_name_or_else_by_size():
+    first, second = Image(np.zeros((20, 30)), name="first"), Image(np.zeros((20, 30)), name="second")
+    channels, small = Image(np.zeros((3, 20, 30)), name="channels"), Image(np.zeros((5, 6)), name="small")
+    labels = Labels(np.zeros((20, 30), int))
+    assert image_for(labels, [first, second, small]) is second
+    assert image_for(labels, [channels, small]) is channels
+    assert image_for(labels, [small]) is None
+    labels.metadata[MARK] = {"source": "first"}
+    assert image_for(labels, [first, second]) is first
+
+
+def test_the_axis_that_labels_lack_is_that_of_channels():
+    labels = Labels(np.zeros((20, 30), int))
+    assert channel_axis_beside(Image(np.zeros((20, 30))), labels) is None
+    assert channel_axis_beside(Image(np.zeros((20, 30, 3), np.uint8), rgb=True), labels) is None
+    assert channel_axis_beside(Image(np.zeros((3, 20, 30))), labels) == 0
+    assert channel_axis_beside(Image(np.zeros((20, 30, 2))), labels) == 2
+    twice = Image(np.zeros((4, 4, 30)), axis_labels=("t", "c", "x"))
+    assert channel_axis_beside(twice, Labels(np.zeros((4, 30), int))) == 1
+    with pytest.raises(ImageError, match="do not go together"):
+        channel_axis_beside(Image(np.zeros((20, 31))), labels)
+
+
+def test_pictures_of_labels_are_not_labels_to_work_on():
+    assert is_labels(Labels(np.zeros((5, 6), int)))
+    assert is_labels(Labels(np.zeros((5, 6), int), metadata={MARK: {"kind": "labels"}}))
+    assert not is_labels(Labels(np.zeros((5, 6), int), metadata={MARK: {"kind": "preview"}}))
+    assert not is_labels(Image(np.zeros((5, 6))))
 
 
 def test_channel_axis_is_guessed_from_its_name_or_length():

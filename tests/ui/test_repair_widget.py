@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 
 from napari_wnet.ui.repair_widget import RepairWidget
 from napari_wnet.ui.segment_widget import SegmentWidget
-from ui_stand_ins import blobs
+from ui_stand_ins import blobs, save_random_model
 
 TIMEOUT = 20_000
 
@@ -359,3 +359,70 @@ def test_without_labels_the_dock_says_what_to_do(repair):
     assert not repair.buttons["delete"].isEnabled()
     repair.next_button.click()
     assert "no further" in repair.status.text()
+
+
+def test_labels_of_small_integers_do_not_wrap(viewer, repair):
+    labels = np.zeros((40, 60), np.uint8)
+    labels[5:35, 5:55] = 255
+    layer = viewer.add_labels(labels, name="small")
+    repair.tools.choose("split")
+    click(layer, (20, 10))
+    click(layer, (20, 50))
+    assert "int32" in repair.status.text()
+    assert set(np.unique(layer.data)) == {0, 255}
+    assert repair.buttons["split"].isChecked()
+
+
+def test_shift_click_takes_nothing_else_back(labels, repair):
+    plane = np.zeros_like(labels.data)
+    plane[10:20, 5:90], plane[40:50, 5:50] = 1, 2
+    labels.data = plane
+    repair.buttons["split"].click()
+    click(labels, (15, 10))
+    click(labels, (15, 80))
+    repair.tools.do("grow", 2)
+    grown = labels.data.copy()
+    click(labels, (15, 45), "Shift")  # the split is not the last edit any more: this begins another
+    assert (labels.data == grown).all()
+    assert "other part" in repair.status.text()
+
+
+def test_maps_of_every_plane_that_was_computed_stay(viewer, repair, oracle, model_file, qtbot):
+    viewer.add_image(np.stack([blobs(), blobs()[:, ::-1]]), name="stack")
+    layer = viewer.add_labels((viewer.layers["stack"].data > 0).astype(np.int32), name="mine")
+    layer.metadata["napari_wnet"] = {"model": str(model_file)}
+    for plane in (0, 1):
+        viewer.dims.set_current_step(0, plane)
+        qtbot.waitUntil(lambda: repair.maps_button.isVisibleTo(repair), timeout=TIMEOUT)
+        repair.maps_button.click()
+        qtbot.waitUntil(lambda: not repair.repairer.busy, timeout=TIMEOUT)
+        assert repair.repairer.maps() is not None
+    viewer.dims.set_current_step(0, 0)
+    assert repair.repairer.maps() is not None
+    assert len(oracle.calls) == 2
+
+
+def test_maps_of_an_image_with_channels_are_made_as_the_model_recommends(
+    viewer, repair, oracle, tmp_path, qtbot, monkeypatch
+):
+    model = save_random_model(tmp_path / "two.safetensors", in_channels=2)
+    asked = []
+    predict = oracle.predict_steps
+    monkeypatch.setattr(
+        "napari_wnet.pipeline.predict_steps",
+        lambda image, model, params, **options: asked.append(params) or predict(image, model, params, **options),
+    )
+    viewer.add_image(np.stack([blobs(), blobs() // 2]), name="cells")
+    layer = viewer.add_labels((blobs() > 0).astype(np.int32), name="mine")
+    layer.metadata["napari_wnet"] = {"model": "two", "settings": {"model": str(model)}}
+    repair.maps_button.click()
+    qtbot.waitUntil(lambda: not repair.repairer.busy, timeout=TIMEOUT)
+    assert repair.repairer.maps() is not None
+    assert oracle.calls == [(2, *blobs().shape)]
+    assert asked[0].clustering.angle == 40  # not this package's own default
+
+
+def test_pictures_of_other_models_results_are_not_listed(viewer, labels, repair):
+    for kind in ("comparison", "preview"):
+        viewer.add_labels(labels.data.copy(), name=kind, metadata={"napari_wnet": {"kind": kind}})
+    assert [repair.labels_box.itemText(row) for row in range(repair.labels_box.count())] == ["cells labels"]

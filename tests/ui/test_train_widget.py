@@ -8,7 +8,7 @@ from napari.layers import Labels
 from qtpy.QtGui import QGuiApplication
 
 from napari_wnet.core.holdout import ImageSplit, Rectangle
-from napari_wnet.errors import DeviceError
+from napari_wnet.errors import ChannelsError, DeviceError
 from napari_wnet.fine_tune.compare import Comparison, HeldOutPiece
 from napari_wnet.fine_tune.files import read_pairs_steps
 from napari_wnet.fine_tune.worker import FineTuneOutcome, fine_tune_to_file
@@ -395,3 +395,57 @@ def test_a_real_training_in_a_process_of_its_own(viewer, dock, pair, tmp_path, m
     assert len(dock.plot.points("loss")[0]) == 4
     assert read_header(dock.trainer.outcome.path).provenance["fine_tuned_from"]["name"] == "grey"
     assert isinstance(viewer.layers["truth"], Labels)
+
+
+def test_what_it_shows_itself_is_not_offered_to_learn_from(viewer, dock, pair, training, qtbot):
+    training.held = True
+    dock.start_button.click()
+    qtbot.waitUntil(lambda: "Step 15" in dock.status.text(), timeout=TIMEOUT)
+    assert "cells held out, as it learns" in viewer.layers
+    box = dock.pair_list._rows[0].labels
+    assert [box.itemText(row) for row in range(box.count())] == ["truth"]
+    dock.cancel_button.click()
+    finished(dock, qtbot)
+
+
+def test_channels_beside_those_of_the_labels_are_learned_from(viewer, dock, pair, training, qtbot):
+    image, labels = pair
+    colours = np.stack([image.data, image.data // 2, 255 - image.data])
+    viewer.layers.remove(image)
+    viewer.add_image(colours, name="stained")
+    training.held = True
+    dock.start_button.click()
+    (one,) = training.requests[0].pairs
+    assert (one.image == colours).all()
+    assert (one.labels == labels.data).all()
+    dock.cancel_button.click()
+    finished(dock, qtbot)
+
+
+def test_a_model_with_other_channels_can_be_fitted(viewer, dock, pair, training, qtbot):
+    assert dock.adapt_box.isHidden()
+    training.error = ChannelsError("The images have 3 channel(s), the model nuclei reads 1.")
+    dock.start_button.click()
+    finished(dock, qtbot)
+    assert not dock.adapt_box.isHidden()
+    dock.adapt_box.setChecked(True)
+    training.error = None
+    dock.start_button.click()
+    finished(dock, qtbot)
+    assert [one.adapt_channels for one in training.requests] == [False, True]
+    dock.base_box.setValue("another.safetensors")
+    assert dock.adapt_box.isHidden()
+    assert not dock.request().adapt_channels
+
+
+def test_a_closed_segment_dock_hears_no_more_of_adopted_models(viewer, dock, pair, training, models, oracle, qtbot):
+    segment = SegmentWidget(viewer)
+    viewer.window.add_dock_widget(segment, name="Segment")
+    dock.start_button.click()
+    finished(dock, qtbot)
+    segment.close_down()
+    assert segment.segmenter.wait(60)
+    dock.verdict.name_edit.setText("mine")
+    dock.verdict.adopt_button.click()
+    qtbot.waitUntil(lambda: dock.base_box.value() == "mine", timeout=TIMEOUT)
+    assert segment.inputs.model_box.value() != "mine"

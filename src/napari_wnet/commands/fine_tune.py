@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_wnet.commands.console import say, warn, with_bar
 from napari_wnet.errors import OutputError, ParamsError
 from napari_wnet.flags import apply_flags
+from napari_wnet.params import DEFAULT_MODEL
 from napari_wnet.reports import EpochReport
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def run(
         raise OutputError(f"The model file must end in .safetensors, not '{job.out}'; choose another name with --out.")
     if out.exists() and not given.overwrite:
         raise OutputError(f"{out} exists already; choose another name, or give --overwrite.")
-    base = load_model(job.init or "nuclei")
+    base = load_model(job.init or DEFAULT_MODEL)
     params = apply_flags(_merged(fine_tune_params(base), configured), vars(given))
     read = with_bar(read_pairs_steps(job.images, job.labels, given.regions, given.done))
     for problem in read.problems:

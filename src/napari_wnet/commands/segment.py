@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_wnet.commands.console import say, show_files, warn
 from napari_wnet.flags import add_flags, apply_flags
-from napari_wnet.params import SegmentParams
+from napari_wnet.params import DEFAULT_MODEL, SegmentParams
 
 KINDS = ("labels", "distmap", "embedding", "pca", "overlay")
 
@@ -21,7 +21,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image files, folders, or patterns in quotes")
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--model", default="nuclei", help="name or file of a model (default %(default)s)")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="name or file of a model (default %(default)s)")
     parser.add_argument("--save", default="labels", metavar="LIST", help=f"of {','.join(KINDS)} (default %(default)s)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default %(default)s)")
     parser.add_argument(

@@ -16,7 +16,7 @@ from napari_wnet.core.clustering import cluster
 from napari_wnet.core.holdout import ImageSplit
 from napari_wnet.core.image import normalize
 from napari_wnet.core.partial import n_known
-from napari_wnet.errors import DeviceError, TrainingError
+from napari_wnet.errors import ChannelsError, DeviceError, TrainingError
 from napari_wnet.fine_tune.compare import Comparison, compare_steps
 from napari_wnet.fine_tune.data import Prepared, TrainingPair, prepare
 from napari_wnet.network.adapt import with_channels
@@ -27,7 +27,7 @@ from napari_wnet.network.registry import load_model
 from napari_wnet.network.training import Trained, TrainingRun, train_steps
 from napari_wnet.network.tuning import rank_clusterings
 from napari_wnet.network.wnet import WNet
-from napari_wnet.params import ClusteringParams, NormalizeParams, SegmentParams
+from napari_wnet.params import DEFAULT_MODEL, ClusteringParams, NormalizeParams, SegmentParams
 from napari_wnet.pipeline import predict_steps
 from napari_wnet.reports import EpochReport, Progress, drain
 from napari_wnet.sample_data import SAMPLES, sample_path
@@ -60,7 +60,7 @@ class FineTuneJob:
     """
 
     pairs: Sequence[TrainingPair]
-    base: str | Path | Model = "nuclei"
+    base: str | Path | Model = DEFAULT_MODEL
     params: TrainParams | None = None
     device: str = "auto"
     adapt_channels: bool = False
@@ -127,7 +127,7 @@ def fine_tune_params(base: Model) -> TrainParams:
 
 def train(
     pairs: Sequence[TrainingPair],
-    base: str | Path | Model = "nuclei",
+    base: str | Path | Model = DEFAULT_MODEL,
     params: TrainParams | None = None,
     *,
     device: str = "auto",
@@ -229,10 +229,10 @@ def _fitting(base: Model, data: Prepared, *, adapt: bool) -> Model:
     if reads == has:
         return base
     if not adapt:
-        raise TrainingError(
+        raise ChannelsError(
             f"The images have {has} channel(s), the model {base.name} reads {reads}. Train on {reads} of the channels, "
-            "choose another base model, or let its first layer be adapted (adapt_channels): each channel then counts "
-            "as the old ones did on average."
+            "choose another base model, or let its first layer be adapted (a tick in the dock; --adapt-channels; "
+            "adapt_channels): each channel then counts as the old ones did on average."
         )
     network = with_channels(base.network, has).eval()
     channels = base.header.channels if len(base.header.channels) == has else ()

@@ -27,6 +27,7 @@ ERRORS = MappingProxyType(
             errors.OutputError,
             errors.ProjectError,
             errors.TrainingError,
+            errors.ChannelsError,
             errors.DivergedError,
         )
     }

@@ -9,6 +9,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import platformdirs
@@ -20,7 +21,7 @@ from napari_wnet.errors import ProjectError, WNetError
 from napari_wnet.project import ImageState, LabelsState, ProjectFolder, ProjectState, pixels_sha256
 from napari_wnet.reports import Progress
 from napari_wnet.ui.hub import Hub
-from napari_wnet.ui.layers import MARK
+from napari_wnet.ui.layers import MARK, channel_axis_beside, image_for, placement
 from napari_wnet.ui.runner import LatestRunner, Runner
 from napari_wnet.ui.settled import settled
 
@@ -31,6 +32,8 @@ MAX_IMAGES = 50
 MAX_WINDOWS = 9
 """Windows that are open at once; each has a folder of its own."""
 SAVED_AT = "saved_at"
+MADE_WITH = ("model", "params", "settings")
+"""What is kept of how labels were made."""
 
 
 def default_folder() -> Path:
@@ -84,7 +87,7 @@ class Autosaver(QObject):
         self._dirty = False
         self._known: dict[str, ImageState] = {}
         self._opening = threading.Lock()
-        self._watched: set[int] = set()
+        self._watched: WeakSet[Labels] = WeakSet()
         self._runner, self._finder = Runner(self), LatestRunner(self)
         self._runner.returned.connect(self._on_saved)
         self._runner.failed.connect(self._on_failed)
@@ -102,8 +105,8 @@ class Autosaver(QObject):
 
     def watch(self, layer: Labels) -> None:
         """Save a layer when it is edited or ticked from now on."""
-        if id(layer) not in self._watched:
-            self._watched.add(id(layer))
+        if layer not in self._watched:
+            self._watched.add(layer)
             settled(layer).listen(self._on_change)
 
     def look(self, image: Layer | None) -> None:
@@ -121,14 +124,15 @@ class Autosaver(QObject):
         """Add the labels that were saved, ticks and all, as new layers."""
         layers = []
         for labels in found.state.labels:
-            layer = self._viewer.add_labels(
+            layer = Labels(
                 labels.labels.copy(),
                 name=labels.name,
-                scale=np.asarray(found.image.scale)[-labels.labels.ndim :],
-                translate=np.asarray(found.image.translate)[-labels.labels.ndim :],
-                units=found.image.units[-labels.labels.ndim :],
                 metadata={MARK: {**dict(found.state.settings), "kind": "labels", "source": found.image.name}},
             )
+            dropped = channel_axis_beside(found.image, layer)
+            for option, value in placement(found.image, dropped_axis=dropped).items():
+                setattr(layer, option, value)
+            self._viewer.add_layer(layer)
             book = settled(layer)
             for plane in {*labels.done, *labels.locked}:
                 book.restore(plane, labels.done.get(plane, ()), labels.locked.get(plane, ()))
@@ -156,6 +160,8 @@ class Autosaver(QObject):
         if self._project is not None:
             self._project.close()
         self._project = None
+        for layer in self._watched:
+            settled(layer).unlisten(self._on_change)
 
     def wait(self, seconds: float) -> bool:
         """Wait for the threads to end and tell whether they have."""
@@ -168,12 +174,12 @@ class Autosaver(QObject):
         """Return snapshots of all labels that a person has settled something in, by image."""
         by_image: dict[int, tuple[Layer, list[LabelsState], dict[str, Any]]] = {}
         for layer in self._viewer.layers:
-            if not isinstance(layer, Labels) or id(layer) not in self._watched or not settled(layer):
+            if not isinstance(layer, Labels) or layer not in self._watched or not settled(layer):
                 continue
-            image = self._hub.image_of(layer) or self._image_named(layer)
+            image = self._hub.image_of(layer) or image_for(layer, self._viewer.layers)
             if image is None or not isinstance(layer.data, np.ndarray):
                 continue
-            made = {key: value for key, value in layer.metadata.get(MARK, {}).items() if key in ("model", "params")}
+            made = {key: value for key, value in layer.metadata.get(MARK, {}).items() if key in MADE_WITH}
             entry = by_image.setdefault(id(image), (image, [], made))
             entry[1].append(_labels_state(layer))
         return [
@@ -189,13 +195,6 @@ class Autosaver(QObject):
             )
             for image, states, made in by_image.values()
         ]
-
-    def _image_named(self, labels: Labels) -> Layer | None:
-        source = labels.metadata.get(MARK, {}).get("source", "")
-        images = [layer for layer in self._viewer.layers if isinstance(layer, Image) and MARK not in layer.metadata]
-        named = [layer for layer in images if layer.name == source]
-        alike = [layer for layer in images if tuple(layer.data.shape[: labels.ndim]) == tuple(labels.data.shape)]
-        return next(iter(named or alike), None)
 
     def _open_project(self) -> ProjectFolder:
         """Open the first folder that no other window has, and read what is in it."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 
-from napari_wnet.ui.layers import MARK
+from napari_wnet.ui.layers import MARK, piece_placement
 
 if TYPE_CHECKING:
     from napari_wnet.core.holdout import ImageSplit, Rectangle
@@ -65,9 +65,7 @@ class HeldOut:
                 face_color="transparent",
                 edge_color=COLOUR,
                 edge_width=2,
-                scale=np.asarray(source.scale)[-2:],
-                translate=np.asarray(source.translate)[-2:],
-                units=source.units[-2:],
+                **piece_placement(source),
                 metadata={MARK: {"kind": "held out"}},
             )
             self._layers.append(layer)
@@ -83,10 +81,9 @@ class HeldOut:
             return  # it was deleted, and is not to come back
         held, source = self._held[name]
         size = np.array([held.bottom - held.top, held.right - held.left]) / labels.shape
-        scale = np.asarray(source.scale)[-2:]
         # Pixel centres: a piece that the network sees smaller has larger pixels, the first of which begins farther out.
         corner = np.array([held.top, held.left]) + (size - 1) / 2
-        placed = {"scale": scale * size, "translate": np.asarray(source.translate)[-2:] + scale * corner}
+        placed = piece_placement(source, corner, size)
         if layer is not None:
             if layer.data.shape != labels.shape:
                 layer.scale, layer.translate = placed["scale"], placed["translate"]
@@ -97,7 +94,6 @@ class HeldOut:
             labels,
             **placed,
             name=f"{name} held out, as it learns",
-            units=source.units[-2:],
             metadata={MARK: {"kind": "preview"}},
         )
         layer.contour = 1

@@ -1,4 +1,4 @@
-"""What the docks of one viewer share: cached maps, loaded models, what was segmented, what was settled by hand."""
+"""What the docks of one viewer share: cached maps, loaded models, what was segmented."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from napari.components import ViewerModel
-from napari.layers import Labels, Layer
+from napari.layers import Layer
 
 from napari_wnet.core.maps import Maps
 from napari_wnet.ui.cache import MapsCache
 from napari_wnet.ui.layers import Index
 from napari_wnet.ui.sessions import Sessions
-from napari_wnet.ui.settled import Settled, settled
 from napari_wnet.ui.work import Models
 
 
@@ -51,14 +50,19 @@ class Hub:
         """Call a function with the name of each model that is adopted."""
         self._adoption.append(listener)
 
+    def forget_adopted(self, listener: Callable[[str], None]) -> None:
+        """Call it no more."""
+        self._adoption.remove(listener)
+
     def tell_adopted(self, name: str) -> None:
         """Tell all docks that a model is among the user's now, and is to be used."""
         for listener in tuple(self._adoption):
             listener(name)
 
     def note_maps(self, image: Layer, keys: Mapping[Index, Hashable]) -> None:
-        """Remember under which keys the maps of an image's planes are cached."""
-        self._computed[image] = image.data, keys
+        """Remember under which keys the maps of an image's planes are cached, beside those of its other planes."""
+        data, known = self._computed.get(image, (None, {}))
+        self._computed[image] = image.data, {**known, **keys} if data is image.data else keys
 
     def maps(self, image: Layer | None, index: Index) -> Maps | None:
         """Return the cached maps of a plane of an image, if they were made from the data that it has now."""
@@ -75,10 +79,6 @@ class Hub:
     def image_of(self, labels: Layer) -> Layer | None:
         """Return the image that a labels layer of ours was made from."""
         return self.sessions.image_of(labels)
-
-    def settled(self, labels: Labels) -> Settled:
-        """Return what a person has settled in a labels layer."""
-        return settled(labels)
 
 
 _hubs: dict[int, tuple[ViewerModel, Hub]] = {}

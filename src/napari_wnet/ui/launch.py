@@ -8,11 +8,12 @@ from typing import Any
 import napari
 
 from napari_wnet.io.images import read_image
+from napari_wnet.params import DEFAULT_MODEL
 from napari_wnet.ui.commands import open_dock
 from napari_wnet.ui.segment_widget import SegmentWidget
 
 
-def show_demo(image_path: str | Path, *, model: str = "nuclei", run: bool = True) -> None:
+def show_demo(image_path: str | Path, *, model: str = DEFAULT_MODEL, run: bool = True) -> None:
     """Open napari with an image and the Segment dock beside it; returns when the window is closed.
 
     Parameters
@@ -33,7 +34,7 @@ def show_demo(image_path: str | Path, *, model: str = "nuclei", run: bool = True
     napari.run()
 
 
-def prepare(viewer: napari.Viewer, image_path: Path, *, model: str = "nuclei", run: bool = True) -> SegmentWidget:
+def prepare(viewer: napari.Viewer, image_path: Path, *, model: str = DEFAULT_MODEL, run: bool = True) -> SegmentWidget:
     """Put the image and the dock into a viewer, and return the dock."""
     file = read_image(image_path)
     options: dict[str, Any] = {"name": image_path.stem, "rgb": file.rgb}

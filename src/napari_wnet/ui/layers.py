@@ -169,6 +169,68 @@ def is_foreground(layer: Layer) -> bool:
     return (isinstance(layer, Labels | Shapes) or boolean) and MARK not in layer.metadata
 
 
+def is_labels(layer: Layer) -> bool:
+    """Tell whether a layer holds labels to work on: a person's, a file's or ours, but no mere picture of a model's."""
+    return isinstance(layer, Labels) and layer.metadata.get(MARK, {}).get("kind", "labels") == "labels"
+
+
+def image_for(labels: Layer, layers: Iterable[Layer]) -> Layer | None:
+    """Return the image among layers that labels were made from, by its name, or else the newest of the same size."""
+    images = [layer for layer in layers if is_candidate(layer)]
+    made_from = labels.metadata.get(MARK, {}).get("source", "")
+    named = [layer for layer in images if layer.name == made_from]
+    alike = [layer for layer in reversed(images) if _fits(layer, tuple(labels.data.shape))]
+    return next(iter(named or alike), None)
+
+
+def channel_axis_beside(image: Layer, labels: Layer) -> int | None:
+    """Return which axis of an image its labels do not have, the one of channels; None if they have all.
+
+    Raises
+    ------
+    ImageError
+        If the labels do not go with the image.
+    """
+    shape = tuple(labels.data.shape)
+    fitting = _fits(image, shape)
+    if not fitting:
+        raise ImageError(
+            f"'{image.name}' is {_shape(image)}, '{labels.name}' {shape}: they do not go together. Choose the labels "
+            "of this image."
+        )
+    return fitting[0]
+
+
+def _fits(image: Layer, shape: tuple[int, ...]) -> list[int | None]:
+    """Return the axes of an image without which it has a shape, the likeliest for channels first; None: with all."""
+    full = _shape(image)
+    if full == shape:
+        return [None]
+    likely = likely_channel_axis(image, 1)
+    axes = sorted(channel_axes(image), key=lambda axis: axis != likely)
+    return [axis for axis in axes if full[:axis] + full[axis + 1 :] == shape]
+
+
+def piece_placement(
+    layer: Layer, corner: npt.ArrayLike = (0.0, 0.0), size: npt.ArrayLike = (1.0, 1.0)
+) -> dict[str, Any]:
+    """Return the options that put a plane over a piece of a layer's last two axes.
+
+    Parameters
+    ----------
+    layer : Layer
+    corner : (float, float)
+        Where the piece's first pixel has its centre, in the layer's pixels.
+    size : (float, float)
+        Height and width of the piece's pixels, in the layer's.
+    """
+    origin = np.asarray(layer.data_to_world((0,) * layer.ndim))[-2:]
+    steps = [np.asarray(layer.data_to_world(tuple(place)))[-2:] - origin for place in np.eye(layer.ndim)[-2:]]
+    to_world = np.eye(3)
+    to_world[:2, :2], to_world[:2, 2] = np.stack(steps, axis=1), origin
+    return {"scale": size, "translate": corner, "affine": to_world, "units": layer.units[-2:]}
+
+
 def _full_size(layer: Layer) -> Any:
     """Return a layer's array, the largest of a pyramid; one that is no numpy array is wrapped and stays lazy."""
     data = layer.data[0] if layer.multiscale else layer.data

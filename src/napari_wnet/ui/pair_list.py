@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from napari.components import ViewerModel
-from napari.layers import Labels, Layer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -20,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_wnet.ui.chooser import LayerChooser
-from napari_wnet.ui.layers import is_candidate, is_foreground
+from napari_wnet.ui.layers import image_for, is_candidate, is_foreground, is_labels
 from napari_wnet.ui.trainer import LayerPair
 
 MOST_PAIRS = 50
@@ -31,7 +30,7 @@ class _Row:
 
     def __init__(self, viewer: ViewerModel) -> None:
         self.image = LayerChooser(viewer, is_candidate)
-        self.labels = LayerChooser(viewer, lambda layer: isinstance(layer, Labels))
+        self.labels = LayerChooser(viewer, is_labels)
         self.region = LayerChooser(viewer, is_foreground, none="(none)")
         self.remove = QToolButton()
         self.remove.setText("✕")
@@ -129,7 +128,7 @@ class PairList(QWidget):
             return
         row = _Row(self._viewer)
         taken = {id(pair.labels) for pair in self.pairs()}
-        free = [layer for layer in self._viewer.layers if isinstance(layer, Labels) and id(layer) not in taken]
+        free = [layer for layer in self._viewer.layers if is_labels(layer) and id(layer) not in taken]
         if free and self._rows:
             row.labels.setLayer(free[-1])
         self._rows.append(row)
@@ -173,11 +172,7 @@ class PairList(QWidget):
         labels = row.labels.layer()
         if labels is None:
             return
-        made_from = labels.metadata.get("napari_wnet", {}).get("source", "")
-        image: Layer | None = row.image.named(made_from)
-        if image is None:
-            fitting = [layer for layer in self._viewer.layers if is_candidate(layer)]
-            image = next((layer for layer in reversed(fitting) if layer.data.shape == labels.data.shape), None)
+        image = image_for(labels, self._viewer.layers)
         if image is not None:
             row.image.setLayer(image)
 

@@ -2,52 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import (
-    QFormLayout,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_wnet.core.doubt import Doubts
 from napari_wnet.errors import EditError
-from napari_wnet.params import EditParams, SegmentParams
+from napari_wnet.params import EditParams
 from napari_wnet.reports import Progress
-from napari_wnet.ui.autosave import SAVED_AT, Found
 from napari_wnet.ui.chooser import LayerChooser
+from napari_wnet.ui.dock import Dock
 from napari_wnet.ui.doubt_table import DoubtModel, DoubtTable
 from napari_wnet.ui.form import ParamsForm
-from napari_wnet.ui.layers import MARK, is_candidate
+from napari_wnet.ui.layers import is_candidate, is_labels
 from napari_wnet.ui.repairer import NO_MAPS, Repairer
+from napari_wnet.ui.save_row import SaveRow
 from napari_wnet.ui.section import Section
 from napari_wnet.ui.seed_layer import SeedLayer
-from napari_wnet.ui.tools import CLICK_TOOLS, HERE_TOOLS, Tool, Tools
+from napari_wnet.ui.tool_list import HERE_TOOLS, ToolButtons
+from napari_wnet.ui.tools import Tools
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-COLOURS = {"info": "", "warning": "color: #e0a030;", "error": "color: #e8655a;"}
-TOOL_STYLE = """
-QPushButton { padding: 3px 1px; }
-QPushButton:checked { background-color: #2f7d4f; color: white; }
-"""
 READY = "Choose a tool and click in the image; Q gives the mouse back, Ctrl+Z takes an edit back."
 NOTHING = "Open labels, or press Run in the Segment dock: there is nothing to repair yet."
-LEAST_ZOOM_PX = 250
-"""Screen pixels that go around an object when the list leads to it."""
 
 
-class RepairWidget(QWidget):
+class RepairWidget(Dock):
     """Edits a labels layer object by object.
 
     Parameters
@@ -56,37 +39,25 @@ class RepairWidget(QWidget):
     """
 
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        # Layers are told apart by identity, which napari's proxy for plugins does not keep.
-        self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        super().__init__(napari_viewer, 3, parent)
         self.repairer = Repairer(self._viewer, self)
         self.tools = Tools(self._viewer, self.repairer, self)
         self.seeds = SeedLayer(self._viewer, self.repairer, self)
-        self.labels_box = LayerChooser(self._viewer, lambda layer: isinstance(layer, Labels), follows=True)
+        self.labels_box = LayerChooser(self._viewer, is_labels, follows=True)
         self.image_box = LayerChooser(self._viewer, is_candidate)
-        self.buttons: dict[str, QPushButton] = {}
+        self.buttons = ToolButtons()
         self.maps_button, self.seeds_button = QPushButton("Compute maps"), QPushButton("Edit seeds")
         self.next_button, self.previous_button = QPushButton("Next"), QPushButton("Previous")
-        self.progress_bar, self.status, self.count = QProgressBar(), QLabel(), QLabel()
-        self.restore_button, self.saved_label = QPushButton("Restore"), QLabel("Edits are saved by themselves.")
-        self._found: Found | None = None
+        self.progress_bar, self.count = QProgressBar(), QLabel()
+        self.saving = SaveRow(self.repairer.autosaver)
         self.model = DoubtModel(self)
         self.table = DoubtTable(self.model)
         self.form = ParamsForm(EditParams)
-        self._docked = False
         self._picked = 0
         self._lay_out()
         self._connect()
         self._on_labels(self.labels_box.layer())
         self._on_image(self.image_box.layer())
-
-    def event(self, event: QEvent) -> bool:
-        """Stop working when the dock is closed: napari then takes this widget out of its parent."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self._docked and self.parent() is None:
-                self.close_down()
-            self._docked = self.parent() is not None
-        return bool(super().event(event))
 
     def close_down(self) -> None:
         """Let go of the layers and stop what runs."""
@@ -100,20 +71,12 @@ class RepairWidget(QWidget):
         rows = QFormLayout()
         rows.addRow("labels", self.labels_box)
         rows.addRow("image", self.image_box)
-        grid = QGridLayout()
-        grid.setSpacing(4)
-        for place, tool in enumerate((*CLICK_TOOLS, *HERE_TOOLS)):
-            grid.addWidget(self._button(tool, checkable=tool in CLICK_TOOLS), place // 5, place % 5)
-        below = QHBoxLayout()
+        below, steps = QHBoxLayout(), QHBoxLayout()
         below.addWidget(self.seeds_button, 1)
         below.addWidget(self.maps_button, 1)
-        steps = QHBoxLayout()
         steps.addWidget(self.count, 1)
         steps.addWidget(self.previous_button)
         steps.addWidget(self.next_button)
-        self.status.setWordWrap(True)
-        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.status.setMinimumHeight(3 * self.status.fontMetrics().lineSpacing() + 4)
         self.progress_bar.hide()
         self.seeds_button.setToolTip(
             "Show the seeds as points: drag, add (2) or delete them; only what is near changes."
@@ -123,7 +86,7 @@ class RepairWidget(QWidget):
         self.previous_button.setToolTip("Go back to the one before (Shift+N).")
         layout = QVBoxLayout(self)
         layout.addLayout(rows)
-        layout.addLayout(grid)
+        layout.addWidget(self.buttons)
         layout.addLayout(below)
         layout.addWidget(self.status)
         layout.addWidget(self.progress_bar)
@@ -131,33 +94,17 @@ class RepairWidget(QWidget):
         layout.addLayout(steps)
         layout.addWidget(self.table, 1)
         layout.addWidget(Section("Growing from a click", self.form))
-        saving = QHBoxLayout()
-        saving.addWidget(self.saved_label, 1)
-        saving.addWidget(self.restore_button)
-        layout.addLayout(saving)
-        self.restore_button.hide()
+        layout.addWidget(self.saving)
         self.setMinimumWidth(330)
 
-    def _button(self, tool: Tool, *, checkable: bool) -> QPushButton:
-        button = QPushButton(f"{tool.title}\n{tool.key}")
-        button.setToolTip(f"{tool.tooltip} Key: {tool.key}.")
-        button.setCheckable(checkable)
-        button.setStyleSheet(TOOL_STYLE)
-        button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        button.setMinimumHeight(2 * button.fontMetrics().lineSpacing() + 10)
-        self.buttons[tool.name] = button
-        return button
-
     def _connect(self) -> None:
-        for tool in CLICK_TOOLS:
-            self.buttons[tool.name].clicked.connect(_calling(self.tools.choose, tool.name))
-        for tool in HERE_TOOLS:
-            self.buttons[tool.name].clicked.connect(_calling(self._do, tool.name))
+        self.buttons.chosen.connect(self.tools.choose)
+        self.buttons.asked.connect(self._do)
         self.tools.toolChanged.connect(self._show_tool)
         self.tools.picked.connect(self._on_picked)
         self.tools.stepped.connect(self.step)
-        self.tools.said.connect(self._say)
-        self.repairer.said.connect(self._say)
+        for speaker in (self.tools, self.repairer, self.saving):
+            speaker.said.connect(self.status.say)
         self.repairer.ranked.connect(self._on_ranked)
         self.repairer.mapsChanged.connect(self._on_maps)
         self.repairer.busyChanged.connect(self._on_busy)
@@ -171,21 +118,17 @@ class RepairWidget(QWidget):
         self.seeds_button.clicked.connect(self._show_seeds)
         self.maps_button.clicked.connect(self._compute_maps)
         self.form.valueChanged.connect(self._on_params)
-        autosaver = self.repairer.autosaver
-        autosaver.said.connect(self._say)
-        autosaver.saved.connect(self._on_saved)
-        autosaver.found.connect(self._on_found)
-        self.restore_button.clicked.connect(self._on_restore)
+        self.saving.restored.connect(self._on_restored)
 
     def step(self, by: int) -> None:
         """Go to the next object that is not done, or the one before."""
         if not self.table.step(by):
-            self._say("There is no further object to look at.", "info")
+            self.status.say("There is no further object to look at.")
 
     def _on_labels(self, layer: Labels | None) -> None:
         self.seeds.hide()
-        for button in (*self.buttons.values(), self.seeds_button):
-            button.setEnabled(layer is not None)
+        self.buttons.enable(layer is not None)
+        self.seeds_button.setEnabled(layer is not None)
         old = self.repairer.settled
         if old is not None:
             old.unlisten(self._on_settled)
@@ -202,35 +145,17 @@ class RepairWidget(QWidget):
 
     def _say_what_to_do(self) -> None:
         if self.repairer.labels is None:
-            self._say(NOTHING, "info")
+            self.status.say(NOTHING)
         elif self.repairer.maps() is None:
-            self._say(NO_MAPS, "warning")
+            self.status.say(NO_MAPS, "warning")
         else:
-            self._say(READY, "info")
+            self.status.say(READY)
 
-    def _on_saved(self, when: str) -> None:
-        self.saved_label.setText(f"Saved at {when}.")
-        self.saved_label.setToolTip(f"In {self.repairer.autosaver.folder}")
-
-    def _on_found(self, found: Found) -> None:
-        self._found = found
-        self.saved_label.setText(f"Earlier work on '{found.image.name}', {found.state.settings.get(SAVED_AT, '')}:")
-        self.restore_button.show()
-
-    def _on_restore(self) -> None:
-        if self._found is None:
-            return
-        layers = self.repairer.autosaver.restore(self._found)
-        self._found = None
-        self.restore_button.hide()
-        self.saved_label.setText("Edits are saved by themselves.")
-        if layers:
-            self._viewer.layers.selection.active = layers[-1]
-            self._say(f"Restored {', '.join(layer.name for layer in layers)}.", "info")
+    def _on_restored(self, layers: list[Labels]) -> None:
+        self._viewer.layers.selection.active = layers[-1]
 
     def _on_image(self, image: Image | None) -> None:
-        self.restore_button.hide()
-        self.repairer.autosaver.look(image)
+        self.saving.look(image)
         if image is not self.repairer.image:
             self.repairer.choose(self.repairer.labels, image)
 
@@ -273,11 +198,10 @@ class RepairWidget(QWidget):
             self.tools.do(name, self._picked)
         else:
             key = next(tool.key for tool in HERE_TOOLS if tool.name == name)
-            self._say(f"Click an object first, or hold the pointer over it and press {key}.", "warning")
+            self.status.say(f"Click an object first, or hold the pointer over it and press {key}.", "warning")
 
     def _show_tool(self, name: str) -> None:
-        for tool in CLICK_TOOLS:
-            self.buttons[tool.name].setChecked(tool.name == name)
+        self.buttons.show_chosen(name)
         if not name:
             self._say_what_to_do()
 
@@ -285,18 +209,16 @@ class RepairWidget(QWidget):
         try:
             self.seeds.show()
         except EditError as error:
-            self._say(str(error), "warning")
+            self.status.say(str(error), "warning")
             return
-        self._say("Drag a seed, add one (2, then click) or delete it: only its surroundings change.", "info")
+        self.status.say("Drag a seed, add one (2, then click) or delete it: only its surroundings change.")
 
     def _compute_maps(self) -> None:
         image = self.image_box.layer()
         if image is None:
-            self._say("Open the image of these labels first.", "warning")
-            return
-        made = {} if self.repairer.labels is None else self.repairer.labels.metadata.get(MARK, {})
-        params = SegmentParams.from_dict(made["params"]) if "params" in made else SegmentParams()
-        self.repairer.compute_maps(image, made.get("model", "nuclei"), params)
+            self.status.say("Open the image of these labels first.", "warning")
+        else:
+            self.repairer.compute_maps(image)
 
     def _on_maps(self, there: bool) -> None:
         self.maps_button.setVisible(not there and self.repairer.labels is not None)
@@ -311,16 +233,3 @@ class RepairWidget(QWidget):
         self.progress_bar.setRange(0, report.total)
         self.progress_bar.setValue(report.done)
         self.progress_bar.setFormat(report.what)
-
-    def _say(self, text: str, level: str, popup: str = "") -> None:
-        self.status.setText(text)
-        self.status.setStyleSheet(COLOURS[level])
-        if level == "error":
-            show_error(text)
-
-
-def _calling(method: Any, name: str) -> Any:
-    def call() -> None:
-        method(name)
-
-    return call

@@ -17,14 +17,14 @@ from napari_wnet.core.edits import Change, Core, core_of, regrow
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.measure import measure
 from napari_wnet.errors import EditError, WNetError
-from napari_wnet.params import EditParams, SegmentParams
+from napari_wnet.params import DEFAULT_MODEL, EditParams, SegmentParams
 from napari_wnet.reports import Progress
 from napari_wnet.ui.autosave import Autosaver
 from napari_wnet.ui.hub import join_hub
-from napari_wnet.ui.layers import Index, Source, read_source, stacked_features
+from napari_wnet.ui.layers import MARK, Index, Source, channel_axis_beside, read_source, stacked_features
 from napari_wnet.ui.requests import Columns, Request
 from napari_wnet.ui.runner import LatestRunner, Runner
-from napari_wnet.ui.settled import Settled
+from napari_wnet.ui.settled import Settled, settled
 from napari_wnet.ui.work import maps_steps, prepared
 
 Array = npt.NDArray[Any]
@@ -67,6 +67,7 @@ class Repairer(QObject):
         self._labels: Labels | None = None
         self._image: Layer | None = None
         self._turning: _Turning | None = None
+        self._last: tuple[Change, int] | None = None
         self._ranker, self._mapper = LatestRunner(self), Runner(self)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -88,7 +89,7 @@ class Repairer(QObject):
     @property
     def settled(self) -> Settled | None:
         """What a person has settled in it."""
-        return None if self._labels is None else self._hub.settled(self._labels)
+        return None if self._labels is None else settled(self._labels)
 
     @property
     def busy(self) -> bool:
@@ -99,14 +100,14 @@ class Repairer(QObject):
         """Edit another layer; the image is where its maps come from, by default the one that it was made from."""
         if self._labels is not None:
             self._labels.events.set_data.disconnect(self._soon_again)
-            self._hub.settled(self._labels).unlisten(self._soon_again)
+            settled(self._labels).unlisten(self._soon_again)
         self._labels = labels
         self._image = image or (None if labels is None else self._hub.image_of(labels))
         self._turning = None
         if labels is not None:
             labels.events.set_data.connect(self._soon_again)
             self.autosaver.watch(labels)
-            self._hub.settled(labels).listen(self._soon_again)
+            settled(labels).listen(self._soon_again)
         self.rank()
 
     @property
@@ -176,8 +177,9 @@ class Repairer(QObject):
         return params.angle
 
     def take_back(self, last: Change) -> bool:
-        """Undo an edit that was made just now; tell whether it was still there to be undone."""
-        if self._labels is None:
+        """Undo the last edit; tell whether it was still the last, and still there to be undone."""
+        change, revision = self._last or (None, 0)
+        if self._labels is None or change is not last or settled(self._labels).revision != revision:
             return False
         if last.n_pixels:
             if (self.plane()[last.rows, last.columns] != last.values).any():
@@ -205,15 +207,20 @@ class Repairer(QObject):
         image = (session.source, session.in_channels) if ours and session is not None else None
         self._ranker.submit(lambda: _doubt_steps(plane, maps, (index, image)))
 
-    def compute_maps(self, image: Layer, model: str, params: SegmentParams) -> None:
-        """Let the network look at an image, to have maps for the labels."""
+    def compute_maps(self, image: Layer) -> None:
+        """Let the network look at an image, as it did when the labels were made, to have maps for them."""
+        if self._labels is None:
+            return
+        made = self._labels.metadata.get(MARK, {})
         try:
-            source = read_source(image)
-            if self._labels is not None and source.shape != tuple(self._labels.data.shape):
-                raise EditError(
-                    f"'{image.name}' and '{self._labels.name}' differ in size; choose the image of these labels."
-                )
-            request = Request(source=source, indices=[self.index()], model=model, device="auto", params=params)
+            source = read_source(image, channel_axis=channel_axis_beside(image, self._labels))
+            request = Request(
+                source=source,
+                indices=[self.index()],
+                model=made.get("settings", made).get("model", DEFAULT_MODEL),
+                device="auto",
+                params=SegmentParams.from_dict(made["params"]) if "params" in made else None,
+            )
             self._image = image
             self._mapper.start(maps_steps(request, self._hub.models, self._hub.cache))
         except WNetError as error:
@@ -240,6 +247,8 @@ class Repairer(QObject):
     def _applied(self, make: Edit) -> Change | None:
         try:
             change = make(self.plane(), self.maps())
+            if self._labels is not None:
+                _check_room(self._labels, change)
         except WNetError as error:
             self._complain(error)
             return None
@@ -247,6 +256,8 @@ class Repairer(QObject):
         if labels is not None and change.n_pixels:
             lead = [np.full(change.n_pixels, place) for place in self.index()]
             labels.data_setitem((*lead, change.rows, change.columns), change.values.astype(labels.data.dtype))
+        if labels is not None:
+            self._last = change, settled(labels).revision
         return change
 
     def _last_axes(self) -> tuple[int, int]:
@@ -270,7 +281,10 @@ class Repairer(QObject):
         self.rank()
 
     def _complain(self, error: WNetError) -> None:
-        self.said.emit(str(error), "warning" if isinstance(error, EditError) else "error", "")
+        if isinstance(error, EditError):
+            self.said.emit(str(error), "warning", "")
+        else:
+            self.said.emit(str(error), "error", str(error))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -290,6 +304,16 @@ def _doubt_steps(
     labels, (index, image) = plane.copy(), where
     table = None if image is None else measure(labels, prepared(image[0], index, image[1], []))
     return doubts(labels, maps), index, table
+
+
+def _check_room(layer: Labels, change: Change) -> None:
+    """Refuse a number that the layer cannot hold: it would come out as another, that of some other object."""
+    largest, dtype = int(change.values.max(initial=0)), layer.data.dtype
+    if largest > np.iinfo(dtype).max:
+        raise EditError(
+            f"'{layer.name}' holds {dtype} numbers, and {largest} is too large for them: right-click it in the layer "
+            "list, choose 'Convert data type', then 'int32'."
+        )
 
 
 def _needed(maps: Maps | None) -> Maps:

@@ -72,7 +72,8 @@ class Request:
     indices : sequence of index
         Planes to segment.
     model, device : str
-    params : SegmentParams
+    params : SegmentParams or None
+        None: those that the model recommends.
     foreground : Foreground or None
     previous : Snapshot or None
         The labels that would be replaced.
@@ -82,7 +83,7 @@ class Request:
     indices: Sequence[Index]
     model: str
     device: str
-    params: SegmentParams
+    params: SegmentParams | None
     foreground: Foreground | None = None
     previous: Snapshot | None = None
 

@@ -6,12 +6,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Shapes
-from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QProgressBar, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_wnet.params import SegmentParams
 from napari_wnet.reports import Progress
+from napari_wnet.ui.dock import RUN_STYLE, Dock, scrolling
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.input_form import InputForm
 from napari_wnet.ui.layers import MARK
@@ -24,19 +24,12 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
 
-RUN_STYLE = """
-QPushButton { background-color: #2f7d4f; color: white; font-weight: bold; padding: 7px; border-radius: 3px; }
-QPushButton:hover { background-color: #389660; }
-QPushButton:disabled { background-color: #3c4a42; color: #8a958e; }
-"""
-COLOURS = {"info": "", "warning": "color: #e0a030;", "error": "color: #e8655a;"}
-NOTIFY = {"info": show_info, "warning": show_warning, "error": show_error}
 BEGIN = "Open an image to begin: File > Open Files, or File > Open Sample > napari-wnet."
 READY = "Press Run. The sliders below then adjust the result at once."
 CLOCK_MS = 250
 
 
-class SegmentWidget(QWidget):
+class SegmentWidget(Dock):
     """Segments an image layer and adjusts the result.
 
     Parameters
@@ -48,20 +41,17 @@ class SegmentWidget(QWidget):
     valueChanged = Signal(object)  # noqa: N815
 
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        # Layers are told apart by identity, which napari's proxy for plugins does not keep.
-        viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        self.segmenter = Segmenter(viewer, self)
-        self.inputs = InputForm(viewer)
+        super().__init__(napari_viewer, 2, parent)
+        self.segmenter = Segmenter(self._viewer, self)
+        self.inputs = InputForm(self._viewer)
         self.form = ParamsForm(SegmentParams, shown=("clustering",))
         self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
         self.reset_button = QPushButton("Reset to the model's values")
-        self.progress_bar, self.elapsed, self.status = QProgressBar(), QLabel(), QLabel()
+        self.progress_bar, self.elapsed = QProgressBar(), QLabel()
         self._timer = QTimer(self)
         self._started = 0.0
         self._kept_for = self._ready_model = ""
         self._run_when_ready = False
-        self._docked = False
         self._spoken_of = self.value().image
         self._lay_out()
         self._connect()
@@ -99,28 +89,23 @@ class SegmentWidget(QWidget):
         if image is None:
             self._complain(BEGIN)
         elif self._run_when_ready:
-            self._say("Loading the model...", "info")
+            self.status.say("Loading the model...")
             self.segmenter.load_model(model)
         else:
-            self._say(f"Segmenting '{image.name}'...", "info")
+            self.status.say(f"Segmenting '{image.name}'...")
             self.segmenter.run(Job(image=image, foreground=self.inputs.foreground(), settings=self.value()))
 
-    def event(self, event: QEvent) -> bool:
-        """Stop working when the dock is closed: napari then takes this widget out of its parent."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self._docked and self.parent() is None:
-                self.segmenter.close()
-                self.inputs.release()
-            self._docked = self.parent() is not None
-        return bool(super().event(event))
+    def close_down(self) -> None:
+        """Stop what runs and let go of the layers."""
+        self.segmenter.close()
+        self.inputs.release()
 
     def _lay_out(self) -> None:
         self.run_button.setStyleSheet(RUN_STYLE)
         self.run_button.setToolTip("Find the objects in the image.")
         self.cancel_button.setToolTip("Stop within a tile; no layer is changed.")
         self.reset_button.setToolTip("Set everything below to what the model recommends.")
-        self.status.setWordWrap(True)
-        buttons, news, bar, below = QHBoxLayout(), QWidget(), QHBoxLayout(), QWidget()
+        buttons, news, bar = QHBoxLayout(), QWidget(), QHBoxLayout()
         buttons.addWidget(self.run_button, 3)
         buttons.addWidget(self.cancel_button, 1)
         bar.addWidget(self.progress_bar, 1)
@@ -129,26 +114,13 @@ class SegmentWidget(QWidget):
         column.setContentsMargins(2, 0, 2, 0)
         column.addLayout(bar)
         column.addWidget(self.status, 1)
-        # Room for two lines: the sliders stay where they are.
-        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing() + 6)
         self.elapsed.setFixedWidth(self.elapsed.fontMetrics().horizontalAdvance("0000 s"))
         self.elapsed.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(below)
-        inner = QVBoxLayout(below)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.addWidget(QLabel("<b>Adjust the result</b>"))
-        inner.addWidget(self.form)
-        inner.addWidget(self.reset_button)
-        inner.addStretch(1)
         layout = QVBoxLayout(self)
         layout.addWidget(self.inputs)
         layout.addLayout(buttons)
         layout.addWidget(news)
-        layout.addWidget(scroll, 1)
+        layout.addWidget(scrolling(QLabel("<b>Adjust the result</b>"), self.form, self.reset_button), 1)
         self.setMinimumWidth(330)
 
     def _connect(self) -> None:
@@ -164,7 +136,7 @@ class SegmentWidget(QWidget):
         self.segmenter.modelLoaded.connect(self._on_model_loaded)
         self.segmenter.progressed.connect(self._show_progress)
         self.segmenter.segmented.connect(self._on_segmented)
-        self.segmenter.said.connect(self._say)
+        self.segmenter.said.connect(self.status.say)
         self.segmenter.busyChanged.connect(self._show_busy)
         self._timer.timeout.connect(self._show_elapsed)
 
@@ -233,18 +205,11 @@ class SegmentWidget(QWidget):
         if (now.params, now.foreground) != (job.settings.params, job.settings.foreground):  # changed meanwhile
             self._tune()
 
-    def _say(self, text: str, level: str, popup: str = "") -> None:
-        self.status.setText(text)
-        if self.status.styleSheet() != COLOURS[level]:
-            self.status.setStyleSheet(COLOURS[level])
-        if popup:
-            NOTIFY[level](popup)
-
     def _complain(self, text: str, level: str = "error") -> None:
-        self._say(text, level, text)
+        self.status.say(text, level, text)
 
     def _say_what_to_do(self) -> None:
-        self._say(BEGIN if self.inputs.image() is None else READY, "info")
+        self.status.say(BEGIN if self.inputs.image() is None else READY)
 
     def _show_busy(self, busy: bool) -> None:
         self._show_buttons()

@@ -54,7 +54,7 @@ class Segmenter(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._hub = join_hub(viewer)
-        self._hub.on_adopted(self.adopted.emit)
+        self._hub.on_adopted(self._on_adopted)
         self._open = True
         self._sessions = self._hub.sessions
         self._running: tuple[Job, Source, float] | None = None
@@ -135,6 +135,7 @@ class Segmenter(QObject):
         for runner in self._runners:
             runner.cancel()
         if self._open:
+            self._hub.forget_adopted(self._on_adopted)
             self._hub.leave()
         self._open = False
 
@@ -197,6 +198,9 @@ class Segmenter(QObject):
         text = f"{found} in {time.monotonic() - began:.1f} s. {news}"
         self.said.emit(text.strip(), "warning" if kept else "info", news)
         return job
+
+    def _on_adopted(self, name: str) -> None:
+        self.adopted.emit(name)
 
     def _on_cancelled(self) -> None:
         self.said.emit("Cancelled; no layer was changed.", "info", "")

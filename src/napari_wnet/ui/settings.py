@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from napari_wnet.fields import Params
-from napari_wnet.params import SegmentParams
+from napari_wnet.params import DEFAULT_MODEL, SegmentParams
 
 NO_AXIS = -1
 
@@ -38,7 +38,7 @@ class SegmentSettings(Params):
     channel_axis: int = NO_AXIS
     channels: tuple[int, ...] = ()
     planes: Literal["all", "current"] = "all"
-    model: str = "nuclei"
+    model: str = DEFAULT_MODEL
     device: str = "auto"
     params: SegmentParams = field(default_factory=SegmentParams)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any
 
 from napari.components import ViewerModel
@@ -14,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_wnet.core import edits
 from napari_wnet.errors import EditError, WNetError
 from napari_wnet.ui.repairer import NO_MAPS, Repairer
+from napari_wnet.ui.tool_list import CLICK_TOOLS, DRAG_TOOLS, HERE_TOOLS, STEP_KEYS, STOP_KEY
 
 TURN_DEGREES = 5.0
 STILL_PX = 2
@@ -21,71 +21,12 @@ STILL_PX = 2
 Point = tuple[int, int]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Tool:
-    """A way to edit: its name, its key, and what the buttons and the status line say."""
-
-    name: str
-    key: str
-    title: str
-    tooltip: str
-    hint: str = ""
-
-
-CLICK_TOOLS = (
-    Tool(
-        name="add",
-        key="A",
-        title="Add",
-        tooltip="Click a missed object: it grows from the embedding there. Shift-click: over other objects too.",
-        hint="Click an object that was missed.",
-    ),
-    Tool(
-        name="split",
-        key="S",
-        title="Split",
-        tooltip="Click once in each part of a merged object; Shift-click adds a further part. Or drag: a line cuts.",
-        hint="Click in one part of a merged object, then in the other; or draw a cut across it.",
-    ),
-    Tool(
-        name="join",
-        key="J",
-        title="Merge",
-        tooltip="Click two objects, or drag from one across the others: they become one.",
-        hint="Click two objects, or drag across them.",
-    ),
-    Tool(
-        name="delete", key="D", title="Delete", tooltip="Click an object to take it away.", hint="Click a false object."
-    ),
-    Tool(
-        name="turn",
-        key="T",
-        title="Angle",
-        tooltip="Turn the mouse wheel over an object: it grows or shrinks with the angle within which pixels join it.",
-        hint="Turn the mouse wheel over an object.",
-    ),
-)
-"""Tools that stay chosen until another one is."""
-
-HERE_TOOLS = (
-    Tool(name="tick", key="K", title="Done", tooltip="Mark the object as done: it stays through every re-clustering."),
-    Tool(name="fill", key="H", title="Fill holes", tooltip="Fill the holes of the object."),
-    Tool(name="smooth", key="O", title="Smooth", tooltip="Even out the outline of the object."),
-    Tool(name="grow", key="G", title="Grow", tooltip="Make the object one pixel larger all around."),
-    Tool(name="shrink", key="U", title="Shrink", tooltip="Make the object one pixel smaller all around."),
-)
-"""What is done at once: by its key to the object under the pointer, by its button to the object picked last."""
-
 SHAPINGS = {
     "fill": edits.fill_object,
     "smooth": edits.smooth_object,
     "grow": edits.grow_object,
     "shrink": edits.shrink_object,
 }
-DRAG_TOOLS = ("split", "join")
-"""With these a drag draws a line, it does not move the picture."""
-STOP_KEY = "Q"
-STEP_KEYS = {"N": 1, "Shift-N": -1}
 
 
 class Tools(QObject):
@@ -113,7 +54,7 @@ class Tools(QObject):
         self._layer: Labels | None = None
         self._tool = ""
         self._points: list[Point] = []
-        self._parts: tuple[int, ...] = ()
+        self._split: edits.Change | None = None
         self._first: int | None = None
 
     @property
@@ -147,7 +88,7 @@ class Tools(QObject):
         """Choose a tool; the chosen one again, or an empty name, gives the mouse back."""
         name = "" if name == self._tool else name
         layer = self._layer
-        self._points, self._parts, self._first = [], (), None
+        self._points, self._split, self._first = [], None, None
         self._tool = ""
         if layer is not None:
             layer.mode = "pan_zoom"
@@ -194,7 +135,7 @@ class Tools(QObject):
 
     def draw(self, path: list[Point]) -> None:
         """Do what a line through pixels means with the chosen tool."""
-        self._points, self._parts, self._first = [], (), None
+        self._points, self._split, self._first = [], None, None
         if self._tool == "split":
             self._edit(lambda labels, _: edits.cut(labels, path), "Cut into {0}.")
         elif self._tool == "join":
@@ -215,20 +156,19 @@ class Tools(QObject):
 
     def _click_split(self, point: Point, shift: bool) -> None:
         number = edits.object_at(self._repairer.plane(), point)
-        if shift and number in self._parts and self._repairer.labels is not None:
-            self._repairer.labels.undo()  # a further part of what was just split
-            self._points.append(point)
-        elif self._points and not self._parts and number == self._number_of_first():
+        split = self._split
+        if shift and split is not None and number in split.objects and self._repairer.take_back(split):
+            self._points.append(point)  # a further part of what was just split
+        elif self._points and split is None and number == self._number_of_first():
             self._points.append(point)
         else:
-            self._points, self._parts = [point], ()
+            self._points, self._split = [point], None
             self.said.emit(f"Object {number}: now click in its other part.", "info", "")
             self.picked.emit(number)
             return
         points = list(self._points)
-        change = self._edit(lambda labels, maps: edits.split(labels, maps, points), "Split into {0}.")
-        self._parts = change.objects if change is not None else ()
-        if change is None:
+        self._split = self._edit(lambda labels, maps: edits.split(labels, maps, points), "Split into {0}.")
+        if self._split is None:
             self._points = []
 
     def _number_of_first(self) -> int:

@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Layer
-from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
+    QCheckBox,
     QFileDialog,
     QFormLayout,
-    QFrame,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_wnet.errors import WNetError
+from napari_wnet.params import DEFAULT_MODEL
 from napari_wnet.reports import EpochReport, Progress
 from napari_wnet.train_params import FINE_TUNE, TrainParams
 from napari_wnet.ui.chooser import ModelChooser, WideBox
+from napari_wnet.ui.dock import RUN_STYLE, Dock, scrolling
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.held_out import HeldOut
 from napari_wnet.ui.loss_plot import LossPlot
 from napari_wnet.ui.pair_list import FolderFields, PairList
 from napari_wnet.ui.runner import Runner
 from napari_wnet.ui.section import Section
-from napari_wnet.ui.segment_widget import COLOURS, RUN_STYLE
 from napari_wnet.ui.trainer import LearnFrom, Trainer, command_for
 from napari_wnet.ui.verdict import Verdict
 from napari_wnet.ui.work import catalog_steps
@@ -53,7 +51,7 @@ READY = "Repair a few objects first, then press Start: a few minutes on a laptop
 SHOWN = ("steps", "learning_rate", "freeze_first", "replay")
 
 
-class TrainWidget(QWidget):
+class TrainWidget(Dock):
     """Fine-tunes a model on layers, and compares the new model with the current one.
 
     Parameters
@@ -62,35 +60,25 @@ class TrainWidget(QWidget):
     """
 
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        # Layers are told apart by identity, which napari's proxy for plugins does not keep.
-        viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        super().__init__(napari_viewer, 2, parent)
+        viewer = self._viewer
         self.trainer = Trainer(viewer, self)
         self.base_box, self.learn_box, self.device_box = ModelChooser(), WideBox(), WideBox()
         self.pair_list, self.folders = PairList(viewer), FolderFields()
         self.form = ParamsForm(TrainParams, shown=SHOWN)
         self.start_button, self.stop_button = QPushButton("Start"), QPushButton("Stop")
         self.cancel_button, self.command_button = QPushButton("Cancel"), QPushButton("Copy as command...")
-        self.progress_bar, self.status = QProgressBar(), QLabel()
+        self.progress_bar, self.adapt_box = QProgressBar(), QCheckBox("fit the first layer to the images' channels")
         self.plot, self.verdict, self.held_out = LossPlot(), Verdict(viewer), HeldOut(viewer)
         self._catalog = Runner(self)
         self._sources: dict[str, Layer] = {}
-        self._docked = False
         self.form.setDefault(FINE_TUNE)
         self.form.reset()
         self._lay_out()
         self._connect()
         self._show_busy(False)
-        self._say(READY, "info")
+        self.status.say(READY)
         self._catalog.start(catalog_steps())
-
-    def event(self, event: QEvent) -> bool:
-        """Stop working when the dock is closed: napari then takes this widget out of its parent."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self._docked and self.parent() is None:
-                self.close_down()
-            self._docked = self.parent() is not None
-        return bool(super().event(event))
 
     def close_down(self) -> None:
         """Stop what runs and let go of the layers."""
@@ -124,12 +112,13 @@ class TrainWidget(QWidget):
         return FineTuneRequest(
             pairs=tuple(pairs),
             colour=tuple(colour),
-            base=self.base_box.value() or "nuclei",
+            base=self.base_box.value() or DEFAULT_MODEL,
             params=self.form.value(),
             device=self.device_box.currentText(),
             out=Path("new.safetensors"),
             images_dir=self.folders.images(),
             labels_dir=self.folders.labels(),
+            adapt_channels=self.adapt_box.isVisibleTo(self) and self.adapt_box.isChecked(),
         )
 
     def start(self) -> None:
@@ -142,17 +131,19 @@ class TrainWidget(QWidget):
                 self.held_out.show(request.pairs, self._sources)
             self.trainer.start(request)
         except WNetError as error:
-            self._say(str(error), "error", str(error))
+            self.status.say(str(error), "error", str(error))
             return
         self.plot.clear()
         self.verdict.clear_layers()
         self.verdict.hide()
-        self._say("Starting...", "info")
+        self.status.say("Starting...")
 
     def copy_command(self, folder: str = "") -> str:
         """Save the layers into a new folder, and put the command that does the same into the clipboard."""
         if self.folders.images() and not self.folders.only():
-            self._say("A command learns from folders or from layers that are saved, not from both; choose.", "warning")
+            self.status.say(
+                "A command learns from folders or from layers that are saved, not from both; choose.", "warning"
+            )
             return ""
         folder = folder or QFileDialog.getSaveFileName(self, "Save the layers into a new folder", "fine-tune")[0]
         if not folder:
@@ -163,46 +154,29 @@ class TrainWidget(QWidget):
             request = self.request()
             text = command_for(request, save_pairs(folder, request.pairs), FINE_TUNE)
         except WNetError as error:
-            self._say(str(error), "error", str(error))
+            self.status.say(str(error), "error", str(error))
             return ""
         clipboard = QGuiApplication.clipboard()
         if clipboard is not None:
             clipboard.setText(text)
-        self._say(f"Saved to {folder}; the command is in the clipboard.", "info")
+        self.status.say(f"Saved to {folder}; the command is in the clipboard.")
         return text
 
     def _lay_out(self) -> None:
-        self.start_button.setStyleSheet(RUN_STYLE)
-        self.start_button.setToolTip("Learn from these layers, in the background.")
-        self.stop_button.setToolTip("End now and keep the best model so far.")
-        self.cancel_button.setToolTip("End now and keep nothing.")
-        self.command_button.setToolTip("Save the layers, and copy the command that does the same without napari.")
         for learn, text, tip in LEARN:
             self.learn_box.addItem(text, learn)
             self.learn_box.setItemData(self.learn_box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.device_box.addItem("auto")
+        self.adapt_box.hide()
+        self.verdict.hide()
         rows = QFormLayout()
         rows.addRow("start from", self.base_box)
+        rows.addRow("", self.adapt_box)
         rows.addRow("learn from", self.learn_box)
         rows.addRow("device", self.device_box)
         buttons = QHBoxLayout()
         for button, stretch in ((self.start_button, 3), (self.stop_button, 1), (self.cancel_button, 1)):
             buttons.addWidget(button, stretch)
-        self.status.setWordWrap(True)
-        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing() + 4)
-        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.verdict.hide()
-        below = QWidget()
-        inner = QVBoxLayout(below)
-        inner.setContentsMargins(0, 0, 8, 0)  # clear of the scroll bar
-        for widget in (self.verdict, self.plot, self.form, self.command_button):
-            inner.addWidget(widget)
-        inner.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(below)
         layout = QVBoxLayout(self)
         layout.addLayout(rows)
         layout.addWidget(self.pair_list)
@@ -210,9 +184,21 @@ class TrainWidget(QWidget):
         layout.addLayout(buttons)
         layout.addWidget(self.progress_bar)
         layout.addWidget(self.status)
-        layout.addWidget(scroll, 1)
+        layout.addWidget(scrolling(self.verdict, self.plot, self.form, self.command_button), 1)
         self.setMinimumWidth(350)
+        self._explain()
         self._on_learn()
+
+    def _explain(self) -> None:
+        self.start_button.setStyleSheet(RUN_STYLE)
+        self.start_button.setToolTip("Learn from these layers, in the background.")
+        self.stop_button.setToolTip("End now and keep the best model so far.")
+        self.cancel_button.setToolTip("End now and keep nothing.")
+        self.command_button.setToolTip("Save the layers, and copy the command that does the same without napari.")
+        self.adapt_box.setToolTip(
+            "Each channel of the images counts, to begin with, as the model's own channels do on average; learning "
+            "then tells them apart. The new model reads images with these channels only."
+        )
 
     def _connect(self) -> None:
         self.start_button.clicked.connect(self.start)
@@ -224,7 +210,9 @@ class TrainWidget(QWidget):
         self.trainer.reported.connect(self._on_report)
         self.trainer.learned.connect(self._on_learned)
         self.trainer.adopted.connect(self._on_adopted)
-        self.trainer.said.connect(self._say)
+        self.trainer.said.connect(self.status.say)
+        self.trainer.channelsDiffer.connect(self.adapt_box.show)
+        self.base_box.modelChanged.connect(lambda: self.adapt_box.hide())
         self.trainer.busyChanged.connect(self._show_busy)
         self.verdict.adopted.connect(self.trainer.adopt)
         self.verdict.discarded.connect(self._on_discarded)
@@ -248,7 +236,7 @@ class TrainWidget(QWidget):
         if isinstance(report, Progress):
             self.progress_bar.setRange(0, report.total)
             self.progress_bar.setValue(report.done)
-            self._say(f"{report.what.capitalize()}...", "info")
+            self.status.say(f"{report.what.capitalize()}...")
             return
         self.plot.add(report)
         if report.preview is not None:
@@ -258,23 +246,23 @@ class TrainWidget(QWidget):
         minutes, seconds = divmod(round(report.seconds_left), 60)
         left = f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
         best = "" if not report.best_step else f" Best so far: step {report.best_step}."
-        self._say(f"Step {report.step} of {report.steps}, at most {left} left.{best}", "info")
+        self.status.say(f"Step {report.step} of {report.steps}, at most {left} left.{best}")
 
     def _on_learned(self, outcome: FineTuneOutcome) -> None:
         self.held_out.draw(outcome.splits, self._sources)
         self.verdict.show_outcome(outcome, self._sources)
         better = outcome.comparison.better
-        self._say("Done: look at the scores, then adopt or discard.", "info" if better else "warning")
+        self.status.say("Done: look at the scores, then adopt or discard.", "info" if better else "warning")
 
     def _on_adopted(self, name: str) -> None:
         self._put_away()
         self.base_box.setValue(name)
-        self._say(f"'{name}' is adopted and chosen in every dock. Open the next image and press Run.", "info")
+        self.status.say(f"'{name}' is adopted and chosen in every dock. Open the next image and press Run.")
 
     def _on_discarded(self) -> None:
         self._put_away()
         self.trainer.discard()
-        self._say("Discarded; nothing is left of it.", "info")
+        self.status.say("Discarded; nothing is left of it.")
 
     def _put_away(self) -> None:
         self.verdict.clear_layers()
@@ -288,9 +276,3 @@ class TrainWidget(QWidget):
         self.progress_bar.setRange(0, 0 if busy else 1)
         self.progress_bar.setValue(0)
         self.progress_bar.setTextVisible(busy)
-
-    def _say(self, text: str, level: str, popup: str = "") -> None:
-        self.status.setText(text)
-        self.status.setStyleSheet(COLOURS[level])
-        if popup and level == "error":
-            show_error(popup)

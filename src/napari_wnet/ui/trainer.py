@@ -16,15 +16,16 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject, Signal
 
-from napari_wnet.errors import OutputError, TrainingError, WNetError
+from napari_wnet.errors import ChannelsError, OutputError, TrainingError, WNetError
 from napari_wnet.flags import changed_flags
 from napari_wnet.process import in_process
 from napari_wnet.reports import Progress
 from napari_wnet.train_params import TrainParams
 from napari_wnet.ui.foreground import read_foreground
 from napari_wnet.ui.hub import join_hub
-from napari_wnet.ui.layers import displayed_index, read_source
+from napari_wnet.ui.layers import channel_axis_beside, displayed_index, read_source
 from napari_wnet.ui.runner import Runner
+from napari_wnet.ui.settled import settled
 
 if TYPE_CHECKING:
     from napari_wnet.fine_tune import TrainingPair
@@ -65,6 +66,8 @@ class Trainer(QObject):
         A message, "info", "warning" or "error", and the part of it that deserves a notification.
     busyChanged : Signal(bool)
         Whether a training is going on.
+    channelsDiffer : Signal()
+        A training has ended as the images have other channels than the model.
     """
 
     reported = Signal(object)
@@ -72,6 +75,7 @@ class Trainer(QObject):
     adopted = Signal(str)
     said = Signal(str, str, str)
     busyChanged = Signal(bool)  # noqa: N815
+    channelsDiffer = Signal()  # noqa: N815
 
     def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -179,16 +183,12 @@ class Trainer(QObject):
     def _snapshot(self, pair: LayerPair, learn: LearnFrom) -> tuple[TrainingPair, bool]:
         from napari_wnet.fine_tune import TrainingPair
 
-        source = read_source(pair.image)
-        index = displayed_index(pair.image, self._viewer.dims.point)
+        channel_axis = channel_axis_beside(pair.image, pair.labels)
+        source = read_source(pair.image, channel_axis=channel_axis)
+        index = displayed_index(pair.image, self._viewer.dims.point, channel_axis)
         labels = np.asarray(pair.labels.data)
         if not np.issubdtype(labels.dtype, np.integer):
             raise TrainingError(f"'{pair.labels.name}' holds {labels.dtype} values; labels are integers.")
-        if source.shape != tuple(labels.shape):
-            raise TrainingError(
-                f"'{pair.image.name}' is {source.shape}, '{pair.labels.name}' {tuple(labels.shape)}: they do not go "
-                "together. Choose the labels of this image."
-            )
         if not np.allclose(pair.image.scale[-2:], pair.labels.scale[-2:]):
             raise TrainingError(
                 f"'{pair.image.name}' and '{pair.labels.name}' have different scales, so they lie apart in the viewer; "
@@ -199,7 +199,7 @@ class Trainer(QObject):
             if pair.region is None:
                 raise TrainingError(f"Choose a region layer for '{pair.image.name}', or learn from everything.")
             region = read_foreground(pair.region, pair.image, source).mask(index, (source.shape[-2], source.shape[-1]))
-        done = self._hub.settled(pair.labels).done(index) if learn == "done" else None
+        done = settled(pair.labels).done(index) if learn == "done" else None
         image = np.array(source.plane(index))
         # A copy: what is edited while it trains is for the next time.
         plane = np.array(labels[index])
@@ -216,6 +216,8 @@ class Trainer(QObject):
     def _on_failed(self, error: WNetError) -> None:
         self.discard()
         self._complain(error)
+        if isinstance(error, ChannelsError):
+            self.channelsDiffer.emit()
 
     def _on_finished(self) -> None:
         self._hub.training = False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from qtpy.QtCore import Qt, Signal
@@ -19,7 +18,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_wnet.ui.layers import MARK
+from napari_wnet.ui.layers import MARK, piece_placement
 
 if TYPE_CHECKING:
     from napari_wnet.fine_tune.worker import FineTuneOutcome
@@ -150,13 +149,10 @@ class Verdict(QWidget):
             if source is None or source not in self._viewer.layers:
                 continue
             for kind, labels in (("current", piece.current), ("new", piece.new)):
-                offset = np.array([piece.rectangle.top, piece.rectangle.left]) * np.asarray(source.scale)[-2:]
                 layer = self._viewer.add_labels(
                     labels,
                     name=f"{piece.name} held out: {kind}",
-                    scale=np.asarray(source.scale)[-2:],
-                    translate=np.asarray(source.translate)[-2:] + offset,
-                    units=source.units[-2:],
+                    **piece_placement(source, (piece.rectangle.top, piece.rectangle.left)),
                     visible=False,
                     metadata={MARK: {"kind": "comparison"}},
                 )

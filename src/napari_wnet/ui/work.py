@@ -90,6 +90,7 @@ def run_steps(request: Request, models: Models, cache: MapsCache) -> Generator[P
         If no plane can be used, or the model or the device cannot.
     """
     model = yield from models.steps(request.model)
+    params = request.params or model.header.params
     run = _Run(request, model)
     for number, index in enumerate(request.indices):
         try:
@@ -100,9 +101,9 @@ def run_steps(request: Request, models: Models, cache: MapsCache) -> Generator[P
             continue
         if not is_informative(image):
             run.notes.append(f"{run.name(index)} has one value everywhere: there is nothing to find in it.")
-        key, maps = yield from _mapped((image, number), model, request, cache)
+        key, maps = yield from _mapped((image, number), (model, params), request, cache)
         yield Progress(done=number + 1, total=len(request.indices), what="clustering")
-        run.add(index, key, maps, cluster(maps, request.params.clustering, mask), image)
+        run.add(index, key, maps, cluster(maps, params.clustering, mask), image)
     return run.result()
 
 
@@ -162,24 +163,25 @@ def maps_steps(request: Request, models: Models, cache: MapsCache) -> Generator[
         If the model, the device or a plane cannot be used.
     """
     model = yield from models.steps(request.model)
+    params = request.params or model.header.params
     keys: dict[Index, Hashable] = {}
     for number, index in enumerate(request.indices):
         image = prepared(request.source, index, model.header.config.in_channels, [])
-        keys[index], _ = yield from _mapped((image, number), model, request, cache)
+        keys[index], _ = yield from _mapped((image, number), (model, params), request, cache)
     return keys
 
 
 def _mapped(
-    plane: tuple[Array, int], model: Model, request: Request, cache: MapsCache
+    plane: tuple[Array, int], way: tuple[Model, SegmentParams], request: Request, cache: MapsCache
 ) -> Generator[Progress, None, tuple[Hashable, Maps]]:
     """Make sure that the maps of a plane are cached, and return them with their key."""
     from napari_wnet.pipeline import predict_steps  # torch again
 
-    image, number = plane
-    key = _key(image, model, request.params)
+    (image, number), (model, params) = plane, way
+    key = _key(image, model, params)
     maps = cache.get(key)
     if maps is None:
-        steps = predict_steps(image, model, request.params, device=request.device)
+        steps = predict_steps(image, model, params, device=request.device)
         maps = yield from _scaled(steps, number, len(request.indices))
         cache.put(key, maps)
     return key, maps

@@ -1,0 +1,91 @@
+"""What the docks have in common: they end when they are closed, and say in one place how things stand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+RUN_STYLE = """
+QPushButton { background-color: #2f7d4f; color: white; font-weight: bold; padding: 7px; border-radius: 3px; }
+QPushButton:hover { background-color: #389660; }
+QPushButton:disabled { background-color: #3c4a42; color: #8a958e; }
+"""
+"""Of the one button that starts what a dock is for."""
+COLOURS = {"info": "", "warning": "color: #e0a030;", "error": "color: #e8655a;"}
+NOTIFY = {"info": show_info, "warning": show_warning, "error": show_error}
+
+
+class StatusLine(QLabel):
+    """Says how things stand, in a place that stays as large as it is.
+
+    Parameters
+    ----------
+    lines : int
+        For how many lines of text there is room, so that nothing below moves as texts change.
+    """
+
+    def __init__(self, lines: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWordWrap(True)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.setMinimumHeight(lines * self.fontMetrics().lineSpacing() + 6)
+
+    def say(self, text: str, level: str = "info", popup: str = "") -> None:
+        """Show a message, "info", "warning" or "error", and notify of a part of it that must not be missed."""
+        self.setText(text)
+        if self.styleSheet() != COLOURS[level]:  # a new style sheet has Qt lay the window out anew
+            self.setStyleSheet(COLOURS[level])
+        if popup:
+            NOTIFY[level](popup)
+
+
+class Dock(QWidget):
+    """A dock widget of this plugin.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+    lines : int
+        Of the status line.
+    """
+
+    def __init__(self, napari_viewer: Viewer, lines: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        # Layers are told apart by identity, which napari's proxy for plugins does not keep.
+        self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.status = StatusLine(lines)
+        self._docked = False
+
+    def event(self, event: QEvent) -> bool:
+        """Stop working when the dock is closed: napari then takes this widget out of its parent."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self._docked and self.parent() is None:
+                self.close_down()
+            self._docked = self.parent() is not None
+        return bool(super().event(event))
+
+    def close_down(self) -> None:
+        """Stop what runs and let go of the layers."""
+        raise NotImplementedError
+
+
+def scrolling(*widgets: QWidget) -> QScrollArea:
+    """Return an area that holds widgets one below the other, and scrolls where there is no room for all."""
+    inside = QWidget()
+    column = QVBoxLayout(inside)
+    column.setContentsMargins(0, 0, 8, 0)  # clear of the scroll bar
+    for widget in widgets:
+        column.addWidget(widget)
+    column.addStretch(1)
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(inside)
+    return area
