@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -64,18 +65,19 @@ def watched(
 ) -> Generator[Report, None, Result]:
     """Pass reports on as they come, after calling a function with each, and KeyboardInterrupt back to the work."""
     interrupt: KeyboardInterrupt | None = None
-    while True:
-        try:
-            report = next(steps) if interrupt is None else steps.throw(interrupt)
-        except StopIteration as stop:
-            result: Result = stop.value
-            return result
-        interrupt = None
-        try:
-            each(report)
-            yield report
-        except KeyboardInterrupt as error:  # while it was shown: the work is told all the same
-            interrupt = error
+    with contextlib.closing(steps):
+        while True:
+            try:
+                report = next(steps) if interrupt is None else steps.throw(interrupt)
+            except StopIteration as stop:
+                result: Result = stop.value
+                return result
+            interrupt = None
+            try:
+                each(report)
+                yield report
+            except KeyboardInterrupt as error:  # while it was shown: the work is told all the same
+                interrupt = error
 
 
 def drain(steps: Generator[object, None, Result]) -> Result:

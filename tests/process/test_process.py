@@ -197,8 +197,11 @@ def test_a_function_of_the_main_module_is_refused():
     assert "steps is in the main module" in python(code).stdout
 
 
-def test_nothing_starts_before_it_is_driven():
+def test_nothing_starts_before_it_is_driven(monkeypatch):
+    started = []
+    monkeypatch.setattr(subprocess, "Popen", lambda *words, **options: started.append(words))
     in_process(work.counting, 1).close()
+    assert not started
 
 
 def test_stop_lets_the_work_end_with_what_it_has():
@@ -282,12 +285,14 @@ def test_close_ends_what_the_work_has_started():
     pid = first(steps)
     steps.close()
     until(lambda: not alive(pid))
+    assert list(steps) == []
 
 
 def test_close_while_arguments_are_on_their_way():
     steps = in_process(work.doubled, np.zeros(30_000_000))
     next(steps)
     steps.close()
+    assert list(steps) == []  # over, and the fixture sees that no process is left
 
 
 def test_a_generator_that_is_dropped_ends_its_work(tmp_path):

@@ -350,8 +350,9 @@ def test_the_lock_of_another_process_holds_until_it_is_killed(tmp_path, saving):
 
 def test_a_lock_file_that_nobody_holds_is_taken_over(tmp_path):
     (tmp_path / "project.lock").write_text(f"{os.getppid()} here\n")
-    with ProjectFolder(tmp_path):
-        pass
+    with ProjectFolder(tmp_path) as project:
+        project.save(a_state(1))
+        assert same(project.load(), a_state(1))
 
 
 def test_a_folder_that_was_closed_saves_nothing(tmp_path):
