@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_wnet.project import load_project
+from napari_wnet.project import ImageState, LabelsState, ProjectFolder, load_project
+from napari_wnet.project.record import FORMAT
+from napari_wnet.ui import autosave
 from napari_wnet.ui.repair_widget import RepairWidget
 from napari_wnet.ui.settled import settled
 from ui_stand_ins import blobs
@@ -125,7 +127,8 @@ KILLED = """
     import numpy as np, sys, time
     import napari
     from napari_wnet.ui.repair_widget import RepairWidget
-    from napari_wnet.ui import autosave
+    from napari_wnet.project.record import FORMAT
+from napari_wnet.ui import autosave
     from qtpy.QtWidgets import QApplication
     autosave.INTERVAL_MS = 200
     sys.path.insert(0, {tests!r})
@@ -193,3 +196,71 @@ def test_labels_of_an_image_with_channels_come_back_over_it(viewer, project_fold
     assert restored.scale.tolist() == [0.5, 0.5]
     assert restored.translate.tolist() == [3, 4]
     closed(again)
+
+
+def test_a_folder_from_a_newer_version_is_left_alone_and_edits_are_saved_beside_it(viewer, project_folder, qtbot):
+    project_folder.mkdir(parents=True)
+    (project_folder / "project.json").write_text(f'{{"format": "{FORMAT}", "format_version": 99}}')
+    before = (project_folder / "project.json").read_bytes()
+    viewer.add_image(blobs(), name="cells")
+    viewer.add_labels(labels_of(blobs()), name="mine")
+    dock = opened(viewer)
+    qtbot.waitUntil(lambda: "another folder" in dock.status.text(), timeout=TIMEOUT)
+    assert "newer napari-wnet" in dock.status.text()
+    dock.repairer.tick([1])
+    closed(dock)
+    assert (project_folder / "project.json").read_bytes() == before
+    (saved,) = load_project(project_folder.with_name("autosave-2")).images
+    assert saved.labels[0].done == {(): frozenset({1})}
+
+
+def test_what_another_window_saved_is_offered(viewer, project_folder, qtbot):
+    viewer.add_image(blobs(), name="cells")
+    layer = viewer.add_labels(labels_of(blobs()), name="mine")
+    with ProjectFolder(project_folder):  # a first window
+        dock = opened(viewer)
+        dock.repairer.tick([1])
+        closed(dock)
+        assert load_project(project_folder.with_name("autosave-2")).images
+    viewer.layers.remove(layer)
+    again = opened(viewer)
+    qtbot.waitUntil(lambda: again.saving.button.isVisibleTo(again), timeout=TIMEOUT)
+    assert again.repairer.autosaver.folder == project_folder
+    again.saving.button.click()
+    assert settled(viewer.layers["mine"]).done(()) == {1}
+    closed(again)
+
+
+def test_a_partly_deleted_folder_gives_what_is_left_and_says_what_is_not(viewer, project_folder, qtbot):
+    viewer.add_image(blobs(), name="cells")
+    for name in ("first", "second"):
+        viewer.add_labels(labels_of(blobs()) * (1 if name == "first" else 2), name=name)
+    dock = opened(viewer)
+    for name in ("first", "second"):
+        settled(viewer.layers[name]).tick((), [2])
+        dock.repairer.autosaver.watch(viewer.layers[name])
+    dock.repairer.tick([4])
+    closed(dock)
+    assert len(load_project(project_folder).images[0].labels) == 2
+    next(iter(sorted(project_folder.glob("labels-*.tif")))).unlink()
+    while len(viewer.layers) > 1:
+        viewer.layers.pop()
+    again = opened(viewer)
+    qtbot.waitUntil(lambda: again.saving.button.isVisibleTo(again), timeout=TIMEOUT)
+    assert "not complete" in again.status.text()
+    again.saving.button.click()
+    assert len([layer for layer in viewer.layers if layer.name in ("first", "second")]) == 1
+    closed(again)
+
+
+def test_the_oldest_images_are_forgotten_when_they_take_too_much(monkeypatch):
+    def state(name):
+        return ImageState(name=name, shape=(4, 4), labels=(LabelsState(name="mine", labels=np.ones((4, 4), np.int32)),))
+
+    known = {name: state(name) for name in "abcd"}
+    monkeypatch.setattr(autosave, "MAX_BYTES", 2 * 64)
+    autosave._forget_oldest(known, 1)
+    assert list(known) == ["c", "d"]
+    monkeypatch.setattr(autosave, "MAX_BYTES", 1)
+    autosave._forget_oldest(known, 1)
+    assert list(known) == ["d"]  # what is open now stays, however large

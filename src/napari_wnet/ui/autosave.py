@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_wnet.errors import ProjectError, WNetError
-from napari_wnet.project import ImageState, LabelsState, ProjectFolder, ProjectState, pixels_sha256
+from napari_wnet.project import ImageState, LabelsState, ProjectFolder, ProjectState, load_project, pixels_sha256
 from napari_wnet.reports import Progress
 from napari_wnet.ui.hub import Hub
 from napari_wnet.ui.layers import MARK, channel_axis_beside, image_for, placement
@@ -29,6 +29,8 @@ FOLDER_VARIABLE = "NAPARI_WNET_PROJECT"
 INTERVAL_MS = 20_000
 MAX_IMAGES = 50
 """Images that are remembered; the oldest go."""
+MAX_BYTES = 400 * 2**20
+"""Memory for the labels of images that are remembered."""
 MAX_WINDOWS = 9
 """Windows that are open at once; each has a folder of its own."""
 SAVED_AT = "saved_at"
@@ -197,13 +199,18 @@ class Autosaver(QObject):
         ]
 
     def _open_project(self) -> ProjectFolder:
-        """Open the first folder that no other window has, and read what is in it."""
+        """Open the first folder that can be used, and read what is in it."""
         with self._opening:
             if self._project is None:
-                project = _first_free(default_folder())
-                self._known = {one.sha256: one for one in project.load().images}
-                self._project = project
+                self._project, state = _first_usable(default_folder(), self._note)
+                self._known = {one.sha256: one for one in state.images}
+                for problem in state.problems:
+                    self._note(problem)
             return self._project
+
+    def _note(self, problem: str) -> None:
+        """Say what is wrong with a folder, from whatever thread."""
+        self.said.emit(f"Autosave: {problem}", "warning", "")
 
     def _save_steps(self, work: list[_Work]) -> Generator[Progress, None, str]:
         yield Progress(done=0, total=0, what="saving")
@@ -212,16 +219,21 @@ class Autosaver(QObject):
             digest = pixels_sha256(one.pixels)
             self._known.pop(digest, None)
             self._known[digest] = replace(one.state, sha256=digest)  # the newest comes last
-        for digest in list(self._known)[:-MAX_IMAGES]:
-            del self._known[digest]
+        _forget_oldest(self._known, len(work))
         project.save(ProjectState(images=tuple(self._known.values())))
         return time.strftime("%H:%M")
 
     def _look_steps(self, image: Layer, pixels: Any) -> Generator[Progress, None, Found | None]:
         yield Progress(done=0, total=0, what="looking for earlier work")
-        self._open_project()
-        state = self._known.get(pixels_sha256(pixels))
-        return None if state is None else Found(image=image, state=state)
+        own = self._open_project().folder
+        digest = pixels_sha256(pixels)
+        found = [self._known[digest]] if digest in self._known else []
+        for folder in _folders(default_folder()):
+            if folder != own and folder.is_dir():
+                yield Progress(done=0, total=0, what="looking for earlier work")
+                found += _saved_there(folder, digest)
+        newest = max(found, key=lambda state: str(state.settings.get(SAVED_AT, "")), default=None)
+        return None if newest is None else Found(image=image, state=newest)
 
     def _on_saved(self, when: str) -> None:
         self.saved.emit(when)
@@ -234,14 +246,49 @@ class Autosaver(QObject):
         self.said.emit(f"Autosave: {error}", "error", str(error))
 
 
-def _first_free(base: Path) -> ProjectFolder:
-    """Open a folder, or if another window has it the next of a row."""
-    for number in range(1, MAX_WINDOWS):
+def _folders(base: Path) -> list[Path]:
+    """Return the folders of the windows that can be open at once."""
+    return [base, *(base.with_name(f"{base.name}-{number}") for number in range(2, MAX_WINDOWS + 1))]
+
+
+def _first_usable(base: Path, note: Callable[[str], None]) -> tuple[ProjectFolder, ProjectState]:
+    """Open the first folder that no other window has and that is not damaged or a newer version's; read it.
+
+    Raises
+    ------
+    WNetError
+        If there is none.
+    """
+    refusal: ProjectError | None = None
+    for folder in _folders(base):
         try:
-            return ProjectFolder(base if number == 1 else base.with_name(f"{base.name}-{number}"))
-        except ProjectError:
+            project = ProjectFolder(folder)
+        except ProjectError as error:  # another window's
+            refusal = error
             continue
-    return ProjectFolder(base.with_name(f"{base.name}-{MAX_WINDOWS}"))
+        try:
+            return project, project.load()
+        except ProjectError as error:
+            project.close()
+            note(f"{error} Edits go to another folder meanwhile.")
+            refusal = error
+    raise refusal or ProjectError(f"There is no folder to save in beside {base}.")
+
+
+def _saved_there(folder: Path, digest: str) -> list[ImageState]:
+    """Return what another window saved of an image."""
+    try:
+        return [state for state in load_project(folder).images if state.sha256 == digest]
+    except WNetError:
+        return []  # its own window says what is wrong with it
+
+
+def _forget_oldest(known: dict[str, ImageState], least: int) -> None:
+    """Forget the oldest images, less the newest few, until all are within bounds."""
+    sizes = [sum(one.labels.nbytes for one in state.labels) for state in known.values()]
+    while len(known) > least and (len(known) > MAX_IMAGES or sum(sizes) > MAX_BYTES):
+        del known[next(iter(known))]
+        del sizes[0]
 
 
 def _labels_state(layer: Labels) -> LabelsState:
