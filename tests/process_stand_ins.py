@@ -79,9 +79,9 @@ def stoppable():
 def stoppable_slowly():
     try:
         yield "began"
-        time.sleep(0.5)  # during which the driver is interrupted
-        yield "next"
-        time.sleep(LONG_S)
+        while True:
+            time.sleep(0.2)  # during which the driver is interrupted
+            yield "next"
     except KeyboardInterrupt:
         yield "tidying up"
         return "best so far"
