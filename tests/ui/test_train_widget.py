@@ -237,8 +237,9 @@ def test_what_is_held_out_is_shown_as_it_learns(viewer, dock, pair, training, qt
     dock.start_button.click()
     qtbot.waitUntil(lambda: "Step 15" in dock.status.text(), timeout=TIMEOUT)
     rectangle, preview = viewer.layers["cells held out (never trains)"], viewer.layers["cells held out, as it learns"]
-    assert (preview.data == 15).all()
+    qtbot.waitUntil(lambda: bool((preview.data == 15).all()), timeout=TIMEOUT)
     np.testing.assert_allclose(preview.extent.world, rectangle.extent.world, atol=1.2)  # the width of the drawn edge
+    assert dock.plot.drawn("loss")[0] == [5, 10, 15]
     viewer.layers.remove(preview)
     dock.cancel_button.click()
     finished(dock, qtbot)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QLabel, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -73,6 +73,15 @@ class Dock(QWidget):
     def close_down(self) -> None:
         """Stop what runs and let go of the layers."""
         raise NotImplementedError
+
+
+def set_bar(bar: QProgressBar, done: int, total: int, text: str = "") -> None:
+    """Show progress, without Qt drawing the bar, and with it the whole window, before each call returns."""
+    bar.setUpdatesEnabled(False)
+    bar.setRange(0, total)
+    bar.setValue(done)
+    bar.setFormat(text)
+    bar.setUpdatesEnabled(True)
 
 
 def scrolling(*widgets: QWidget) -> QScrollArea:

@@ -85,13 +85,16 @@ class HeldOut:
         corner = np.array([held.top, held.left]) + (size - 1) / 2
         placed = piece_placement(source, corner, size)
         if layer is not None:
-            if layer.data.shape != labels.shape:
+            if layer.data.shape == labels.shape:
+                layer.data[:] = labels
+                layer.refresh(extent=False, thumbnail=False, highlight=False)  # a new array would cost far more
+            else:
                 layer.scale, layer.translate = placed["scale"], placed["translate"]
-            layer.data = labels
+                layer.data = labels.copy()
             return
         active = self._viewer.layers.selection.active
         layer = self._viewer.add_labels(
-            labels,
+            labels.copy(),
             **placed,
             name=f"{name} held out, as it learns",
             metadata={MARK: {"kind": "preview"}},

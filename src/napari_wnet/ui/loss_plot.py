@@ -39,6 +39,7 @@ class LossPlot(QWidget):
             self._lines[name] = self.scores.plot(pen=pen, symbol="o", symbolSize=4, symbolBrush=colour, name=label)
         self._best = pg.InfiniteLine(angle=90, pen=pg.mkPen(BEST_COLOUR, style=pg.QtCore.Qt.PenStyle.DashLine))
         self._points: dict[str, tuple[list[float], list[float]]] = {}
+        self._best_step: int | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._figure)
@@ -48,23 +49,34 @@ class LossPlot(QWidget):
     def clear(self) -> None:
         """Begin anew."""
         self._points = {name: ([], []) for name in self._lines}
-        for line in self._lines.values():
-            line.setData([], [])
+        self._best_step = None
         self.scores.removeItem(self._best)
+        self.draw()
 
     def add(self, report: EpochReport) -> None:
-        """Draw one more report."""
+        """Take one more report; :meth:`draw` shows it."""
         self._append("loss", report.step, report.losses.get("total"))
         for name in SCORES:
             self._append(name, report.step, (report.validation or {}).get(name))
-        if report.best_step is not None:
+        self._best_step = report.best_step
+
+    def draw(self) -> None:
+        """Show all reports so far."""
+        for name, line in self._lines.items():
+            line.setData(*self._points[name])
+        if self._best_step is not None:
             if self._best not in self.scores.items:
                 self.scores.addItem(self._best)
-            self._best.setValue(report.best_step)
+            self._best.setValue(self._best_step)
 
     def points(self, name: str) -> tuple[list[float], list[float]]:
         """Return steps and values of a curve: "loss" or the name of a score."""
         return self._points[name]
+
+    def drawn(self, name: str) -> tuple[list[float], list[float]]:
+        """Return what is to be seen of a curve."""
+        steps, values = self._lines[name].getData()
+        return ([], []) if steps is None else (steps.tolist(), values.tolist())
 
     def _append(self, name: str, step: int, value: float | None) -> None:
         if value is None or value != value:
@@ -72,4 +84,3 @@ class LossPlot(QWidget):
         steps, values = self._points[name]
         steps.append(step)
         values.append(value)
-        self._lines[name].setData(steps, values)

@@ -12,7 +12,7 @@ from napari_wnet.errors import EditError
 from napari_wnet.params import EditParams
 from napari_wnet.reports import Progress
 from napari_wnet.ui.chooser import LayerChooser
-from napari_wnet.ui.dock import Dock
+from napari_wnet.ui.dock import Dock, set_bar
 from napari_wnet.ui.doubt_table import DoubtModel, DoubtTable
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.layers import is_candidate, is_labels
@@ -230,6 +230,4 @@ class RepairWidget(Dock):
         self.maps_button.setEnabled(not busy)
 
     def _on_progress(self, report: Progress) -> None:
-        self.progress_bar.setRange(0, report.total)
-        self.progress_bar.setValue(report.done)
-        self.progress_bar.setFormat(report.what)
+        set_bar(self.progress_bar, report.done, report.total, report.what)

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBox
 
 from napari_wnet.params import SegmentParams
 from napari_wnet.reports import Progress
-from napari_wnet.ui.dock import RUN_STYLE, Dock, scrolling
+from napari_wnet.ui.dock import RUN_STYLE, Dock, scrolling, set_bar
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.input_form import InputForm
 from napari_wnet.ui.layers import MARK
@@ -214,7 +214,7 @@ class SegmentWidget(Dock):
     def _show_busy(self, busy: bool) -> None:
         self._show_buttons()
         # Shown or hidden, the bar would have the whole window laid out anew; so it is only emptied.
-        self._set_bar(0, 0 if busy else 1)
+        set_bar(self.progress_bar, 0, 0 if busy else 1)
         if busy:
             self._started = time.monotonic()
             self._timer.start(CLOCK_MS)
@@ -229,15 +229,7 @@ class SegmentWidget(Dock):
         self.cancel_button.setEnabled(busy)
 
     def _show_progress(self, report: Progress) -> None:
-        self._set_bar(report.done, report.total, report.what)
-
-    def _set_bar(self, done: int, total: int, text: str = "") -> None:
-        # Else Qt draws the bar, and with it the whole window, before each of these calls returns.
-        self.progress_bar.setUpdatesEnabled(False)
-        self.progress_bar.setRange(0, total)
-        self.progress_bar.setValue(done)
-        self.progress_bar.setFormat(text)
-        self.progress_bar.setUpdatesEnabled(True)
+        set_bar(self.progress_bar, report.done, report.total, report.what)
 
     def _show_elapsed(self) -> None:
         self.elapsed.setText(f"{time.monotonic() - self._started:.0f} s" if self._started else "")

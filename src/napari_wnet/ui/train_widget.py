@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
 from qtpy.QtCore import Qt
@@ -24,11 +24,12 @@ from napari_wnet.params import DEFAULT_MODEL
 from napari_wnet.reports import EpochReport, Progress
 from napari_wnet.train_params import FINE_TUNE, TrainParams
 from napari_wnet.ui.chooser import ModelChooser, WideBox
-from napari_wnet.ui.dock import RUN_STYLE, Dock, scrolling
+from napari_wnet.ui.dock import RUN_STYLE, Dock, scrolling, set_bar
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.held_out import HeldOut
 from napari_wnet.ui.loss_plot import LossPlot
 from napari_wnet.ui.pair_list import FolderFields, PairList
+from napari_wnet.ui.pieces import Pieces
 from napari_wnet.ui.runner import Runner
 from napari_wnet.ui.section import Section
 from napari_wnet.ui.trainer import LearnFrom, Trainer, command_for
@@ -72,6 +73,8 @@ class TrainWidget(Dock):
         self.plot, self.verdict, self.held_out = LossPlot(), Verdict(viewer), HeldOut(viewer)
         self._catalog = Runner(self)
         self._sources: dict[str, Layer] = {}
+        self._pieces = Pieces(self)
+        self._preview: tuple[str, Any] | None = None
         self.form.setDefault(FINE_TUNE)
         self.form.reset()
         self._lay_out()
@@ -83,6 +86,7 @@ class TrainWidget(Dock):
     def close_down(self) -> None:
         """Stop what runs and let go of the layers."""
         self._catalog.cancel()
+        self._pieces.clear()
         self.verdict.clear_layers()
         self.held_out.hide()
         self.trainer.close()
@@ -133,6 +137,8 @@ class TrainWidget(Dock):
         except WNetError as error:
             self.status.say(str(error), "error", str(error))
             return
+        self._preview = None
+        self._pieces.clear()
         self.plot.clear()
         self.verdict.clear_layers()
         self.verdict.hide()
@@ -234,21 +240,25 @@ class TrainWidget(Dock):
 
     def _on_report(self, report: EpochReport | Progress) -> None:
         if isinstance(report, Progress):
-            self.progress_bar.setRange(0, report.total)
-            self.progress_bar.setValue(report.done)
+            set_bar(self.progress_bar, report.done, report.total, "%p%")
             self.status.say(f"{report.what.capitalize()}...")
             return
         self.plot.add(report)
-        if report.preview is not None:
-            self.held_out.preview(*report.preview)
-        self.progress_bar.setRange(0, report.steps)
-        self.progress_bar.setValue(report.step)
+        self._preview = report.preview or self._preview
+        self._pieces.replace(self.plot.draw, self._show_preview)
+        set_bar(self.progress_bar, report.step, report.steps, "%p%")
         minutes, seconds = divmod(round(report.seconds_left), 60)
         left = f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
         best = "" if not report.best_step else f" Best so far: step {report.best_step}."
         self.status.say(f"Step {report.step} of {report.steps}, at most {left} left.{best}")
 
+    def _show_preview(self) -> None:
+        if self._preview is not None:
+            self.held_out.preview(*self._preview)
+        self._preview = None
+
     def _on_learned(self, outcome: FineTuneOutcome) -> None:
+        self._pieces.finish()
         self.held_out.draw(outcome.splits, self._sources)
         self.verdict.show_outcome(outcome, self._sources)
         better = outcome.comparison.better
@@ -273,6 +283,4 @@ class TrainWidget(Dock):
         self.start_button.setEnabled(not busy)
         self.stop_button.setEnabled(busy)
         self.cancel_button.setEnabled(busy)
-        self.progress_bar.setRange(0, 0 if busy else 1)
-        self.progress_bar.setValue(0)
-        self.progress_bar.setTextVisible(busy)
+        set_bar(self.progress_bar, 0, 0 if busy else 1)
