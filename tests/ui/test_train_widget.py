@@ -352,6 +352,7 @@ def test_the_command_repeats_it_from_saved_layers(dock, pair, tmp_path, qtbot):
     assert clipboard.text() == text
     assert "--steps 77" in text
     assert "--freeze-first" in text
+    assert f"--threads {trainer_module.n_threads()}" in text  # else the last digits of the losses differ
     assert f"'{folder}/images'" in text  # quoted for the shell
     (read,) = drain(read_pairs_steps(folder / "images", folder / "labels", None, folder / "done.json")).pairs
     assert (read.image[0] == pair[0].data).all()

@@ -11,7 +11,7 @@ from napari_wnet.commands.console import say, warn, with_bar
 from napari_wnet.errors import OutputError, ParamsError
 from napari_wnet.flags import apply_flags
 from napari_wnet.params import DEFAULT_MODEL
-from napari_wnet.reports import EpochReport
+from napari_wnet.reports import EpochReport, Progress, drain, watched
 
 if TYPE_CHECKING:
     from napari_wnet.fine_tune import FineTuned, FineTuneJob
@@ -89,21 +89,17 @@ def _followed(job: FineTuneJob, line: Callable[[EpochReport], str]) -> tuple[Fin
     from napari_wnet.fine_tune import fine_tune_steps
     from napari_wnet.train_job import log_row
 
-    steps, rows = fine_tune_steps(job), []
-    interrupt: KeyboardInterrupt | None = None
-    while True:
-        try:
-            report = next(steps) if interrupt is None else steps.throw(interrupt)
-            interrupt = None
-            if isinstance(report, EpochReport):
-                rows.append(log_row(report))
-                say(line(report))
-            else:
-                say(report.what)
-        except StopIteration as stop:
-            return stop.value, rows
-        except KeyboardInterrupt as error:  # Ctrl-C while a line was shown: the training is told all the same
-            interrupt = error
+    rows: list[dict[str, Any]] = []
+
+    def show(report: EpochReport | Progress) -> None:
+        if isinstance(report, EpochReport):
+            rows.append(log_row(report))
+            say(line(report))
+        else:
+            say(report.what)
+
+    steps = watched(fine_tune_steps(job), show)
+    return drain(steps), rows
 
 
 def _written(out: Path, job: TrainJob, tuned: FineTuned, rows: list[dict[str, Any]]) -> int:

@@ -133,9 +133,7 @@ class Trainer(QObject):
         self.discard()
         self._folder = Path(tempfile.mkdtemp(prefix="napari-wnet-"))
         request = replace(request, out=self._folder / "new.safetensors")
-        # A core is left to the viewer.
-        threads = max(1, (os.cpu_count() or 2) - 1)
-        self._train.start(in_process(fine_tune_to_file, request, threads=threads))
+        self._train.start(in_process(fine_tune_to_file, request, threads=n_threads()))
         self._hub.training = True
         self.busyChanged.emit(True)
 
@@ -232,6 +230,11 @@ class Trainer(QObject):
         self.said.emit(str(error), "error", str(error))
 
 
+def n_threads() -> int:
+    """Return how many processor threads a training takes: one core is left to the viewer."""
+    return max(1, (os.cpu_count() or 2) - 1)
+
+
 def checked_name(name: str) -> str:
     """Return a name that can be that of a model's file.
 
@@ -267,5 +270,6 @@ def command_for(request: FineTuneRequest, folder: Path, default: TrainParams) ->
     words += ["--regions", str(folder / "regions")] if any(pair.region is not None for pair in request.pairs) else []
     words += ["--done", str(folder / "done.json")] if any(pair.done is not None for pair in request.pairs) else []
     words += ["--adapt-channels"] if request.adapt_channels else []
-    words += ["--device", request.device, *changed_flags(request.params, default)]
+    # The number of threads decides in which order floats are added up, and so the last digits of every loss.
+    words += ["--device", request.device, "--threads", str(n_threads()), *changed_flags(request.params, default)]
     return shlex.join([*words, "--out", str(folder / "new.safetensors")])
