@@ -192,6 +192,10 @@ class Repairer(QObject):
         if self.settled is not None:
             self.settled.tick(self.index(), numbers, done)
 
+    def done(self) -> frozenset[int]:
+        """Return the objects of the plane that is seen that are marked as done."""
+        return frozenset() if self.settled is None else self.settled.done(self.index())
+
     def rank(self) -> None:
         """Rank the objects of the plane that is seen, outside the GUI thread."""
         self._soon.stop()

@@ -141,8 +141,7 @@ class SeedLayer(QObject):
         before, after, params = self._before, self._seeds(), self._repairer.params
         if self._drag is not None and self._drag.moved == moved and self._drag.taken_back(self._repairer):
             before = self._drag.before  # one drag is one undo step, and ends the same whichever way it went
-        settled = self._repairer.settled
-        done = frozenset[int]() if settled is None else settled.done(self._repairer.index())
+        done = self._repairer.done()
         change = self._repairer.edit(lambda labels, maps: reseed(labels, maps, (before, after), params, done))
         held = bool(QApplication.mouseButtons() & Qt.MouseButton.LeftButton)
         self._drag = _Drag(moved=moved, before=before, last=change) if held else None

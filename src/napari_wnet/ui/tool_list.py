@@ -32,8 +32,9 @@ CLICK_TOOLS = (
         name="add",
         key="A",
         title="Add",
-        tooltip="Click a missed object: it grows from the embedding there. Shift-click: over other objects too.",
-        hint="Click an object that was missed.",
+        tooltip="Click a missed object: it grows from the embedding there. Shift-click: over other objects too. "
+        "Or drag a box from corner to corner around an object, missed or wrong: it is made anew to fill the box.",
+        hint="Click an object that was missed; or drag a box around one that is faint or wrong.",
     ),
     Tool(
         name="split",
@@ -70,8 +71,8 @@ HERE_TOOLS = (
     Tool(name="shrink", key="U", title="Shrink", tooltip="Make the object one pixel smaller all around."),
 )
 """What is done at once: by its key to the object under the pointer, by its button to the object picked last."""
-DRAG_TOOLS = ("split", "join")
-"""With these a drag draws a line, it does not move the picture."""
+DRAG_TOOLS = ("add", "split", "join")
+"""With these a drag draws a box or a line, it does not move the picture."""
 STOP_KEY = "Q"
 STEP_KEYS = {"N": 1, "Shift-N": -1}
 

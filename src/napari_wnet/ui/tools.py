@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from typing import Any
 
 from napari.components import ViewerModel
@@ -13,6 +14,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_wnet.core import edits
 from napari_wnet.errors import EditError, WNetError
 from napari_wnet.ui.repairer import NO_MAPS, Repairer
+from napari_wnet.ui.rubber_band import RubberBand
 from napari_wnet.ui.tool_list import CLICK_TOOLS, DRAG_TOOLS, HERE_TOOLS, STEP_KEYS, STOP_KEY
 
 TURN_DEGREES = 5.0
@@ -52,6 +54,7 @@ class Tools(QObject):
         super().__init__(parent)
         self._viewer, self._repairer = viewer, repairer
         self._layer: Labels | None = None
+        self._band: RubberBand | None = None
         self._tool = ""
         self._points: list[Point] = []
         self._split: edits.Change | None = None
@@ -69,20 +72,28 @@ class Tools(QObject):
             self._layer.mouse_drag_callbacks.remove(self._on_drag)
             self._layer.mouse_wheel_callbacks.remove(self._on_wheel)
             self._layer.events.mode.disconnect(self._on_mode)
-            for key in (*(tool.key for tool in (*CLICK_TOOLS, *HERE_TOOLS)), STOP_KEY, *STEP_KEYS):
+            for key in self._keys():
                 self._layer.bind_key(key, None)
         self._layer = layer
+        self._band = None if layer is None else RubberBand(layer)
         if layer is not None:
             layer.mouse_drag_callbacks.append(self._on_drag)
             layer.mouse_wheel_callbacks.append(self._on_wheel)
             layer.events.mode.connect(self._on_mode)
-            for tool in CLICK_TOOLS:
-                layer.bind_key(tool.key, _chooser(self, tool.name), overwrite=True)
-            for tool in HERE_TOOLS:
-                layer.bind_key(tool.key, _doer(self, tool.name), overwrite=True)
-            layer.bind_key(STOP_KEY, _chooser(self, ""), overwrite=True)
-            for key, by in STEP_KEYS.items():
-                layer.bind_key(key, _stepper(self, by), overwrite=True)
+            for key, pressed in self._keys().items():
+                layer.bind_key(key, pressed, overwrite=True)
+
+    def _keys(self) -> dict[str, Callable[[Labels], None]]:
+        chosen = {tool.key: _bound(partial(self.choose, tool.name), tool.title) for tool in CLICK_TOOLS}
+        done = {
+            tool.key: _bound(partial(self.do, tool.name), f"{tool.title}, the object under the pointer")
+            for tool in HERE_TOOLS
+        }
+        steps = {
+            key: _bound(partial(self.stepped.emit, by), f"the {'next' if by > 0 else 'previous'} object to look at")
+            for key, by in STEP_KEYS.items()
+        }
+        return {**chosen, **done, **steps, STOP_KEY: _bound(partial(self.choose, ""), "no tool")}
 
     def choose(self, name: str) -> None:
         """Choose a tool; the chosen one again, or an empty name, gives the mouse back."""
@@ -110,8 +121,7 @@ class Tools(QObject):
             self.said.emit(str(error), "warning", "")
             return
         if name == "tick":
-            settled = self._repairer.settled
-            ticked = settled is not None and wanted in settled.done(self._repairer.index())
+            ticked = wanted in self._repairer.done()
             self._repairer.tick([wanted], not ticked)
             self.said.emit(f"Object {wanted} is {'free again' if ticked else 'done: it stays as it is'}.", "info", "")
         else:
@@ -127,16 +137,30 @@ class Tools(QObject):
         yield
         while event.type == "mouse_move":
             path.append(self._point(event.position))
+            self._show_drawn(start, path[-1])
             yield
+        if self._band is not None:
+            self._band.hide()
         if all(max(abs(row - start[0]), abs(column - start[1])) <= STILL_PX for row, column in path):
             self.click(start, shift)
         elif self._tool in DRAG_TOOLS:
             self.draw(path)
 
+    def _show_drawn(self, start: Point, end: Point) -> None:
+        if self._band is None or self._tool not in DRAG_TOOLS:
+            return
+        if self._tool == "add":
+            self._band.show_box(start, end)
+        else:
+            self._band.show_line(start, end, self._repairer.index())
+
     def draw(self, path: list[Point]) -> None:
         """Do what a line through pixels means with the chosen tool."""
         self._points, self._split, self._first = [], None, None
-        if self._tool == "split":
+        if self._tool == "add":
+            box, done = (path[0], path[-1]), self._repairer.done()
+            self._edit(lambda labels, maps: edits.enclose(labels, maps, box, kept=done), "Object {0} fills the box.")
+        elif self._tool == "split":
             self._edit(lambda labels, _: edits.cut(labels, path), "Cut into {0}.")
         elif self._tool == "join":
             self._edit(lambda labels, _: edits.merge(labels, _met(labels, path)), "Merged into object {0}.")
@@ -241,25 +265,11 @@ def _met(labels: Any, path: list[Point]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(number for piece in pieces for number in piece))
 
 
-def _chooser(tools: Tools, name: str) -> Any:
-    def choose(layer: Labels) -> None:
-        tools.choose(name)
+def _bound(call: Callable[[], object], does: str) -> Callable[[Labels], None]:
+    """Return what napari calls when a key is pressed; its list of shortcuts says what it does."""
 
-    choose.__doc__ = f"W-Net: {name or 'no tool'}"
-    return choose
+    def pressed(layer: Labels) -> None:
+        call()
 
-
-def _stepper(tools: Tools, by: int) -> Any:
-    def step(layer: Labels) -> None:
-        tools.stepped.emit(by)
-
-    step.__doc__ = f"W-Net: go to the {'next object' if by > 0 else 'object before'}"
-    return step
-
-
-def _doer(tools: Tools, name: str) -> Any:
-    def do(layer: Labels) -> None:
-        tools.do(name)
-
-    do.__doc__ = f"W-Net: {name} the object under the pointer"
-    return do
+    pressed.__doc__ = f"W-Net: {does}"
+    return pressed
