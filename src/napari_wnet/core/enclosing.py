@@ -12,6 +12,7 @@ from scipy import ndimage
 from scipy.special import expit
 
 from napari_wnet.core.changes import Change, Point, change_of, unused_number, window_of
+from napari_wnet.core.clustering import BACKGROUND_DISTANCE
 from napari_wnet.core.growth import direction
 from napari_wnet.core.labels import LabelArray
 from napari_wnet.core.maps import UNIT, Maps
@@ -27,7 +28,7 @@ MARGIN_PX, MARGIN_PART = 2, 0.15
 GUESS = 6.0
 """How steeply the first guess of what is inside falls at the rim of the inscribed ellipse."""
 ROUND, BEYOND, CONTRAST, LIKE_INSIDE, LIKE_OUTSIDE, OFFSET = 4.0, 0.9, 0.9, 3.1, -1.3, -2.0
-"""Weights of the log odds that a pixel is the object's, from a logistic regression on validation images of nuclei."""
+"""Weights of the log odds that a pixel is the object's: a logistic regression on the validation images of nuclei."""
 LEAST_CONTRAST = 0.1
 """Differences of the foreground between inside and outside that are smaller than this are not blown up."""
 OTHERS = 1.0
@@ -155,7 +156,7 @@ def _mostly_inside(labels: LabelArray, drawn: Window) -> set[int]:
 def _log_odds(maps: Maps, frame: _Frame) -> FloatMap:
     """Return for each pixel how much speaks for its belonging to the object."""
     guess = expit(GUESS * (1 - frame.radius))
-    presence = (maps.distance if maps.foreground is None else maps.foreground)[frame.window].astype(np.float32)
+    presence = _presence(maps, frame.window)
     vectors = maps.vectors(frame.window)
     means, likeness = [], []
     for weight in (guess, 1 - guess):
@@ -165,6 +166,13 @@ def _log_odds(maps: Maps, frame: _Frame) -> FloatMap:
     place = ROUND * (1 - frame.radius) - BEYOND * frame.beyond
     result: FloatMap = place + CONTRAST * contrast + LIKE_INSIDE * likeness[0] + LIKE_OUTSIDE * likeness[1] + OFFSET
     return result
+
+
+def _presence(maps: Maps, window: Window) -> FloatMap:
+    """Return from 0 to 1 how much there is an object; of a distance, only where it begins to rise counts."""
+    if maps.foreground is not None:
+        return maps.foreground[window].astype(np.float32)
+    return np.clip(maps.distance[window].astype(np.float32) / (2 * BACKGROUND_DISTANCE), 0, 1)
 
 
 def _neighbours(held: LabelArray, frame: _Frame, inside: Iterable[int]) -> Mask:
@@ -202,7 +210,6 @@ def _placed(labels: LabelArray, frame: _Frame, claim: Mask, replaced: list[int],
     own = np.zeros(before.shape, bool)
     own[top : top + claim.shape[0], left : left + claim.shape[1]] = claim
     wanted = np.where(np.isin(before, replaced), 0, before)
-    unused = itertools.count(unused_number(labels))
     unused = itertools.count(unused_number(labels))
     number = max(replaced, key=lambda old: np.count_nonzero(before == old)) if replaced else next(unused)
     wanted[own] = number
