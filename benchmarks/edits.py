@@ -156,6 +156,12 @@ def main() -> None:
         own_ms, all_ms = median_ms(own, given.repeats), window.median_ms(start, tool, clicks, given.repeats)
         print(f"  {name}: {own_ms:.1f} ms; in the window {all_ms:.0f} ms")
     moved = [*bench.seeds[: bench.middle], (point[0] + 4, point[1]), *bench.seeds[bench.middle + 1 :]]
+    rows_columns = np.nonzero(bench.labels == number)
+    box = tuple((int(place.min()), int(place.max())) for place in rows_columns)
+    corners = ((box[0][0], box[1][0]), (box[0][1], box[1][1]))
+    for name, start in (("missed", bench.missing), ("merged", bench.merged)):
+        own_ms = median_ms(lambda start=start: edits.enclose(start, bench.maps, corners), given.repeats)
+        print(f"  a box around a {name} object: {own_ms:.1f} ms")
     own_ms = median_ms(lambda: reseed(bench.labels, bench.maps, (bench.seeds, moved), PARAMS), given.repeats)
     print(f"  move a seed: {own_ms:.1f} ms")
     window.close()

@@ -1,231 +1,181 @@
-"""A simulated user mends every segmented image with clicks placed by the ground truth, and counts them.
+"""A simulated user mends every segmented image by hand, and counts clicks and drags.
 
 python benchmarks/repair.py --images nuclei/images --labels nuclei/labels --part validation
 
-Each object of the truth should end with IoU .7. An error is a group of objects taken for one, an object in pieces, a
-missed or a false object, one with a poor outline, or a border in the wrong place; the user makes the edit that is meant
-for it. Where that is not enough, the object is grown or shrunk by up to three key presses, or deleted (1 click) and
-drawn (8 clicks). Clicks fall at random in the inner half of the object, the ends of cuts half a pixel off.
+Each object of the truth should end with IoU .7. The user sees what the objects are, and how the labels differ from
+that, but does not know what an edit will do:
+
+- two objects taken for one: where their common outline looks right (IoU .7), a line between them;
+- an object in pieces: where they add up to it (IoU .7), a click on each;
+- an outline that is nearly right (IoU .6) but an eighth too large or small in area: up to three presses that grow or
+  shrink the object;
+- all else (a missed object, another outline, one of many taken for one, and what is still not right): a box, then the
+  presses if they are all that it takes by these rules, and else the object is deleted (1 click) and drawn (8 clicks);
+- a false object: a click.
+
+What an edit makes wrong that was right counts: the edit did not do what was meant, and mending it, by a box or drawn,
+is part of the same error's cost. Clicks on false objects that came with an edit count as well.
+
+Clicks fall at random in the inner half of the object, the ends of lines half a pixel off, the sides of boxes a pixel or
+5 % of their length (standard deviations). A drag, be it a box or a line, counts as two clicks: press and release.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from scipy import ndimage
+from mending import GOOD, Labels, Scene, Tally
 from scipy.stats import rankdata
 
 from napari_wnet.core import edits
-from napari_wnet.core.changes import unused_number
 from napari_wnet.core.doubt import doubts
-from napari_wnet.core.maps import Maps
 from napari_wnet.datasets.folder import load_pair, pairs
 from napari_wnet.datasets.split import split
 from napari_wnet.errors import EditError
 from napari_wnet.network.registry import load_model
-from napari_wnet.params import EditParams
 from napari_wnet.pipeline import segment
 
-GOOD = 0.7
 DRAW_CLICKS = 8
 MOST_PRESSES = 3
-Labels = npt.NDArray[np.int32]
+SAME_OUTLINE = 0.7
+NEARLY, OFF_SIZE = 0.6, 1.125
 
 
-@dataclass
-class Tally:
-    """Errors, clicks, and edits that did what was meant, by kind of error."""
+class User:
+    """Mends one scene."""
 
-    errors: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    clicks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    meant: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    def __init__(self, scene: Scene, tally: Tally, *, boxes: bool = True) -> None:
+        self.scene = scene
+        self.tally = tally
+        self.boxes = boxes
+        self.original = scene.labels
 
-    def note(self, kind: str, clicks: int, success: bool) -> None:
-        """Count one error, and whether the first edit did what was meant."""
-        self.errors[kind] += 1
-        self.clicks[kind] += clicks
-        self.meant[kind] += success
+    def repair(self) -> None:
+        """Do what a person would, one kind of error after another."""
+        for label, inside in list(merged(self.scene)):
+            self.error("merged", inside, lambda label=label, inside=inside: self.part(label, inside))
+        for number, pieces in list(torn(self.scene)):
+            self.error("torn", [number], lambda number=number, pieces=pieces: self.join(number, pieces))
+        for number in range(1, int(self.scene.truth.max()) + 1):
+            if (self.scene.truth == number).any() and number not in self.scene.right():
+                own = self.scene.truth == number
+                kind = "outline" if (self.scene.labels[own] > 0).mean() > 0.5 else "missed"
+                self.error(kind, [number], lambda number=number: self.resize(number))
+        self.delete_false()
 
+    def error(self, kind: str, meant_for: list[int], first: Callable[[], None]) -> None:
+        """Mend an error, beginning in some way, to its end, and whatever that damages."""
+        before, made = self.scene.right(), self.tally.edits[kind] + self.tally.drawn[kind]
+        self.tally.errors[kind] += 1
+        self.kind = kind
+        first()
+        mended: set[int] = set()
+        while wrong := before.union(meant_for) - self.scene.right():
+            number = min(wrong)
+            if number not in mended:  # a second box might do the same harm again
+                self.enclose(number)
+            if number in mended or number not in self.scene.right():
+                self.draw(number)
+            mended.add(number)
+        self.tally.at_once[kind] += self.tally.edits[kind] + self.tally.drawn[kind] - made <= 1
 
-@dataclass
-class Scene:
-    """An image on its way to being right."""
+    def edit(self, made: Callable[[Labels], Labels], meant_for: list[int], clicks: int = 0, drags: int = 0) -> None:
+        """Make an edit and note its cost, and whether it did what was meant and no harm."""
+        before = self.scene.right()
+        with contextlib.suppress(EditError):
+            self.scene.labels = made(self.scene.labels)
+        after = self.scene.right()
+        self.tally.edits[self.kind] += 1
+        self.tally.meant[self.kind] += after >= before | set(meant_for)
+        self.tally.clicks[self.kind] += clicks
+        self.tally.drags[self.kind] += drags
 
-    truth: Labels
-    labels: Labels
-    maps: Maps
-    rng: np.random.Generator
+    def part(self, label: int, inside: list[int]) -> None:
+        """Part two objects by a line, if that is all that is wrong."""
+        scene = self.scene
+        if len(inside) == 2 and same(scene.labels == label, np.isin(scene.truth, inside)):
+            line = scene.border(label, inside)
+            self.edit(lambda labels: edits.cut(labels, line).applied(labels), inside, drags=1)
 
-    def overlaps(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-        """Return pixels shared by each true and predicted object, and the areas of both."""
-        shape = int(self.truth.max()) + 1, int(self.labels.max()) + 1
-        shared = np.zeros(shape, int)
-        np.add.at(shared, (self.truth.ravel(), self.labels.ravel()), 1)
-        return shared, shared.sum(axis=1), shared.sum(axis=0)
+    def join(self, number: int, pieces: list[int]) -> None:
+        """Click on an object's pieces, if they make the whole."""
+        if same(np.isin(self.scene.labels, pieces), self.scene.truth == number):
+            self.edit(lambda labels: edits.merge(labels, pieces).applied(labels), [number], clicks=len(pieces))
 
-    def iou(self, number: int) -> float:
-        """Return the best IoU of a true object."""
-        own = self.truth == number
-        touched, shared = np.unique(self.labels[own], return_counts=True)
-        areas = np.bincount(self.labels.ravel())
-        scores = [n / (own.sum() + areas[label] - n) for label, n in zip(touched, shared, strict=True) if label]
-        return max(scores, default=0.0)
-
-    def click(self, mask: npt.NDArray[np.bool_]) -> edits.Point:
-        """Return a pixel in the inner half of a mask."""
-        depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-        inner = np.argwhere(depth >= 0.5 * depth.max())
-        row, column = inner[self.rng.integers(len(inner))]
-        return int(row), int(column)
+    def enclose(self, number: int) -> None:
+        """Drag a box around an object, or without that tool click where it is missed; and see to its size."""
+        point, box = self.scene.click(self.scene.truth == number), self.scene.box(number)
+        maps = self.scene.maps
+        if self.boxes:
+            self.edit(lambda labels: edits.enclose(labels, maps, box).applied(labels), [number], drags=1)
+        elif not self.scene.labels[point]:
+            self.edit(lambda labels: edits.add(labels, maps, point).applied(labels), [number], clicks=1)
+        self.resize(number)
 
     def draw(self, number: int) -> None:
-        """Replace whatever is there by the true object."""
-        touched, shared = np.unique(self.labels[self.truth == number], return_counts=True)
-        best = int(touched[shared.argmax()])
-        if best and (self.labels == best).sum() < 2 * (self.truth == number).sum():
-            self.labels[self.labels == best] = 0
-        self.labels[self.truth == number] = unused_number(self.labels)
+        """Delete what is there, and draw the object."""
+        self.tally.drawn[self.kind] += 1
+        self.tally.clicks[self.kind] += DRAW_CLICKS + (1 if self.scene.match(number) else 0)
+        self.scene.draw(number)
+
+    def resize(self, number: int) -> None:
+        """Grow or shrink an object that is nearly right, until it looks right; all presses together are one edit."""
+
+        def pressed(labels: Labels) -> Labels:
+            trial = replace(self.scene, labels=labels)
+            label, _, ratio = trial.looks(number)
+            shaping = edits.grow_object if ratio < 1 else edits.shrink_object
+            for _ in range(MOST_PRESSES):
+                trial.labels = shaping(trial.labels, label).applied(trial.labels)
+                self.tally.clicks[self.kind] += 1
+                if trial.looks(number)[1] >= GOOD:
+                    break
+            return trial.labels
+
+        label, score, ratio = self.scene.looks(number)
+        if label and NEARLY <= score < GOOD and not 1 / OFF_SIZE < ratio < OFF_SIZE:
+            self.edit(pressed, [number])
+
+    def delete_false(self) -> None:
+        """Click on each object that is mostly background; what came with edits costs a click but is no error."""
+        shared, _, areas = self.scene.overlaps()
+        for label in range(1, shared.shape[1]):
+            if areas[label] and shared[0, label] > 0.5 * areas[label]:
+                was_there = (self.original[self.scene.labels == label] == label).mean() > 0.5
+                self.tally.errors["false"] += was_there
+                self.tally.at_once["false"] += was_there
+                self.kind = "false" if was_there else "left over"
+                self.edit(lambda labels, label=label: edits.delete(labels, label).applied(labels), [], clicks=1)
+
+
+def same(one: Labels, other: Labels) -> bool:
+    """Tell whether two outlines look the same."""
+    return bool((one & other).sum() >= SAME_OUTLINE * (one | other).sum())
 
 
 def merged(scene: Scene) -> Iterator[tuple[int, list[int]]]:
     """Yield predicted objects that hold most of two or more true ones."""
     shared, true_areas, _ = scene.overlaps()
+    right = scene.right()
     for label in range(1, shared.shape[1]):
         inside = [int(n) for n in np.flatnonzero(shared[:, label] > 0.5 * true_areas) if n]
-        if len(inside) > 1 and any(scene.iou(n) < GOOD for n in inside):
+        if len(inside) > 1 and not right.issuperset(inside):
             yield label, inside
 
 
 def torn(scene: Scene) -> Iterator[tuple[int, list[int]]]:
     """Yield true objects that hold most of two or more predicted ones."""
     shared, _, areas = scene.overlaps()
-    for number in range(1, shared.shape[0]):
+    wrong = {int(n) for n in np.unique(scene.truth)} - scene.right() - {0}
+    for number in sorted(wrong):
         pieces = [int(label) for label in np.flatnonzero(shared[number] > 0.5 * areas) if label]
-        if len(pieces) > 1 and scene.iou(number) < GOOD:
+        if len(pieces) > 1:
             yield number, pieces
-
-
-def repair(scene: Scene, tally: Tally, params: EditParams) -> None:
-    """Do to a scene what a person would, one kind of error after another."""
-    for label, inside in list(merged(scene)):
-        part_merged(scene, tally, label, inside)
-    for number, pieces in list(torn(scene)):
-        scene.labels = edits.merge(scene.labels, pieces).applied(scene.labels)
-        finish(scene, tally, "merge", len(pieces), [number])
-    for number in range(1, int(scene.truth.max()) + 1):
-        if (scene.truth == number).any() and scene.iou(number) < GOOD:
-            mend(scene, tally, number, params)
-    shared, _, areas = scene.overlaps()
-    for label in range(1, shared.shape[1]):
-        if areas[label] and shared[0, label] > 0.5 * areas[label]:
-            scene.labels = edits.delete(scene.labels, label).applied(scene.labels)
-            tally.note("delete", 1, True)
-
-
-def part_merged(scene: Scene, tally: Tally, label: int, inside: list[int]) -> None:
-    """Split a predicted object that holds several true ones: two by a cut, more by a click in each."""
-    before = scene.labels
-    if len(inside) == 2:
-        path = border(scene, label, inside)
-        try:
-            scene.labels = edits.cut(before, path).applied(before)
-        except EditError:
-            scene.labels = before
-        finish(scene, tally, "cut", 1, inside)
-        return
-    points = [scene.click((scene.truth == n) & (before == label)) for n in inside]
-    scene.labels = edits.split(before, scene.maps, points).applied(before)
-    finish(scene, tally, "split", len(points), inside)
-
-
-def border(scene: Scene, label: int, pair: list[int]) -> list[edits.Point]:
-    """Return the ends of a straight line between two true objects, across the predicted one that holds both."""
-    mask = scene.labels == label
-    one, other = ((scene.truth == n) & mask for n in pair)
-    nearer = ndimage.distance_transform_edt(~one) < ndimage.distance_transform_edt(~other)
-    edge = mask & ndimage.binary_dilation(nearer & mask) & ~nearer
-    places = np.argwhere(edge if edge.any() else mask)
-    centre = places.mean(axis=0)
-    _, _, axes = np.linalg.svd(places - centre, full_matrices=False)
-    along = (places - centre) @ axes[0]
-    jitter = scene.rng.normal(0, 0.5, (2, 2))  # nobody's hand is exact
-    ends = centre + np.array([[along.min()], [along.max()]]) * axes[0] + jitter
-    return [(round(row), round(column)) for row, column in ends.tolist()]
-
-
-def finish(scene: Scene, tally: Tally, kind: str, clicks: int, meant_for: list[int]) -> None:
-    """Count an edit; what is still not right is made larger or smaller, or else drawn."""
-    bad = [n for n in meant_for if scene.iou(n) < GOOD]
-    tally.note(kind, clicks, not bad)
-    for number in bad:
-        tally.clicks[kind] += outlined(scene, number)
-
-
-def outlined(scene: Scene, number: int) -> int:
-    """Bring a true object's best match to the right size by key presses, or delete and draw it; return the clicks."""
-    touched, shared = np.unique(scene.labels[scene.truth == number], return_counts=True)
-    label = int(touched[shared.argmax()])
-    before = scene.labels
-    if label:
-        for shaping in (edits.grow_object, edits.shrink_object):
-            scene.labels = before
-            for presses in range(1, MOST_PRESSES + 1):
-                try:
-                    scene.labels = shaping(scene.labels, label).applied(scene.labels)
-                except EditError:
-                    break
-                if scene.iou(number) >= GOOD:
-                    return presses
-    scene.labels = before
-    scene.draw(number)
-    return DRAW_CLICKS + (1 if label else 0)
-
-
-def mend(scene: Scene, tally: Tally, number: int, params: EditParams) -> None:
-    """Add a missed object, or mend one with a poor outline."""
-    own = scene.truth == number
-    point = scene.click(own)
-    if scene.labels[point] == 0:
-        before = scene.labels
-        try:
-            scene.labels = edits.add(before, scene.maps, point, params).applied(before)
-        except EditError:
-            scene.labels = before
-        finish(scene, tally, "add", 1, [number])
-        return
-    label = int(scene.labels[point])
-    beside = rival(scene, number, label)
-    if beside:  # the border between two objects is in the wrong place: join them and cut anew
-        joined = edits.merge(scene.labels, (label, beside[0])).applied(scene.labels)
-        trial = Scene(truth=scene.truth, labels=joined, maps=scene.maps, rng=scene.rng)
-        with contextlib.suppress(EditError):
-            trial.labels = edits.cut(joined, border(trial, label, [number, beside[1]])).applied(joined)
-        if all(trial.iou(n) >= GOOD for n in (number, beside[1])):
-            scene.labels = trial.labels
-            tally.note("border", 3, True)
-            return
-    clicks = outlined(scene, number)
-    tally.note("outline", clicks, clicks <= MOST_PRESSES)
-
-
-def rival(scene: Scene, number: int, label: int) -> tuple[int, int] | None:
-    """Return the predicted object that holds the rest of a true one, and the true object that it is meant for."""
-    touched, shared = np.unique(scene.labels[scene.truth == number], return_counts=True)
-    others = [(int(n), int(other)) for other, n in zip(touched, shared, strict=True) if other not in (0, label)]
-    if not others:
-        return None
-    other = max(others)[1]
-    owners, counts = np.unique(scene.truth[scene.labels == other], return_counts=True)
-    owner = int(owners[counts.argmax()])
-    return (other, owner) if owner not in (0, number) else None
 
 
 def doubt_auc(scenes: list[Scene]) -> float:
@@ -250,7 +200,8 @@ def main() -> None:
     parser.add_argument("--part", choices=("train", "validation", "test"), default="validation")
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--least-area", type=int, default=0, help="smaller true objects are left out")
-    parser.add_argument("--angle", type=float, default=EditParams().angle)
+    parser.add_argument("--without-box", action="store_true", help="see what the box is worth")
+    parser.add_argument("--hand-px", type=float, default=1.0, help="how exact boxes are at best; lines are twice that")
     given = parser.parse_args()
     found = pairs(given.images, given.labels).pairs
     names = set(getattr(split([pair.name for pair in found]), given.part))
@@ -263,20 +214,18 @@ def main() -> None:
             small = np.flatnonzero(np.bincount(truth.ravel()) < given.least_area)
             truth = np.where(np.isin(truth, small), 0, truth)
             result = segment(image, model)
-            scenes.append(Scene(truth=truth, labels=result.labels.copy(), maps=result.maps, rng=rng))
+            scenes.append(
+                Scene(truth=truth, labels=result.labels.copy(), maps=result.maps, rng=rng, hand_px=given.hand_px)
+            )
     print(f"{len(scenes)} images, {sum(len(np.unique(s.truth)) - 1 for s in scenes)} objects, model {model.name}")
     print(f"a bad object ranks before a good one in {100 * doubt_auc(scenes):.0f} % of pairs")
     tally = Tally()
     for scene in scenes:
-        repair(scene, tally, EditParams(angle=given.angle))
-        assert all(scene.iou(n) >= GOOD for n in np.unique(scene.truth) if n), "an object was left"
-    total, clicks, meant = (sum(part.values()) for part in (tally.errors, tally.clicks, tally.meant))
-    for kind in tally.errors:
-        n = tally.errors[kind]
-        print(
-            f"  {kind}: {n} errors, {tally.clicks[kind] / n:.2f} clicks each, {100 * tally.meant[kind] / n:.0f} % meant"
-        )
-    print(f"all: {total} errors, {clicks / total:.2f} clicks each; {100 * meant / total:.0f} % of edits were enough")
+        User(scene, tally, boxes=not given.without_box).repair()
+        assert scene.right().issuperset(np.unique(scene.truth).tolist()[1:]), "an object was left"
+    for kind in tally.clicks:
+        print(f"  {kind:9} {tally.line(kind)}")
+    print(f"  {'all':9} {tally.line()}")
     print(f"without the tools (delete and draw): {DRAW_CLICKS + 1} clicks each at most")
 
 

@@ -17,6 +17,7 @@ from napari_wnet.core.changes import (
     window_of,
 )
 from napari_wnet.core.cutting import cut
+from napari_wnet.core.enclosing import Box, enclose
 from napari_wnet.core.labels import LabelArray
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.parting import part
@@ -24,6 +25,7 @@ from napari_wnet.core.shaping import fill_object, grow_object, shrink_object, sm
 from napari_wnet.errors import EditError
 
 __all__ = [
+    "Box",
     "Change",
     "Core",
     "Point",
@@ -31,6 +33,7 @@ __all__ = [
     "core_of",
     "cut",
     "delete",
+    "enclose",
     "fill_object",
     "grow_object",
     "merge",

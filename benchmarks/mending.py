@@ -1,0 +1,127 @@
+"""An image on its way to being right, the hand that mends it, and what that costs: see repair.py."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from napari_wnet.core import edits
+from napari_wnet.core.changes import unused_number
+from napari_wnet.core.maps import Maps
+
+GOOD = 0.7
+DRAG_CLICKS = 2
+Labels = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass
+class Tally:
+    """By kind of error: how many, right after one edit, all edits, those that did what was meant, what they cost."""
+
+    errors: Counter[str] = field(default_factory=Counter)
+    at_once: Counter[str] = field(default_factory=Counter)
+    edits: Counter[str] = field(default_factory=Counter)
+    meant: Counter[str] = field(default_factory=Counter)
+    drawn: Counter[str] = field(default_factory=Counter)
+    clicks: Counter[str] = field(default_factory=Counter)
+    drags: Counter[str] = field(default_factory=Counter)
+
+    def line(self, kind: str | None = None) -> str:
+        """Return the figures of a kind of error, or of all."""
+        counters = (self.errors, self.at_once, self.edits, self.meant, self.drawn, self.clicks, self.drags)
+        counts = [sum(counter.values()) if kind is None else counter[kind] for counter in counters]
+        errors, at_once, made, meant, drawn, clicks, drags = counts
+        each = max(errors, 1)
+        return (
+            f"{errors:4} errors, {(clicks + DRAG_CLICKS * drags) / each:5.2f} clicks each"
+            f" ({(clicks + drags) / each:.2f} with a drag as one); {100 * at_once / each:3.0f} % right at once;"
+            f" {100 * meant / max(made, 1):3.0f} % of {made} edits did what was meant; {drawn} drawn"
+        )
+
+
+@dataclass
+class Scene:
+    """An image, and somebody who sees what its objects are; `hand_px` is how exact that person's hand is at best."""
+
+    truth: Labels
+    labels: Labels
+    maps: Maps
+    rng: np.random.Generator
+    hand_px: float = 1.0
+
+    def overlaps(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+        """Return pixels shared by each true and predicted object, and the areas of both."""
+        shape = int(self.truth.max()) + 1, int(self.labels.max()) + 1
+        pairs = self.truth.ravel().astype(np.int64) * shape[1] + self.labels.ravel()
+        shared = np.bincount(pairs, minlength=shape[0] * shape[1]).reshape(shape)
+        return shared, shared.sum(axis=1), shared.sum(axis=0)
+
+    def ious(self) -> npt.NDArray[np.float64]:
+        """Return the best IoU of each true object, 0 for numbers that are none."""
+        shared, true_areas, areas = self.overlaps()
+        union = true_areas[:, np.newaxis] + areas - shared
+        best = (shared / np.maximum(union, 1))[:, 1:].max(axis=1, initial=0)
+        best[0] = 0
+        return np.asarray(best)
+
+    def right(self) -> set[int]:
+        """Return the true objects that are as they should be."""
+        return set(np.flatnonzero(self.ious() >= GOOD).tolist())
+
+    def match(self, number: int) -> int:
+        """Return the predicted object that covers most of a true one, 0 where that is background."""
+        return int(np.bincount(self.labels[self.truth == number]).argmax())
+
+    def looks(self, number: int) -> tuple[int, float, float]:
+        """Return a true object's match, their IoU, and the part of its area that the match has."""
+        label = self.match(number)
+        own, found = self.truth == number, self.labels == label
+        return label, (own & found).sum() / (own | found).sum(), found.sum() / own.sum()
+
+    def click(self, mask: Mask) -> edits.Point:
+        """Return a pixel in the inner half of a mask."""
+        depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+        inner = np.argwhere(depth >= 0.5 * depth.max())
+        row, column = inner[self.rng.integers(len(inner))]
+        return int(row), int(column)
+
+    def box(self, number: int) -> edits.Box:
+        """Return a box around a true object as a hand draws it: each side is off by a pixel or 5 % of the length."""
+        ends = []
+        for places in np.nonzero(self.truth == number):
+            low, high = int(places.min()), int(places.max())
+            off = max(self.hand_px, 0.05 * (high + 1 - low))
+            while True:
+                drawn = np.rint(self.rng.normal((low, high), off)).astype(int).tolist()
+                if drawn[1] - drawn[0] >= 2:  # nobody lets go at once
+                    break
+            ends.append(drawn)
+        return (ends[0][0], ends[1][0]), (ends[0][1], ends[1][1])
+
+    def border(self, label: int, pair: list[int]) -> list[edits.Point]:
+        """Return the ends of a straight line between two true objects, across the predicted one that holds both."""
+        mask = self.labels == label
+        one, other = ((self.truth == n) & mask for n in pair)
+        nearer = ndimage.distance_transform_edt(~one) < ndimage.distance_transform_edt(~other)
+        edge = mask & ndimage.binary_dilation(nearer & mask) & ~nearer
+        places = np.argwhere(edge if edge.any() else mask)
+        centre = places.mean(axis=0)
+        _, _, axes = np.linalg.svd(places - centre, full_matrices=False)
+        along = (places - centre) @ axes[0]
+        jitter = self.rng.normal(0, 0.5 * self.hand_px, (2, 2))
+        ends = centre + np.array([[along.min()], [along.max()]]) * axes[0] + jitter
+        return [(round(row), round(column)) for row, column in ends.tolist()]
+
+    def draw(self, number: int) -> None:
+        """Put the true object over whatever is there; what was meant for it goes."""
+        own = self.truth == number
+        best = self.match(number)
+        if best and np.bincount(self.truth[self.labels == best], minlength=2)[1:].argmax() + 1 == number:
+            self.labels = np.where(self.labels == best, 0, self.labels)
+        self.labels = np.where(own, unused_number(self.labels), self.labels)

@@ -1,0 +1,237 @@
+"""Making the one object that fills a rectangle drawn around it: labels and maps in, changed pixels out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy.special import expit
+
+from napari_wnet.core.changes import Change, Point, change_of, unused_number, window_of
+from napari_wnet.core.clustering import BACKGROUND_DISTANCE
+from napari_wnet.core.growth import direction
+from napari_wnet.core.labels import LabelArray
+from napari_wnet.core.maps import UNIT, Maps
+from napari_wnet.core.windows import SQUARE, Mask, Window, widened
+from napari_wnet.errors import EditError
+
+FloatMap = npt.NDArray[np.float32]
+Box = tuple[Point, Point]
+
+LEAST_SIDE_PX = 3
+MARGIN_PX, MARGIN_PART = 2, 0.15
+"""How far beyond the box the object may go, as hands are not exact: pixels, and part of its longer side."""
+GUESS = 6.0
+"""How steeply the first guess of what is inside falls at the rim of the inscribed ellipse."""
+ROUND, BEYOND, CONTRAST, LIKE_INSIDE, LIKE_OUTSIDE, OFFSET = 4.0, 0.9, 0.9, 3.1, -1.3, -2.0
+"""Weights of the log odds that a pixel is the object's: a logistic regression on the validation images of nuclei."""
+LEAST_CONTRAST = 0.1
+"""Differences of the foreground between inside and outside that are smaller than this are not blown up."""
+OTHERS = 1.0
+"""What is taken off the log odds of pixels that are a neighbour's."""
+LEAST_EXTENT = 0.7
+"""What the maps show has to reach over this part of the box's height and width; else it is something else."""
+HIDDEN_PART = 0.5
+"""An object at the image's frame is taken to go on beyond it by this part of what is seen."""
+REPLACED_PART = 0.25
+"""An object mostly within the box is replaced if the new one takes this part of it; else it merely lies beside."""
+CRUMB_PART = 0.2
+"""What is cut off an object on the new one's far side is a crumb if it is smaller than this part of the new one."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Frame:
+    """Where the pixels of a window lie with regard to the box.
+
+    Attributes
+    ----------
+    window : (slice, slice)
+        What is looked at: the box and a margin.
+    drawn : (slice, slice)
+        The box.
+    radius : (h, w) float32 array
+        From 0 in the middle to 1 on the inscribed ellipse, and on.
+    beyond : (h, w) float32 array
+        Pixels outside the box.
+    """
+
+    window: Window
+    drawn: Window
+    radius: FloatMap
+    beyond: FloatMap
+
+
+def enclose(labels: LabelArray, maps: Maps, box: Box, *, kept: Collection[int] = ()) -> Change:
+    """Make the object that fills a rectangle, whatever is there: nothing, pieces, a poor outline, part of another.
+
+    Each pixel's log odds add up what the maps say (its foreground and its embedding, compared with what is inside and
+    outside the inscribed ellipse, so that faint objects count as well) and where it lies in the box. Where the maps say
+    nothing, that leaves the ellipse. Picking the one of many thresholds' outlines that fits the box best did no better:
+    the box is less exact than the maps (benchmarks/repair.py).
+
+    Parameters
+    ----------
+    labels : (Y, X) integer array
+    maps : Maps
+        Of the same plane.
+    box : ((int, int), (int, int))
+        Row and column of two opposite corners, both inside; what is beyond the image is cut off.
+    kept : collection of int
+        Labels of objects that give no pixel away.
+
+    Returns
+    -------
+    Change
+        The new object replaces those mostly within the box and takes over the largest's label; from others it takes
+        what is clearly its own. What it cuts off them becomes objects too, crumbs excepted.
+
+    Raises
+    ------
+    EditError
+        If the box is outside the image or too small, or all in it is kept.
+    """
+    frame = _frame(_drawn(box, labels.shape), labels.shape)
+    held = labels[frame.window]
+    allowed = ~np.isin(held, list(kept))
+    inside = _mostly_inside(labels, frame.drawn) - set(kept)
+    log_odds = _log_odds(maps, frame)
+    claim = _claim(log_odds - OTHERS * _neighbours(held, frame, inside), frame, allowed)
+    taken, counts = np.unique(held[claim], return_counts=True)
+    shares = {int(n): int(count) / np.count_nonzero(held == n) for n, count in zip(taken, counts, strict=True) if n}
+    replaced = [number for number, share in shares.items() if number in inside and share >= REPLACED_PART]
+    return _placed(labels, frame, claim, replaced, sorted(shares.keys() - set(replaced)))
+
+
+def _drawn(box: Box, shape: tuple[int, ...]) -> Window:
+    """Return the part of the image in a box."""
+    rows, columns = (
+        slice(max(0, min(ends)), min(max(ends) + 1, length))
+        for ends, length in zip(zip(*box, strict=True), shape, strict=True)
+    )
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        raise EditError("This box is outside the image; drag it around an object.")
+    if min(_lengths((rows, columns))) < LEAST_SIDE_PX:
+        raise EditError("This box is too small; drag a larger box, from corner to corner around the object.")
+    return rows, columns
+
+
+def _frame(drawn: Window, shape: tuple[int, ...]) -> _Frame:
+    window = widened(drawn, max(MARGIN_PX, round(MARGIN_PART * max(_lengths(drawn)))), shape)
+    across, outside = [], []
+    for part, side, length in zip(window, drawn, shape, strict=True):
+        places = np.arange(part.start, part.stop) + 0.5
+        outside.append(np.maximum(side.start + 0.5 - places, places - side.stop + 0.5))
+        hidden = HIDDEN_PART * (side.stop - side.start)
+        low = side.start - (hidden if side.start == 0 else 0)
+        high = side.stop + (hidden if side.stop == length else 0)
+        across.append((2 * places - low - high) / (high - low))
+    return _Frame(
+        window=window,
+        drawn=drawn,
+        radius=np.hypot(across[0][:, np.newaxis], across[1]).astype(np.float32),
+        beyond=np.maximum(np.maximum(outside[0][:, np.newaxis], outside[1]), 0).astype(np.float32),
+    )
+
+
+def _lengths(window: Window) -> tuple[int, int]:
+    return window[0].stop - window[0].start, window[1].stop - window[1].start
+
+
+def _mostly_inside(labels: LabelArray, drawn: Window) -> set[int]:
+    """Return the objects more than half of which lies in a window."""
+    around = labels[widened(drawn, max(_lengths(drawn)), labels.shape)]
+    found = zip(*np.unique(labels[drawn], return_counts=True), strict=True)
+    # The whole plane is looked through only for those that the surroundings do not rule out.
+    return {
+        int(number)
+        for number, count in found
+        if number and all(2 * count > np.count_nonzero(place == number) for place in (around, labels))
+    }
+
+
+def _log_odds(maps: Maps, frame: _Frame) -> FloatMap:
+    """Return for each pixel how much speaks for its belonging to the object."""
+    guess = expit(GUESS * (1 - frame.radius))
+    presence = _presence(maps, frame.window)
+    vectors = maps.vectors(frame.window)
+    means, likeness = [], []
+    for weight in (guess, 1 - guess):
+        means.append(float((presence * weight).sum() / weight.sum()))
+        likeness.append(vectors @ direction(np.tensordot(weight, vectors, 2)) / UNIT)
+    contrast = (presence - sum(means) / 2) / (abs(means[0] - means[1]) + LEAST_CONTRAST)
+    place = ROUND * (1 - frame.radius) - BEYOND * frame.beyond
+    result: FloatMap = place + CONTRAST * contrast + LIKE_INSIDE * likeness[0] + LIKE_OUTSIDE * likeness[1] + OFFSET
+    return result
+
+
+def _presence(maps: Maps, window: Window) -> FloatMap:
+    """Return from 0 to 1 how much there is an object; of a distance, only where it begins to rise counts."""
+    if maps.foreground is not None:
+        return maps.foreground[window].astype(np.float32)
+    return np.clip(maps.distance[window].astype(np.float32) / (2 * BACKGROUND_DISTANCE), 0, 1)
+
+
+def _neighbours(held: LabelArray, frame: _Frame, inside: Iterable[int]) -> Mask:
+    """Tell which pixels are those of objects that go on outside the box, the one in its middle excepted."""
+    middle = np.bincount(held.ravel(), weights=expit(GUESS * (1 - frame.radius)).ravel())
+    return np.asarray((held != 0) & ~np.isin(held, [*inside, int(middle.argmax())]))
+
+
+def _claim(log_odds: FloatMap, frame: _Frame, allowed: Mask) -> Mask:
+    """Return the object: one connected part of what is allowed, without holes."""
+    ellipse = frame.radius <= 1
+    for mask in (log_odds > 0, ellipse):
+        parts, _ = ndimage.label(mask & allowed, SQUARE)
+        weights = np.bincount(parts.ravel(), weights=np.clip(1.3 - frame.radius, 0, None).ravel())
+        weights[0] = 0
+        claim = ndimage.binary_fill_holes(parts == weights.argmax()) & allowed if weights.any() else parts > 0
+        extents = (
+            claim.any(axis=axis).sum() / (side.stop - side.start)
+            for axis, side in zip((1, 0), frame.drawn, strict=True)
+        )
+        if min(extents) >= LEAST_EXTENT:
+            break
+    if not claim.any():
+        raise EditError("All in this box belongs to objects that are done; take the mark off one of them first.")
+    return np.asarray(claim)
+
+
+def _placed(labels: LabelArray, frame: _Frame, claim: Mask, replaced: list[int], cut: list[int]) -> Change:
+    """Return the change that puts an object in the place of some and takes pixels from others."""
+    window = frame.window
+    for number in [*replaced, *cut]:
+        window = _joined(window, window_of(labels, number))
+    before = labels[window]
+    top, left = (part.start - whole.start for part, whole in zip(frame.window, window, strict=True))
+    own = np.zeros(before.shape, bool)
+    own[top : top + claim.shape[0], left : left + claim.shape[1]] = claim
+    wanted = np.where(np.isin(before, replaced), 0, before)
+    unused = itertools.count(unused_number(labels))
+    number = max(replaced, key=lambda old: np.count_nonzero(before == old)) if replaced else next(unused)
+    wanted[own] = number
+    for other in cut:
+        for loose in _cut_off(wanted == other, own):
+            wanted[loose] = next(unused) if loose.sum() >= CRUMB_PART * claim.sum() else 0
+    return change_of(labels, window, wanted, (number,))
+
+
+def _cut_off(rest: Mask, own: Mask) -> list[Mask]:
+    """Return the parts of what is left of an object that its largest part does not hang together with any more.
+
+    Parts that do not touch the new object were apart before.
+    """
+    parts, count = ndimage.label(rest, SQUARE)
+    if count < 2:
+        return []
+    touching = np.unique(parts[ndimage.binary_dilation(own, SQUARE)])
+    areas = np.bincount(parts.ravel())
+    return [parts == part for part in touching.tolist() if part and part != areas[1:].argmax() + 1]
+
+
+def _joined(window: Window, other: Window) -> Window:
+    rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(window, other, strict=True))
+    return rows, columns

@@ -1,0 +1,260 @@
+"""The object that fills a box appears, whatever was there, and objects beside it keep what is theirs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from napari_wnet.core import edits
+from napari_wnet.core.enclosing import MARGIN_PART, MARGIN_PX
+from napari_wnet.core.maps import Maps
+from napari_wnet.errors import EditError
+from scenes import cells, maps_of
+
+steady = settings(deadline=None, derandomize=True, max_examples=40)
+
+
+def box_of(mask):
+    rows, columns = np.nonzero(mask)
+    return (int(rows.min()), int(columns.min())), (int(rows.max()), int(columns.max()))
+
+
+def iou(a, b) -> float:
+    return (a & b).sum() / (a | b).sum()
+
+
+def pieces(mask) -> int:
+    return ndimage.label(mask, np.ones((3, 3)))[1]
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return cells(64, 9, seed=4)
+
+
+@pytest.fixture(scope="module")
+def pair(truth):
+    """Two objects that touch, the first in the middle of the image."""
+    near = ndimage.binary_dilation(truth == 5)
+    return 5, next(n for n in np.unique(truth[near]).tolist() if n not in (0, 5))
+
+
+# Any box, any scene
+
+
+@st.composite
+def drawn(draw: st.DrawFn):
+    labels = cells(48, draw(st.integers(1, 9)), seed=draw(st.integers(0, 10**6)))
+    maps = maps_of(labels, 0.15, seed=draw(st.integers(0, 10**6)), foreground=draw(st.booleans()))
+    start = np.where(labels == draw(st.integers(0, 9)), 0, labels)
+    (top, bottom), (left, right) = (
+        sorted(draw(st.lists(st.integers(0, 47), min_size=2, max_size=2, unique=True))) for _ in range(2)
+    )
+    assume(bottom - top >= 2 and right - left >= 2)
+    return start, maps, ((top, left), (bottom, right))
+
+
+@given(drawn())
+@steady
+def test_one_connected_object_within_the_box_and_its_margin(scene):
+    labels, maps, ((top, left), (bottom, right)) = scene
+    before = labels.copy()
+    change = edits.enclose(labels, maps, ((top, left), (bottom, right)))
+    after = change.applied(labels)
+    assert (labels == before).all()
+    (number,) = change.objects
+    assert pieces(after == number) == 1
+    margin = max(MARGIN_PX, round(MARGIN_PART * max(bottom - top + 1, right - left + 1)))
+    (first_row, first_column), (last_row, last_column) = box_of(after == number)
+    assert first_row >= top - margin
+    assert last_row <= bottom + margin
+    assert first_column >= left - margin
+    assert last_column <= right + margin
+
+
+@given(drawn())
+@steady
+def test_objects_that_are_not_touched_stay_and_others_give_only(scene):
+    labels, maps, box = scene
+    change = edits.enclose(labels, maps, box)
+    after = change.applied(labels)
+    own = after == change.objects[0]
+    touched = set(labels[after != labels].tolist()) - {0}
+    for number in set(labels.ravel().tolist()) - {0, *change.objects}:
+        assert not ((after == number) & (labels != number)).any()
+        if number not in touched:
+            assert ((after == number) == (labels == number)).all()
+        elif (own & (labels == number)).any() and (after == number).any():
+            assert pieces(after == number) == pieces(labels == number) == 1
+    # Background turns into nothing but the new object.
+    assert own[(labels == 0) & (after != 0)].all()
+
+
+@given(drawn(), st.data())
+@steady
+def test_kept_objects_give_nothing(scene, data):
+    labels, maps, box = scene
+    numbers = sorted(set(labels.ravel().tolist()) - {0})
+    kept = data.draw(st.lists(st.sampled_from(numbers), unique=True)) if numbers else []
+    try:
+        after = edits.enclose(labels, maps, box, kept=kept).applied(labels)
+    except EditError as error:
+        assert "done" in str(error)
+        return
+    for number in kept:
+        assert ((after == number) == (labels == number)).all()
+
+
+@given(drawn())
+@steady
+def test_the_corners_order_does_not_matter_nor_what_lies_far_away(scene):
+    labels, maps, ((top, left), (bottom, right)) = scene
+    first = edits.enclose(labels, maps, ((top, left), (bottom, right))).applied(labels)
+    assert (edits.enclose(labels, maps, ((bottom, left), (top, right))).applied(labels) == first).all()
+    padding = ((0, 90), (0, 120))
+    assume(bottom < 40 and right < 40)  # what the frame cuts is not the same as what ends there
+    wide = Maps(
+        distance=np.pad(maps.distance, padding),
+        embedding=np.moveaxis(np.pad(np.moveaxis(maps.embedding, 0, -1), (*padding, (0, 0))), -1, 0),
+        foreground=None if maps.foreground is None else np.pad(maps.foreground, padding),
+    )
+    padded = np.pad(labels, padding)
+    after = edits.enclose(padded, wide, ((top, left), (bottom, right))).applied(padded)
+    assert (after[:48, :48] == first).all()
+    assert not after[48:].any()
+
+
+# What it is for
+
+
+@pytest.mark.parametrize("foreground", [True, False])
+@pytest.mark.parametrize("number", range(1, 10))
+def test_a_missed_object_appears(truth, number, foreground):
+    missing = np.where(truth == number, 0, truth)
+    change = edits.enclose(missing, maps_of(truth, 0.1, foreground=foreground), box_of(truth == number))
+    after = change.applied(missing)
+    assert iou(after == change.objects[0], truth == number) > 0.85
+    for other in set(range(1, 10)) - {number}:
+        assert iou(after == other, truth == other) > 0.9
+
+
+def test_a_faint_object_appears(truth):
+    sure = maps_of(truth, 0.0)
+    faint = Maps(
+        distance=sure.distance, embedding=sure.embedding, foreground=(sure.foreground * 0.1).astype(np.float16)
+    )
+    empty = np.zeros_like(truth)
+    assert iou(edits.enclose(empty, faint, box_of(truth == 5)).applied(empty) > 0, truth == 5) > 0.85
+
+
+def test_where_the_maps_say_nothing_an_ellipse_appears():
+    empty = np.zeros((60, 80), np.int32)
+    maps = Maps.from_floats(np.zeros(empty.shape), np.ones((4, *empty.shape)), np.zeros(empty.shape))
+    after = edits.enclose(empty, maps, ((20, 20), (39, 59))).applied(empty)
+    rows, columns = np.mgrid[:60, :80]
+    ellipse = ((rows - 29.5) / 10) ** 2 + ((columns - 39.5) / 20) ** 2 <= 1
+    assert iou(after > 0, ellipse) > 0.85
+
+
+def test_what_is_seen_elsewhere_in_the_box_is_not_taken_for_its_object():
+    empty = np.zeros((60, 60), np.int32)
+    other = np.zeros_like(empty)
+    other[8:22, 8:22] = 1
+    after = edits.enclose(empty, maps_of(other, 0.0), ((10, 10), (49, 49))).applied(empty)
+    (top, left), (bottom, right) = box_of(after > 0)
+    assert bottom - top > 25
+    assert right - left > 25
+
+
+def test_torn_pieces_become_the_largest(truth):
+    rows = np.arange(64)[:, np.newaxis]
+    (top, _), (bottom, _) = box_of(truth == 5)
+    torn = np.where((truth == 5) & (rows < top + 0.3 * (bottom - top)), 20, truth)
+    change = edits.enclose(torn, maps_of(truth, 0.1), box_of(truth == 5))
+    after = change.applied(torn)
+    assert change.objects == (5,)
+    assert 20 not in after
+    assert iou(after == 5, truth == 5) > 0.85
+
+
+@pytest.mark.parametrize("grow", [True, False])
+def test_an_outline_that_is_too_large_or_too_small_is_put_right(truth, grow):
+    free = np.where(truth == 5, truth, 0)
+    mask = truth == 5
+    poor = ndimage.binary_dilation(mask, iterations=3) if grow else ndimage.binary_erosion(mask, iterations=3)
+    change = edits.enclose(np.where(poor, 5, 0).astype(np.int32), maps_of(free, 0.1), box_of(mask))
+    assert change.objects == (5,)
+    assert iou(change.applied(np.where(poor, 5, 0)) == 5, mask) > 0.85
+
+
+def test_a_merged_neighbour_keeps_the_rest(truth, pair):
+    one, other = pair
+    third = next(n for n in range(1, 10) if n not in pair and pieces(np.isin(truth, [*pair, n])) == 1)
+    merged = edits.merge(truth, [other, one, third]).applied(truth)
+    change = edits.enclose(merged, maps_of(truth, 0.1), box_of(truth == one))
+    after = change.applied(merged)
+    assert iou(after == change.objects[0], truth == one) > 0.85
+    rest = np.isin(truth, [other, third])
+    assert iou((after == other) | (after > truth.max()) & (after != change.objects[0]), rest) > 0.85
+    assert pieces(after == other) == 1
+
+
+def test_a_border_in_the_wrong_place_moves(truth, pair):
+    one, other = pair
+    wrong = np.where(ndimage.binary_dilation(truth == other, iterations=4) & (truth == one), other, truth)
+    assert iou(wrong == one, truth == one) < 0.88
+    change = edits.enclose(wrong, maps_of(truth, 0.0), box_of(truth == one))
+    after = change.applied(wrong)
+    assert change.objects == (one,)
+    assert iou(after == one, truth == one) > 0.9
+    assert iou(after == other, truth == other) > iou(wrong == other, truth == other)
+
+
+def test_what_is_cut_off_becomes_an_object_and_crumbs_go():
+    bar = np.zeros((40, 120), np.int32)
+    bar[12:28, 5:115] = 3
+    truth = bar.copy()
+    truth[12:28, 50:70] = 4
+    maps = maps_of(truth, 0.0)
+    after = edits.enclose(bar, maps, ((12, 50), (27, 69))).applied(bar)
+    numbers = [after[20, place] for place in (20, 60, 100)]
+    assert 3 in (numbers[0], numbers[2])
+    assert len(set(numbers)) == 3
+    assert 0 not in numbers
+    short = bar.copy()
+    short[:, 72:] = 0  # two columns are left beyond the new object
+    truth[:, 72:] = 0
+    crumbs = edits.enclose(short, maps_of(truth, 0.0), ((12, 50), (27, 69))).applied(short)
+    assert len(np.unique(crumbs)) == 3
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        (((70, 70), (90, 90)), "outside"),
+        (((-9, 3), (-2, 30)), "outside"),
+        (((5, 5), (6, 30)), "larger box"),
+        (((-10, 5), (1, 30)), "larger box"),
+    ],
+)
+def test_boxes_that_hold_nothing_are_refused(truth, box, message):
+    with pytest.raises(EditError, match=message):
+        edits.enclose(truth, maps_of(truth), box)
+
+
+def test_a_box_may_go_beyond_the_frame(truth):
+    maps = maps_of(truth)
+    first = edits.enclose(truth, maps, ((0, 0), (15, 15))).applied(truth)
+    assert (edits.enclose(truth, maps, ((-4, -9), (15, 15))).applied(truth) == first).all()
+
+
+def test_where_all_is_done_nothing_is_left_to_take():
+    full = np.ones((20, 20), np.int32)
+    with pytest.raises(EditError, match="done"):
+        edits.enclose(full, maps_of(full), ((5, 5), (14, 14)), kept={1})
