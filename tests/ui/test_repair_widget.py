@@ -426,3 +426,50 @@ def test_pictures_of_other_models_results_are_not_listed(viewer, labels, repair)
     for kind in ("comparison", "preview"):
         viewer.add_labels(labels.data.copy(), name=kind, metadata={"napari_wnet": {"kind": kind}})
     assert [repair.labels_box.itemText(row) for row in range(repair.labels_box.count())] == ["cells labels"]
+
+
+def test_a_box_makes_the_object_that_fills_it(viewer, labels, repair):
+    before = labels.data.copy()
+    place = np.argwhere(before == 3)
+    corners = tuple(place.min(axis=0)), tuple(place.max(axis=0))
+    repair.buttons["delete"].click()
+    click(labels, middle(labels, 3))
+    repair.buttons["add"].click()
+    assert not labels.mouse_pan
+    drag(labels, *corners)
+    made = labels.data == labels.data[tuple(np.rint(place.mean(axis=0)).astype(int))]
+    shared = (made & (before == 3)).sum() / (made | (before == 3)).sum()
+    assert shared > 0.8
+    assert "fills the box" in repair.status.text()
+    labels.undo()
+    assert 3 not in labels.data
+    drag(labels, (30, 30), (31, 31))  # a click all the same
+    assert "only background" in repair.status.text()
+
+
+def test_a_box_takes_nothing_from_what_is_done(labels, repair):
+    repair.repairer.tick([2])
+    before = labels.data.copy()
+    place = np.argwhere(before == 2)
+    repair.buttons["add"].click()
+    drag(labels, tuple(place.min(axis=0)), tuple(place.max(axis=0)))
+    assert ((labels.data == 2) == (before == 2)).all()
+
+
+@pytest.mark.parametrize(("tool", "overlay"), [("add", "selection_box"), ("split", "polygon")])
+def test_what_is_dragged_is_seen_until_the_button_is_released(labels, repair, tool, overlay):
+    seen = labels._overlays[overlay]
+    repair.tools.choose(tool)
+    event = SimpleNamespace(type="mouse_press", button=1, modifiers=(), position=(10, 10))
+    steps = labels.mouse_drag_callbacks[-1](labels, event)
+    next(steps)
+    event.type, event.position = "mouse_move", (20, 30)
+    next(steps)
+    assert seen.visible
+    if tool == "add":
+        assert seen.bounds == ((9.5, 9.5), (20.5, 30.5))
+    else:
+        assert [list(point) for point in seen.points] == [[10, 10], [20, 30]]
+    event.type = "mouse_release"
+    next(steps, None)
+    assert not (seen.visible if tool == "add" else seen.points)

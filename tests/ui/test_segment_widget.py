@@ -496,3 +496,15 @@ def test_the_bundled_model_finds_the_nuclei(viewer, nuclei_image, nuclei_labels,
     assert labels.features["area"].min() >= 200
     dock.segmenter.close()
     assert dock.segmenter.wait(60)
+
+
+def test_run_waits_until_the_models_are_listed(viewer, oracle, monkeypatch, qtbot):
+    viewer.add_image(blobs(), name="cells")
+    widget = SegmentWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Segment")
+    assert not widget.inputs.model_box.value()
+    widget.run()
+    qtbot.waitUntil(lambda: "cells labels" in viewer.layers and not widget.segmenter.busy, timeout=TIMEOUT)
+    assert "4 objects" in widget.status.text()
+    widget.close_down()
+    assert widget.segmenter.wait(60)

@@ -90,7 +90,8 @@ class SegmentWidget(Dock):
             self._complain(BEGIN)
         elif self._run_when_ready:
             self.status.say("Loading the model...")
-            self.segmenter.load_model(model)
+            if model:  # else the models are not listed yet, and the first of them will be chosen and loaded
+                self.segmenter.load_model(model)
         else:
             self.status.say(f"Segmenting '{image.name}'...")
             self.segmenter.run(Job(image=image, foreground=self.inputs.foreground(), settings=self.value()))
