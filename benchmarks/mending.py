@@ -37,9 +37,9 @@ class Tally:
         counters = (self.errors, self.at_once, self.edits, self.meant, self.drawn, self.clicks, self.drags)
         counts = [sum(counter.values()) if kind is None else counter[kind] for counter in counters]
         errors, at_once, made, meant, drawn, clicks, drags = counts
-        each = max(errors, 1)
+        each, cost = max(errors, 1), clicks + DRAG_CLICKS * drags
         return (
-            f"{errors:4} errors, {(clicks + DRAG_CLICKS * drags) / each:5.2f} clicks each"
+            f"{errors:4} errors, {cost:4} clicks, {cost / each:5.2f} each"
             f" ({(clicks + drags) / each:.2f} with a drag as one); {100 * at_once / each:3.0f} % right at once;"
             f" {100 * meant / max(made, 1):3.0f} % of {made} edits did what was meant; {drawn} drawn"
         )
