@@ -91,12 +91,12 @@ class Scene:
         row, column = inner[self.rng.integers(len(inner))]
         return int(row), int(column)
 
-    def box(self, number: int) -> edits.Box:
+    def box(self, number: int, *, zoomed: bool = False) -> edits.Box:
         """Return a box around a true object as a hand draws it: each side is off by a pixel or 5 % of the length."""
         ends = []
         for places in np.nonzero(self.truth == number):
             low, high = int(places.min()), int(places.max())
-            off = max(self.hand_px, 0.05 * (high + 1 - low))
+            off = max(self.hand_px, 0.05 * (high + 1 - low)) * (0.5 if zoomed else 1)
             while True:
                 drawn = np.rint(self.rng.normal((low, high), off)).astype(int).tolist()
                 if drawn[1] - drawn[0] >= 2:  # nobody lets go at once

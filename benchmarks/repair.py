@@ -10,20 +10,23 @@ that, but does not know what an edit will do:
 - an outline that is nearly right (IoU .6) but an eighth too large or small in area: up to three presses that grow or
   shrink the object;
 - all else (a missed object, another outline, one of many taken for one, and what is still not right): a box, then the
-  presses if they are all that it takes by these rules, and else the object is deleted (1 click) and drawn (8 clicks);
+  presses if they are all that it takes by these rules; a second box, for which the user zooms in; and else the object
+  is deleted (1 click) and drawn (8 clicks);
 - a false object: a click.
 
 What an edit makes wrong that was right counts: the edit did not do what was meant, and mending it, by a box or drawn,
 is part of the same error's cost. Clicks on false objects that came with an edit count as well.
 
 Clicks fall at random in the inner half of the object, the ends of lines half a pixel off, the sides of boxes a pixel or
-5 % of their length (standard deviations). A drag, be it a box or a line, counts as two clicks: press and release.
+5 % of their length (standard deviations), half of that when zoomed in. A drag, be it a box or a line, counts as two
+clicks, press and release; the figures with a drag as one action stand beside that.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +45,7 @@ from napari_wnet.pipeline import segment
 
 DRAW_CLICKS = 8
 MOST_PRESSES = 3
+BOXES = 2
 SAME_OUTLINE = 0.7
 NEARLY, OFF_SIZE = 0.6, 1.125
 
@@ -74,14 +78,14 @@ class User:
         self.tally.errors[kind] += 1
         self.kind = kind
         first()
-        mended: set[int] = set()
+        tries: Counter[int] = Counter()
         while wrong := before.union(meant_for) - self.scene.right():
             number = min(wrong)
-            if number not in mended:  # a second box might do the same harm again
-                self.enclose(number)
-            if number in mended or number not in self.scene.right():
+            if tries[number] < (BOXES if self.boxes else 1):
+                self.enclose(number, zoomed=tries[number] > 0)
+            else:
                 self.draw(number)
-            mended.add(number)
+            tries[number] += 1
         self.tally.at_once[kind] += self.tally.edits[kind] - made <= 1 and self.tally.drawn[kind] == drawn
 
     def edit(self, made: Callable[[Labels], Labels], meant_for: list[int], clicks: int = 0, drags: int = 0) -> None:
@@ -107,9 +111,9 @@ class User:
         if same(np.isin(self.scene.labels, pieces), self.scene.truth == number):
             self.edit(lambda labels: edits.merge(labels, pieces).applied(labels), [number], clicks=len(pieces))
 
-    def enclose(self, number: int) -> None:
+    def enclose(self, number: int, *, zoomed: bool) -> None:
         """Drag a box around an object, or without that tool click where it is missed; and see to its size."""
-        point, box = self.scene.click(self.scene.truth == number), self.scene.box(number)
+        point, box = self.scene.click(self.scene.truth == number), self.scene.box(number, zoomed=zoomed)
         maps = self.scene.maps
         if self.boxes:
             self.edit(lambda labels: edits.enclose(labels, maps, box).applied(labels), [number], drags=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from napari.layers import Labels
@@ -15,6 +17,7 @@ from napari_wnet.fine_tune.worker import FineTuneOutcome, fine_tune_to_file
 from napari_wnet.network.checkpoint import read_header
 from napari_wnet.reports import EpochReport, Progress, drain
 from napari_wnet.train_params import FINE_TUNE
+from napari_wnet.ui import train_widget
 from napari_wnet.ui import trainer as trainer_module
 from napari_wnet.ui.segment_widget import SegmentWidget
 from napari_wnet.ui.settled import settled
@@ -102,7 +105,8 @@ def models(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def dock(viewer, qtbot, training):
+def dock(viewer, qtbot, training, monkeypatch):
+    monkeypatch.setattr(train_widget, "PREVIEW_EVERY_S", 0.0)
     widget = TrainWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Fine-tune")
     qtbot.waitUntil(lambda: widget.base_box.value() == "nuclei", timeout=TIMEOUT)
@@ -451,3 +455,30 @@ def test_a_closed_segment_dock_hears_no_more_of_adopted_models(viewer, dock, pai
     dock.verdict.adopt_button.click()
     qtbot.waitUntil(lambda: dock.base_box.value() == "mine", timeout=TIMEOUT)
     assert segment.inputs.model_box.value() != "mine"
+
+
+def test_previews_come_at_intervals_and_the_newest_is_shown(viewer, dock, pair, training, monkeypatch, qtbot):
+    monkeypatch.setattr(train_widget, "PREVIEW_EVERY_S", 600.0)
+    training.held = True
+    dock.start_button.click()
+    qtbot.waitUntil(lambda: "Step 15" in dock.status.text(), timeout=TIMEOUT)
+    dock._pieces.finish()
+    shown = viewer.layers["cells held out, as it learns"].data
+    first = int(shown.max())
+    report = EpochReport(
+        step=16,
+        steps=20,
+        losses={"total": 0.1},
+        learning_rate=1e-3,
+        seconds_left=1,
+        preview=("cells", np.full((32, 16), 16, np.int32)),
+    )
+    dock._on_report(report)
+    dock._pieces.finish()
+    assert int(viewer.layers["cells held out, as it learns"].data.max()) == first
+    dock._next_preview = 0.0
+    dock._on_report(dataclasses.replace(report, preview=None))  # what waited is shown with a later report
+    dock._pieces.finish()
+    assert (viewer.layers["cells held out, as it learns"].data == 16).all()
+    dock.cancel_button.click()
+    finished(dock, qtbot)

@@ -27,7 +27,7 @@ MARGIN_PX, MARGIN_PART = 2, 0.15
 """How far beyond the box the object may go, as hands are not exact: pixels, and part of its longer side."""
 GUESS = 6.0
 """How steeply the first guess of what is inside falls at the rim of the inscribed ellipse."""
-ROUND, BEYOND, CONTRAST, LIKE_INSIDE, LIKE_OUTSIDE, OFFSET = 4.0, 0.9, 0.9, 3.1, -1.3, -2.0
+ROUND, BEYOND, CONTRAST, LIKE_INSIDE, LIKE_OUTSIDE, OFFSET = 5.0, 0.9, 0.65, 2.6, -1.2, -1.45
 """Weights of the log odds that a pixel is the object's: a logistic regression on the validation images of nuclei."""
 LEAST_CONTRAST = 0.1
 """Differences of the foreground between inside and outside that are smaller than this are not blown up."""

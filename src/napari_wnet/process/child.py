@@ -134,6 +134,8 @@ def _step_back(niceness: int) -> None:
     if hasattr(os, "nice"):
         with contextlib.suppress(OSError):
             os.nice(niceness)
+    with contextlib.suppress(OSError):  # Linux weighs sessions against each other first, and this is one of its own
+        Path("/proc/self/autogroup").write_text(str(niceness), encoding="ascii")
     with contextlib.suppress(OSError):  # Linux only
         Path("/proc/self/oom_score_adj").write_text(str(FIRST_TO_GO), encoding="ascii")
 

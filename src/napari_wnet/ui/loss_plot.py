@@ -10,6 +10,7 @@ from napari_wnet.reports import EpochReport
 SCORES = {"symmetric_best_dice": ("SBD", "#4fc07a"), "average_precision_0.5": ("AP .5", "#5aa9e6")}
 LOSS_COLOUR = "#e0a030"
 BEST_COLOUR = "#888888"
+ROOM_BELOW, ROOM_ABOVE = 0.7, 1.1
 
 
 class LossPlot(QWidget):
@@ -26,6 +27,9 @@ class LossPlot(QWidget):
         self.scores.setLabel("left", "held out")
         self.scores.setLabel("bottom", "step")
         self.scores.setYRange(0, 1)
+        for plot in (self.loss, self.scores):
+            # Ranges that follow the data would change with each report, and have everything painted twice.
+            plot.disableAutoRange()
         self.scores.addLegend(offset=(-5, -5), labelTextSize="8pt")
         for plot in (self.loss, self.scores):
             plot.setMenuEnabled(False)
@@ -40,6 +44,7 @@ class LossPlot(QWidget):
         self._best = pg.InfiniteLine(angle=90, pen=pg.mkPen(BEST_COLOUR, style=pg.QtCore.Qt.PenStyle.DashLine))
         self._points: dict[str, tuple[list[float], list[float]]] = {}
         self._best_step: int | None = None
+        self._steps = self._shown_steps = 0
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._figure)
@@ -55,6 +60,7 @@ class LossPlot(QWidget):
 
     def add(self, report: EpochReport) -> None:
         """Take one more report; :meth:`draw` shows it."""
+        self._steps = report.steps
         self._append("loss", report.step, report.losses.get("total"))
         for name in SCORES:
             self._append(name, report.step, (report.validation or {}).get(name))
@@ -62,12 +68,23 @@ class LossPlot(QWidget):
 
     def draw(self) -> None:
         """Show all reports so far."""
+        self._make_room()
         for name, line in self._lines.items():
             line.setData(*self._points[name])
         if self._best_step is not None:
             if self._best not in self.scores.items:
                 self.scores.addItem(self._best)
             self._best.setValue(self._best_step)
+
+    def _make_room(self) -> None:
+        """Set the axes for a training that begins, and widen them where something lies beyond."""
+        if self._steps != self._shown_steps:
+            self.loss.setXRange(0, max(self._steps, 1), padding=0.02)
+            self._shown_steps = self._steps
+        values = self._points["loss"][1]
+        low, high = self.loss.viewRange()[1]
+        if len(values) == 1 or (values and not low < min(values) <= max(values) < high):
+            self.loss.setYRange(ROOM_BELOW * min(values), ROOM_ABOVE * max(values), padding=0)
 
     def points(self, name: str) -> tuple[list[float], list[float]]:
         """Return steps and values of a curve: "loss" or the name of a score."""

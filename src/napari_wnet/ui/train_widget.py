@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,8 @@ LEARN: tuple[tuple[LearnFrom, str, str], ...] = (
     ("done", "only objects ticked as done", "Only what you ticked in the Repair dock is right; the rest is unknown."),
 )
 READY = "Repair a few objects first, then press Start: a few minutes on a laptop. A part of the labels is held out."
+PREVIEW_EVERY_S = 12.0
+"""Showing labels has napari draw the whole picture: felt by whoever edits meanwhile, where no graphics card does it."""
 SHOWN = ("steps", "learning_rate", "freeze_first", "replay")
 
 
@@ -75,6 +78,7 @@ class TrainWidget(Dock):
         self._sources: dict[str, Layer] = {}
         self._pieces = Pieces(self)
         self._preview: tuple[str, Any] | None = None
+        self._next_preview = 0.0
         self.form.setDefault(FINE_TUNE)
         self.form.reset()
         self._lay_out()
@@ -137,7 +141,7 @@ class TrainWidget(Dock):
         except WNetError as error:
             self.status.say(str(error), "error", str(error))
             return
-        self._preview = None
+        self._preview, self._next_preview = None, 0.0
         self._pieces.clear()
         self.plot.clear()
         self.verdict.clear_layers()
@@ -253,9 +257,10 @@ class TrainWidget(Dock):
         self.status.say(f"Step {report.step} of {report.steps}, at most {left} left.{best}")
 
     def _show_preview(self) -> None:
-        if self._preview is not None:
+        now = time.monotonic()
+        if self._preview is not None and now >= self._next_preview:
             self.held_out.preview(*self._preview)
-        self._preview = None
+            self._preview, self._next_preview = None, now + PREVIEW_EVERY_S
 
     def _on_learned(self, outcome: FineTuneOutcome) -> None:
         self._pieces.finish()
