@@ -258,3 +258,13 @@ def test_where_all_is_done_nothing_is_left_to_take():
     full = np.ones((20, 20), np.int32)
     with pytest.raises(EditError, match="done"):
         edits.enclose(full, maps_of(full), ((5, 5), (14, 14)), kept={1})
+
+
+def test_without_maps_the_ellipse_appears_and_neighbours_keep_their_pixels():
+    labels = np.zeros((60, 60), np.int32)
+    labels[10:50, 30:55] = 3
+    made = edits.enclose(labels, None, ((15, 8), (44, 33))).applied(labels)
+    rows, columns = np.mgrid[:60, :60]
+    ellipse = ((rows - 29.5) / 15) ** 2 + ((columns - 20.5) / 13) ** 2 <= 1
+    assert (made[labels == 3] == 3).mean() > 0.95
+    assert iou(made == 4, ellipse & (labels == 0)) > 0.85

@@ -307,7 +307,14 @@ def test_labels_from_a_file_go_by_shape_until_maps_are_computed(viewer, repair, 
     layer.metadata["napari_wnet"] = {"model": str(model_file)}
     assert repair.repairer.labels is layer
     assert "shapes alone" in repair.status.text()
-    assert not repair.buttons["add"].isEnabled()
+    assert not repair.buttons["turn"].isEnabled()
+    place = np.argwhere(image == 100)
+    repair.tools.choose("add")
+    click(layer, (0, 0))
+    assert "needs maps" in repair.status.text()
+    drag(layer, tuple(place.min(axis=0)), tuple(place.max(axis=0)))
+    assert (layer.data[image == 100] == 6).mean() > 0.8  # the ellipse
+    layer.undo()
     repair.tools.choose("split")
     centres = [tuple(round(place) for place in np.argwhere(image == value).mean(axis=0)) for value in (100, 110)]
     click(layer, centres[0])
@@ -316,7 +323,7 @@ def test_labels_from_a_file_go_by_shape_until_maps_are_computed(viewer, repair, 
     repair.maps_button.click()
     qtbot.waitUntil(lambda: not repair.repairer.busy, timeout=TIMEOUT)
     assert repair.repairer.maps() is not None
-    assert repair.buttons["add"].isEnabled()
+    assert repair.buttons["turn"].isEnabled()
     assert oracle.calls == [(1, *image.shape)]
 
 

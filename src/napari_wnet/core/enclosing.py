@@ -65,7 +65,7 @@ class _Frame:
     beyond: FloatMap
 
 
-def enclose(labels: LabelArray, maps: Maps, box: Box, *, kept: Collection[int] = ()) -> Change:
+def enclose(labels: LabelArray, maps: Maps | None, box: Box, *, kept: Collection[int] = ()) -> Change:
     """Make the object that fills a rectangle, whatever is there: nothing, pieces, a poor outline, part of another.
 
     Each pixel's log odds add up what the maps say (its foreground and its embedding, compared with what is inside and
@@ -76,8 +76,8 @@ def enclose(labels: LabelArray, maps: Maps, box: Box, *, kept: Collection[int] =
     Parameters
     ----------
     labels : (Y, X) integer array
-    maps : Maps
-        Of the same plane.
+    maps : Maps or None
+        Of the same plane; without them the object is the ellipse, less what is its neighbours'.
     box : ((int, int), (int, int))
         Row and column of two opposite corners, both inside; what is beyond the image is cut off.
     kept : collection of int
@@ -153,8 +153,11 @@ def _mostly_inside(labels: LabelArray, drawn: Window) -> set[int]:
     }
 
 
-def _log_odds(maps: Maps, frame: _Frame) -> FloatMap:
+def _log_odds(maps: Maps | None, frame: _Frame) -> FloatMap:
     """Return for each pixel how much speaks for its belonging to the object."""
+    place: FloatMap = ROUND * (1 - frame.radius) - BEYOND * frame.beyond
+    if maps is None:
+        return place
     guess = expit(GUESS * (1 - frame.radius))
     presence = _presence(maps, frame.window)
     vectors = maps.vectors(frame.window)
@@ -163,7 +166,6 @@ def _log_odds(maps: Maps, frame: _Frame) -> FloatMap:
         means.append(float((presence * weight).sum() / weight.sum()))
         likeness.append(vectors @ direction(np.tensordot(weight, vectors, 2)) / UNIT)
     contrast = (presence - sum(means) / 2) / (abs(means[0] - means[1]) + LEAST_CONTRAST)
-    place = ROUND * (1 - frame.radius) - BEYOND * frame.beyond
     result: FloatMap = place + CONTRAST * contrast + LIKE_INSIDE * likeness[0] + LIKE_OUTSIDE * likeness[1] + OFFSET
     return result
 

@@ -222,8 +222,7 @@ class RepairWidget(Dock):
 
     def _on_maps(self, there: bool) -> None:
         self.maps_button.setVisible(not there and self.repairer.labels is not None)
-        for name in ("add", "turn"):
-            self.buttons[name].setEnabled(there)
+        self.buttons["turn"].setEnabled(there)
 
     def _on_busy(self, busy: bool) -> None:
         self.progress_bar.setVisible(busy)

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_wnet.core import edits
 from napari_wnet.errors import EditError, WNetError
-from napari_wnet.ui.repairer import NO_MAPS, Repairer
+from napari_wnet.ui.repairer import Repairer
 from napari_wnet.ui.rubber_band import RubberBand
 from napari_wnet.ui.tool_list import CLICK_TOOLS, DRAG_TOOLS, HERE_TOOLS, STEP_KEYS, STOP_KEY
 
@@ -175,7 +175,7 @@ class Tools(QObject):
     def _click_add(self, point: Point, shift: bool) -> None:
         params = self._repairer.params
         if self._repairer.maps() is None:
-            raise EditError(f"Growing an object needs maps. {NO_MAPS}")
+            raise EditError("Growing an object from a click needs maps: press 'Compute maps', or drag a box around it.")
         self._edit(lambda labels, maps: edits.add(labels, maps, point, params, over=shift), "Added object {0}.")
 
     def _click_split(self, point: Point, shift: bool) -> None:
