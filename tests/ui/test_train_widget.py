@@ -199,6 +199,7 @@ def test_stop_keeps_the_best_and_cancel_keeps_nothing(dock, pair, training, qtbo
     assert training.closed
     assert dock.trainer.outcome is None
     assert "nothing is kept" in dock.status.text()
+    assert [layer.name for layer in dock._viewer.layers] == ["cells", "truth"]
     assert not training.requests[1].out.parent.exists()
 
 
@@ -207,6 +208,7 @@ def test_a_failed_training_says_why_and_the_dock_goes_on(dock, pair, training, q
     dock.start_button.click()
     finished(dock, qtbot)
     assert "smaller batch" in dock.status.text()
+    assert [layer.name for layer in dock._viewer.layers] == ["cells", "truth"]
     training.error = None
     dock.start_button.click()
     finished(dock, qtbot)
@@ -220,6 +222,7 @@ def test_only_one_training_at_a_time(viewer, dock, pair, training, qtbot):
     viewer.window.add_dock_widget(other, name="Another")
     other.start()
     assert "going on already" in other.status.text()
+    assert sum("never trains" in layer.name for layer in viewer.layers) == 1  # those of the first
     dock.cancel_button.click()
     finished(dock, qtbot)
     other.close_down()

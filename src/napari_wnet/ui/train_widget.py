@@ -139,6 +139,7 @@ class TrainWidget(Dock):
                 self.held_out.show(request.pairs, self._sources)
             self.trainer.start(request)
         except WNetError as error:
+            self.held_out.hide()
             self.status.say(str(error), "error", str(error))
             return
         self._preview, self._next_preview = None, 0.0
@@ -289,3 +290,6 @@ class TrainWidget(Dock):
         self.stop_button.setEnabled(busy)
         self.cancel_button.setEnabled(busy)
         set_bar(self.progress_bar, 0, 0 if busy else 1)
+        if not busy and self.trainer.outcome is None:  # cancelled, or failed: nothing is held out any more
+            self._pieces.clear()
+            self.held_out.hide()
