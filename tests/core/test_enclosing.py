@@ -268,3 +268,11 @@ def test_without_maps_the_ellipse_appears_and_neighbours_keep_their_pixels():
     ellipse = ((rows - 29.5) / 15) ** 2 + ((columns - 20.5) / 13) ** 2 <= 1
     assert (made[labels == 3] == 3).mean() > 0.95
     assert iou(made == 4, ellipse & (labels == 0)) > 0.85
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint64])
+def test_labels_of_any_integer_type_and_number_are_taken(truth, dtype):
+    large = np.where(truth == 1, np.iinfo(dtype).max if dtype == np.uint8 else 30_000, truth).astype(dtype)
+    box = box_of(truth == 2)
+    change = edits.enclose(np.where(truth == 2, 0, large).astype(dtype), maps_of(truth), box)
+    assert change.objects[0] == int(large.max()) + 1

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_wnet.errors import OutputError
 from napari_wnet.project import ImageState, LabelsState, ProjectFolder, load_project
 from napari_wnet.project.record import FORMAT
-from napari_wnet.ui import autosave
+from napari_wnet.ui import archive
 from napari_wnet.ui.repair_widget import RepairWidget
 from napari_wnet.ui.settled import settled
 from ui_stand_ins import blobs
@@ -127,8 +128,7 @@ KILLED = """
     import numpy as np, sys, time
     import napari
     from napari_wnet.ui.repair_widget import RepairWidget
-    from napari_wnet.project.record import FORMAT
-from napari_wnet.ui import autosave
+    from napari_wnet.ui import autosave
     from qtpy.QtWidgets import QApplication
     autosave.INTERVAL_MS = 200
     sys.path.insert(0, {tests!r})
@@ -175,9 +175,10 @@ def test_a_closed_dock_listens_no_more(viewer, project_folder):
     dock.repairer.tick([1])
     autosaver = dock.repairer.autosaver
     closed(dock)
-    before = autosaver._dirty
+    before = autosaver._n_edits
     settled(layer).tick((), [2])
-    assert autosaver._dirty == before
+    assert autosaver._n_edits == before
+    assert not settled(layer)._listeners  # neither the dock nor what it saves with is kept alive by the layer
     assert load_project(project_folder).images[0].labels[0].done == {(): frozenset({1})}
 
 
@@ -258,9 +259,66 @@ def test_the_oldest_images_are_forgotten_when_they_take_too_much(monkeypatch):
         return ImageState(name=name, shape=(4, 4), labels=(LabelsState(name="mine", labels=np.ones((4, 4), np.int32)),))
 
     known = {name: state(name) for name in "abcd"}
-    monkeypatch.setattr(autosave, "MAX_BYTES", 2 * 64)
-    autosave._forget_oldest(known, 1)
+    monkeypatch.setattr(archive, "MAX_BYTES", 2 * 64)
+    archive._forget_oldest(known, 1)
     assert list(known) == ["c", "d"]
-    monkeypatch.setattr(autosave, "MAX_BYTES", 1)
-    autosave._forget_oldest(known, 1)
+    monkeypatch.setattr(archive, "MAX_BYTES", 1)
+    archive._forget_oldest(known, 1)
     assert list(known) == ["d"]  # what is open now stays, however large
+
+
+def test_work_that_was_offered_and_not_restored_stays(viewer, project_folder, monkeypatch, qtbot):
+    viewer.add_image(blobs(), name="cells")
+    layer = viewer.add_labels(labels_of(blobs()), name="mine")
+    dock = opened(viewer)
+    dock.repairer.tick([1, 2])
+    closed(dock)
+    viewer.layers.remove(layer)
+    monkeypatch.setattr(archive, "_ours", set())  # another day
+    for _ in range(2):  # saved twice, and a dock that is opened anew
+        again = opened(viewer)
+        if "mine" not in viewer.layers:
+            viewer.add_labels(labels_of(blobs()), name="mine")
+        again.repairer.tick([4])
+        closed(again)
+    (saved,) = load_project(project_folder).images
+    assert [sorted(one.done[()]) for one in saved.labels] == [[4], [1, 2]]
+    assert saved.labels[1].name.startswith("mine (")
+    viewer.layers.remove("mine")
+    monkeypatch.setattr(archive, "_ours", set())
+    last = opened(viewer)
+    qtbot.waitUntil(lambda: last.saving.button.isVisibleTo(last), timeout=TIMEOUT)
+    last.saving.button.click()
+    assert len([one for one in viewer.layers if one.name.startswith("mine")]) == 2
+    last.repairer.tick([3])
+    closed(last)
+    assert len(load_project(project_folder).images[0].labels) == 2
+
+
+def test_a_save_that_failed_is_tried_again(viewer, project_folder, monkeypatch, qtbot):
+    viewer.add_image(blobs(), name="cells")
+    viewer.add_labels(labels_of(blobs()), name="mine")
+    dock = opened(viewer)
+    full = OutputError("The disk is full.")
+    dock.repairer.tick([1])
+    with monkeypatch.context() as patch:
+        patch.setattr(archive.ProjectFolder, "save", lambda *_: (_ for _ in ()).throw(full))
+        dock.repairer.autosaver.save()
+        qtbot.waitUntil(lambda: "disk is full" in dock.status.text(), timeout=TIMEOUT)
+        assert dock.repairer.autosaver.wait(10)
+    with qtbot.waitSignal(dock.repairer.autosaver.saved, timeout=TIMEOUT):
+        dock.repairer.autosaver.save()
+    closed(dock)
+    assert load_project(project_folder).images[0].labels[0].done == {(): frozenset({1})}
+
+
+def test_labels_of_a_pyramid_are_saved(viewer, project_folder, qtbot):
+    image = blobs()
+    viewer.add_image([image, image[::2, ::2]], name="cells", multiscale=True)
+    viewer.add_labels(labels_of(image), name="mine")
+    dock = opened(viewer)
+    dock.repairer.tick([1])
+    closed(dock)
+    (saved,) = load_project(project_folder).images
+    assert saved.shape == image.shape
+    assert saved.labels[0].done == {(): frozenset({1})}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_wnet.core.doubt import doubts
 from napari_wnet.ui.repair_widget import RepairWidget
 from napari_wnet.ui.segment_widget import SegmentWidget
 from ui_stand_ins import blobs, save_random_model
@@ -480,3 +482,59 @@ def test_what_is_dragged_is_seen_until_the_button_is_released(labels, repair, to
     event.type = "mouse_release"
     next(steps, None)
     assert not (seen.visible if tool == "add" else seen.points)
+
+
+def test_labels_go_with_the_image_they_name_not_with_the_one_that_is_chosen(viewer, repair):
+    viewer.add_image(blobs(), name="A")
+    viewer.add_image(blobs(), name="B")
+    viewer.add_labels((blobs() > 0).astype(np.int32), name="mine", metadata={"napari_wnet": {"source": "A"}})
+    assert repair.repairer.image.name == "A"
+    assert repair.image_box.layer().name == "A"
+
+
+def test_maps_belong_to_the_image_they_were_asked_for(viewer, repair, oracle, model_file, qtbot):
+    oracle.gate = threading.Event()
+    first, second = viewer.add_image(blobs(), name="A"), viewer.add_image(blobs(), name="B")
+    made = {"model": str(model_file)}
+    for name in "AB":
+        viewer.add_labels(
+            (blobs() > 0).astype(np.int32), name=f"of {name}", metadata={"napari_wnet": {**made, "source": name}}
+        )
+    repair.labels_box.setLayer(viewer.layers["of A"])
+    repair.maps_button.click()
+    repair.labels_box.setLayer(viewer.layers["of B"])
+    oracle.gate.set()
+    qtbot.waitUntil(lambda: not repair.repairer.busy, timeout=TIMEOUT)
+    assert repair.repairer._hub.maps(first, ()) is not None
+    assert repair.repairer._hub.maps(second, ()) is None
+
+
+def test_buttons_act_on_nothing_that_was_picked_elsewhere(viewer, labels, repair):
+    repair.tools.picked.emit(2)
+    other = viewer.add_labels(labels.data.copy(), name="other")
+    viewer.layers.selection.active = other
+    before = other.data.copy()
+    repair.buttons["grow"].click()
+    assert "Click an object first" in repair.status.text()
+    assert (other.data == before).all()
+
+
+def test_a_ranking_of_labels_that_were_left_is_dropped(viewer, labels, repair, qtbot):
+    stale = repair.model.rowCount()
+    other = viewer.add_labels((labels.data == 1).astype(np.int32), name="other")
+    viewer.layers.selection.active = other
+    qtbot.waitUntil(lambda: repair.model.rowCount() == 1, timeout=TIMEOUT)
+    features = other.features.copy()
+    repair.repairer._on_ranked((doubts(labels.data, None), (labels, ()), {"label": np.arange(1, 5)}))
+    assert repair.model.rowCount() == 1 != stale
+    assert other.features.equals(features)
+
+
+def test_a_box_over_labels_of_small_integers_says_what_to_do(viewer, repair):
+    mask = np.zeros((40, 60), np.uint8)
+    mask[5:35, 5:30] = 255
+    layer = viewer.add_labels(mask, name="small")
+    repair.tools.choose("add")
+    drag(layer, (5, 35), (34, 55))
+    assert "int32" in repair.status.text()
+    assert set(np.unique(layer.data)) == {0, 255}

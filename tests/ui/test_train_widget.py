@@ -485,3 +485,48 @@ def test_previews_come_at_intervals_and_the_newest_is_shown(viewer, dock, pair, 
     assert (viewer.layers["cells held out, as it learns"].data == 16).all()
     dock.cancel_button.click()
     finished(dock, qtbot)
+
+
+def test_start_waits_until_the_last_model_is_saved(dock, pair, training, models, qtbot, monkeypatch):
+    dock.start_button.click()
+    finished(dock, qtbot)
+    dock.verdict.adopt_button.click()
+    assert dock.trainer._keep.busy
+    dock.start()
+    assert "being saved" in dock.status.text()
+    qtbot.waitUntil(lambda: dock.base_box.value() == "nuclei-tuned", timeout=TIMEOUT)
+    assert (models / "nuclei-tuned.safetensors").exists()
+
+
+def test_without_open_images_there_is_nothing_to_compare_and_nothing_is_hidden(viewer, dock, pair, qtbot):
+    dock.start_button.click()
+    finished(dock, qtbot)
+    viewer.layers.remove(pair[0])
+    for _ in range(2):
+        dock.verdict.show_button.click()
+        assert "not open" in dock.verdict.show_button.text()
+    assert pair[1].visible
+
+
+def test_comparison_layers_that_were_deleted_come_again_and_labels_come_back(viewer, dock, pair, qtbot):
+    dock.start_button.click()
+    finished(dock, qtbot)
+    for _ in range(2):
+        dock.verdict.show_button.click()
+        for kind in ("new", "current"):
+            viewer.layers.remove(f"cells held out: {kind}")
+    assert not pair[1].visible
+    dock.verdict.clear_layers()
+    assert pair[1].visible
+
+
+def test_copying_a_command_changes_nothing_for_the_training(viewer, dock, pair, training, tmp_path, qtbot):
+    training.held = True
+    dock.start_button.click()
+    sources = dict(dock._sources)
+    other = viewer.add_image(blobs(5), name="others")
+    dock.pair_list._rows[0].image.setLayer(other)
+    assert dock.copy_command(str(tmp_path / "layers"))
+    assert dock._sources == sources == {"cells": pair[0]}
+    dock.cancel_button.click()
+    finished(dock, qtbot)

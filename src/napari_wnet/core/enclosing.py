@@ -155,7 +155,7 @@ def _mostly_inside(labels: LabelArray, drawn: Window) -> set[int]:
 
 def _log_odds(maps: Maps | None, frame: _Frame) -> FloatMap:
     """Return for each pixel how much speaks for its belonging to the object."""
-    place: FloatMap = ROUND * (1 - frame.radius) - BEYOND * frame.beyond
+    place: FloatMap = (ROUND * (1 - frame.radius) - BEYOND * frame.beyond).astype(np.float32)
     if maps is None:
         return place
     guess = expit(GUESS * (1 - frame.radius))
@@ -166,21 +166,22 @@ def _log_odds(maps: Maps | None, frame: _Frame) -> FloatMap:
         means.append(float((presence * weight).sum() / weight.sum()))
         likeness.append(vectors @ direction(np.tensordot(weight, vectors, 2)) / UNIT)
     contrast = (presence - sum(means) / 2) / (abs(means[0] - means[1]) + LEAST_CONTRAST)
-    result: FloatMap = place + CONTRAST * contrast + LIKE_INSIDE * likeness[0] + LIKE_OUTSIDE * likeness[1] + OFFSET
-    return result
+    seen = CONTRAST * contrast + LIKE_INSIDE * likeness[0] + LIKE_OUTSIDE * likeness[1] + OFFSET
+    return np.asarray(place + seen, np.float32)
 
 
 def _presence(maps: Maps, window: Window) -> FloatMap:
     """Return from 0 to 1 how much there is an object; of a distance, only where it begins to rise counts."""
     if maps.foreground is not None:
         return maps.foreground[window].astype(np.float32)
-    return np.clip(maps.distance[window].astype(np.float32) / (2 * BACKGROUND_DISTANCE), 0, 1)
+    return np.asarray(np.clip(maps.distance[window] / (2 * BACKGROUND_DISTANCE), 0, 1), np.float32)
 
 
 def _neighbours(held: LabelArray, frame: _Frame, inside: Iterable[int]) -> Mask:
     """Tell which pixels are those of objects that go on outside the box, the one in its middle excepted."""
-    middle = np.bincount(held.ravel(), weights=expit(GUESS * (1 - frame.radius)).ravel())
-    return np.asarray((held != 0) & ~np.isin(held, [*inside, int(middle.argmax())]))
+    numbers, places = np.unique(held, return_inverse=True)
+    middle = np.bincount(places.ravel(), weights=expit(GUESS * (1 - frame.radius)).ravel())
+    return np.asarray((held != 0) & ~np.isin(held, [*inside, int(numbers[middle.argmax()])]))
 
 
 def _claim(log_odds: FloatMap, frame: _Frame, allowed: Mask) -> Mask:
@@ -207,7 +208,7 @@ def _placed(labels: LabelArray, frame: _Frame, claim: Mask, replaced: list[int],
     window = frame.window
     for number in [*replaced, *cut]:
         window = _joined(window, window_of(labels, number))
-    before = labels[window]
+    before = labels[window].astype(np.int64)  # there may be a number more than its own type holds
     top, left = (part.start - whole.start for part, whole in zip(frame.window, window, strict=True))
     own = np.zeros(before.shape, bool)
     own[top : top + claim.shape[0], left : left + claim.shape[1]] = claim

@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakSet
 
 import numpy as np
-import platformdirs
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_wnet.errors import ProjectError, WNetError
-from napari_wnet.project import ImageState, LabelsState, ProjectFolder, ProjectState, load_project, pixels_sha256
+from napari_wnet.errors import WNetError
+from napari_wnet.project import ImageState, LabelsState, pixels_sha256
 from napari_wnet.reports import Progress
+from napari_wnet.ui.archive import SAVED_AT, Archive
 from napari_wnet.ui.hub import Hub
-from napari_wnet.ui.layers import MARK, channel_axis_beside, image_for, placement
+from napari_wnet.ui.layers import MARK, channel_axis_beside, full_size, image_for, placement
 from napari_wnet.ui.runner import LatestRunner, Runner
 from napari_wnet.ui.settled import settled
 
-FOLDER_VARIABLE = "NAPARI_WNET_PROJECT"
 INTERVAL_MS = 20_000
-MAX_IMAGES = 50
-"""Images that are remembered; the oldest go."""
-MAX_BYTES = 400 * 2**20
-"""Memory for the labels of images that are remembered."""
-MAX_WINDOWS = 9
-"""Windows that are open at once; each has a folder of its own."""
-SAVED_AT = "saved_at"
 MADE_WITH = ("model", "params", "settings")
 """What is kept of how labels were made."""
-
-
-def default_folder() -> Path:
-    """Return the folder for autosaves: from the environment, else among the user's data."""
-    given = os.environ.get(FOLDER_VARIABLE)
-    return Path(given).expanduser() if given else Path(platformdirs.user_data_dir("napari-wnet"), "autosave")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,10 +69,9 @@ class Autosaver(QObject):
     def __init__(self, viewer: ViewerModel, hub: Hub, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer, self._hub = viewer, hub
-        self._project: ProjectFolder | None = None
-        self._dirty = False
-        self._known: dict[str, ImageState] = {}
-        self._opening = threading.Lock()
+        self._archive = Archive(self._note)
+        self._n_edits = self._n_saved = 0
+        self._failure = ""
         self._watched: WeakSet[Labels] = WeakSet()
         self._runner, self._finder = Runner(self), LatestRunner(self)
         self._runner.returned.connect(self._on_saved)
@@ -103,7 +86,7 @@ class Autosaver(QObject):
     @property
     def folder(self) -> Path | None:
         """Where this window saves; None before the first save or search."""
-        return None if self._project is None else self._project.folder
+        return self._archive.folder
 
     def watch(self, layer: Labels) -> None:
         """Save a layer when it is edited or ticked from now on."""
@@ -114,13 +97,13 @@ class Autosaver(QObject):
     def look(self, image: Layer | None) -> None:
         """Find out whether there is earlier work on an image."""
         if isinstance(image, Image):
-            self._finder.submit(lambda: self._look_steps(image, image.data))
+            pixels = full_size(image)
+            self._finder.submit(lambda: self._look_steps(image, pixels))
 
     def save(self) -> None:
         """Save what has changed since the last time, outside the GUI thread."""
-        if self._dirty and not self._runner.busy:
-            self._dirty = False
-            self._runner.start(self._save_steps(self._work()))
+        if self._n_saved != self._n_edits and not self._runner.busy:
+            self._runner.start(self._save_steps(self._work(), self._n_edits))
 
     def restore(self, found: Found) -> list[Labels]:
         """Add the labels that were saved, ticks and all, as new layers."""
@@ -144,33 +127,32 @@ class Autosaver(QObject):
                         book.restore(plane, book.done(plane), book.edited(plane), labels.cleared[plane])
             self.watch(layer)
             layers.append(layer)
+        self._archive.restored(found.state.sha256)
         return layers
 
     def close(self) -> None:
         """Save a last time, and let other windows have the folder."""
         self._timer.stop()
-        self._runner.wait(10)
-        if self._dirty:
-            self._dirty = False
-            try:
-                for _ in self._save_steps(self._work()):
-                    pass
-            except WNetError as error:
-                self._on_failed(error)
-        self._finder.cancel()
-        self._finder.wait(10)
-        if self._project is not None:
-            self._project.close()
-        self._project = None
         for layer in self._watched:
             settled(layer).unlisten(self._on_change)
+        self._runner.wait(10)
+        try:
+            if self._n_saved != self._n_edits:
+                for _ in self._save_steps(self._work(), self._n_edits):
+                    pass
+        except WNetError as error:
+            self._on_failed(error)
+        finally:
+            self._finder.cancel()
+            self._finder.wait(10)
+            self._archive.close()
 
     def wait(self, seconds: float) -> bool:
         """Wait for the threads to end and tell whether they have."""
         return all([runner.wait(seconds) for runner in (self._runner, self._finder)])
 
     def _on_change(self) -> None:
-        self._dirty = True
+        self._n_edits += 1
 
     def _work(self) -> list[_Work]:
         """Return snapshots of all labels that a person has settled something in, by image."""
@@ -186,11 +168,11 @@ class Autosaver(QObject):
             entry[1].append(_labels_state(layer))
         return [
             _Work(
-                pixels=image.data,
+                pixels=full_size(image),
                 state=ImageState(
                     name=image.name,
                     path=str(image.source.path or ""),
-                    shape=tuple(image.data.shape),
+                    shape=tuple(full_size(image).shape),
                     settings={**made, SAVED_AT: time.strftime("%Y-%m-%d %H:%M")},
                     labels=tuple(states),
                 ),
@@ -198,97 +180,35 @@ class Autosaver(QObject):
             for image, states, made in by_image.values()
         ]
 
-    def _open_project(self) -> ProjectFolder:
-        """Open the first folder that can be used, and read what is in it."""
-        with self._opening:
-            if self._project is None:
-                self._project, state = _first_usable(default_folder(), self._note)
-                self._known = {one.sha256: one for one in state.images}
-                for problem in state.problems:
-                    self._note(problem)
-            return self._project
-
     def _note(self, problem: str) -> None:
         """Say what is wrong with a folder, from whatever thread."""
         self.said.emit(f"Autosave: {problem}", "warning", "")
 
-    def _save_steps(self, work: list[_Work]) -> Generator[Progress, None, str]:
+    def _save_steps(self, work: list[_Work], edits: int) -> Generator[Progress, None, str]:
         yield Progress(done=0, total=0, what="saving")
-        project = self._open_project()
-        for one in work:
-            digest = pixels_sha256(one.pixels)
-            self._known.pop(digest, None)
-            self._known[digest] = replace(one.state, sha256=digest)  # the newest comes last
-        _forget_oldest(self._known, len(work))
-        project.save(ProjectState(images=tuple(self._known.values())))
+        self._archive.save([replace(one.state, sha256=pixels_sha256(one.pixels)) for one in work])
+        self._n_saved = edits
         return time.strftime("%H:%M")
 
     def _look_steps(self, image: Layer, pixels: Any) -> Generator[Progress, None, Found | None]:
         yield Progress(done=0, total=0, what="looking for earlier work")
-        own = self._open_project().folder
-        digest = pixels_sha256(pixels)
-        found = [self._known[digest]] if digest in self._known else []
-        for folder in _folders(default_folder()):
-            if folder != own and folder.is_dir():
-                yield Progress(done=0, total=0, what="looking for earlier work")
-                found += _saved_there(folder, digest)
-        newest = max(found, key=lambda state: str(state.settings.get(SAVED_AT, "")), default=None)
-        return None if newest is None else Found(image=image, state=newest)
+        state = self._archive.find(pixels_sha256(pixels))
+        return None if state is None else Found(image=image, state=state)
 
     def _on_saved(self, when: str) -> None:
+        self._failure = ""
         self.saved.emit(when)
 
     def _on_looked(self, found: Found | None) -> None:
-        if found is not None:
+        # A save may have been faster than this search: what is open here already is no earlier work.
+        opened = {layer.name for layer in self._viewer.layers if layer in self._watched and settled(layer)}
+        if found is not None and any(labels.name not in opened for labels in found.state.labels):
             self.found.emit(found)
 
     def _on_failed(self, error: WNetError) -> None:
-        self.said.emit(f"Autosave: {error}", "error", str(error))
-
-
-def _folders(base: Path) -> list[Path]:
-    """Return the folders of the windows that can be open at once."""
-    return [base, *(base.with_name(f"{base.name}-{number}") for number in range(2, MAX_WINDOWS + 1))]
-
-
-def _first_usable(base: Path, note: Callable[[str], None]) -> tuple[ProjectFolder, ProjectState]:
-    """Open the first folder that no other window has and that is not damaged or a newer version's; read it.
-
-    Raises
-    ------
-    WNetError
-        If there is none.
-    """
-    refusal: ProjectError | None = None
-    for folder in _folders(base):
-        try:
-            project = ProjectFolder(folder)
-        except ProjectError as error:  # another window's
-            refusal = error
-            continue
-        try:
-            return project, project.load()
-        except ProjectError as error:
-            project.close()
-            note(f"{error} Edits go to another folder meanwhile.")
-            refusal = error
-    raise refusal or ProjectError(f"There is no folder to save in beside {base}.")
-
-
-def _saved_there(folder: Path, digest: str) -> list[ImageState]:
-    """Return what another window saved of an image."""
-    try:
-        return [state for state in load_project(folder).images if state.sha256 == digest]
-    except WNetError:
-        return []  # its own window says what is wrong with it
-
-
-def _forget_oldest(known: dict[str, ImageState], least: int) -> None:
-    """Forget the oldest images, less the newest few, until all are within bounds."""
-    sizes = [sum(one.labels.nbytes for one in state.labels) for state in known.values()]
-    while len(known) > least and (len(known) > MAX_IMAGES or sum(sizes) > MAX_BYTES):
-        del known[next(iter(known))]
-        del sizes[0]
+        popup = "" if str(error) == self._failure else str(error)  # it is tried again and again
+        self._failure = str(error)
+        self.said.emit(f"Autosave: {error}", "error", popup)
 
 
 def _labels_state(layer: Labels) -> LabelsState:

@@ -87,7 +87,7 @@ def read_source(layer: Layer, *, channel_axis: int | None = None, channels: tupl
     """
     if not isinstance(layer, Image):
         raise ImageError(f"'{layer.name}' is a {type(layer).__name__} layer; choose an image layer.")
-    data = _full_size(layer)
+    data = full_size(layer)
     if layer.rgb:
         channel_axis = None
     if 0 in data.shape:
@@ -231,14 +231,14 @@ def piece_placement(
     return {"scale": size, "translate": corner, "affine": to_world, "units": layer.units[-2:]}
 
 
-def _full_size(layer: Layer) -> Any:
+def full_size(layer: Layer) -> Any:
     """Return a layer's array, the largest of a pyramid; one that is no numpy array is wrapped and stays lazy."""
     data = layer.data[0] if layer.multiscale else layer.data
     return data if isinstance(data, np.ndarray) else dask.array.asarray(data)
 
 
 def _shape(layer: Layer) -> tuple[int, ...]:
-    shape = _full_size(layer).shape
+    shape = full_size(layer).shape
     return tuple(shape[:-1] if layer.rgb else shape)
 
 

@@ -15,7 +15,7 @@ from napari_wnet.ui.chooser import LayerChooser
 from napari_wnet.ui.dock import Dock, set_bar
 from napari_wnet.ui.doubt_table import DoubtModel, DoubtTable
 from napari_wnet.ui.form import ParamsForm
-from napari_wnet.ui.layers import is_candidate, is_labels
+from napari_wnet.ui.layers import Index, is_candidate, is_labels
 from napari_wnet.ui.repairer import NO_MAPS, Repairer
 from napari_wnet.ui.save_row import SaveRow
 from napari_wnet.ui.section import Section
@@ -54,6 +54,7 @@ class RepairWidget(Dock):
         self.table = DoubtTable(self.model)
         self.form = ParamsForm(EditParams)
         self._picked = 0
+        self._picked_in: Index = ()
         self._lay_out()
         self._connect()
         self._on_labels(self.labels_box.layer())
@@ -62,6 +63,8 @@ class RepairWidget(Dock):
     def close_down(self) -> None:
         """Let go of the layers and stop what runs."""
         self.seeds.hide()
+        if self.repairer.settled is not None:
+            self.repairer.settled.unlisten(self._on_settled)
         self.tools.attach(None)
         self.repairer.close()
         self.labels_box.release()
@@ -132,6 +135,7 @@ class RepairWidget(Dock):
         old = self.repairer.settled
         if old is not None:
             old.unlisten(self._on_settled)
+        self._picked = 0
         self.repairer.choose(layer)
         self.tools.attach(layer)
         if self.repairer.image is not None:
@@ -178,7 +182,7 @@ class RepairWidget(Dock):
         self.repairer.tick([label], done)
 
     def _on_picked(self, label: int) -> None:
-        self._picked = label
+        self._picked, self._picked_in = label, self.repairer.index()
         self.table.show_row(self.model.row(label))
         if self.repairer.labels is not None:
             self.repairer.labels.selected_label = label
@@ -187,14 +191,14 @@ class RepairWidget(Dock):
         layer = self.repairer.labels
         if layer is None:
             return
-        self._picked = self.model.label(row)
+        self._picked, self._picked_in = self.model.label(row), self.repairer.index()
         layer.selected_label = self._picked
         place = layer.data_to_world((*self.repairer.index(), *self.model.place(row)))
         camera = self._viewer.scene.camera
         camera.center = (*camera.center[:-2], *place[-2:])
 
     def _do(self, name: str) -> None:
-        if self._picked:
+        if self._picked and self._picked_in == self.repairer.index():
             self.tools.do(name, self._picked)
         else:
             key = next(tool.key for tool in HERE_TOOLS if tool.name == name)

@@ -21,9 +21,10 @@ from napari_wnet.params import DEFAULT_MODEL, EditParams, SegmentParams
 from napari_wnet.reports import Progress
 from napari_wnet.ui.autosave import Autosaver
 from napari_wnet.ui.hub import join_hub
-from napari_wnet.ui.layers import MARK, Index, Source, channel_axis_beside, read_source, stacked_features
+from napari_wnet.ui.layers import MARK, Index, Source, channel_axis_beside, image_for, read_source, stacked_features
 from napari_wnet.ui.requests import Columns, Request
 from napari_wnet.ui.runner import LatestRunner, Runner
+from napari_wnet.ui.settings import SegmentSettings
 from napari_wnet.ui.settled import Settled, settled
 from napari_wnet.ui.work import maps_steps, prepared
 
@@ -68,6 +69,7 @@ class Repairer(QObject):
         self._image: Layer | None = None
         self._turning: _Turning | None = None
         self._last: tuple[Change, int] | None = None
+        self._mapping: tuple[Layer, Any] | None = None
         self._ranker, self._mapper = LatestRunner(self), Runner(self)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -102,13 +104,16 @@ class Repairer(QObject):
             self._labels.events.set_data.disconnect(self._soon_again)
             settled(self._labels).unlisten(self._soon_again)
         self._labels = labels
-        self._image = image or (None if labels is None else self._hub.image_of(labels))
+        self._image = image or (None if labels is None else self._image_of(labels))
         self._turning = None
         if labels is not None:
             labels.events.set_data.connect(self._soon_again)
             self.autosaver.watch(labels)
             settled(labels).listen(self._soon_again)
         self.rank()
+
+    def _image_of(self, labels: Labels) -> Layer | None:
+        return self._hub.image_of(labels) or image_for(labels, self._viewer.layers)
 
     @property
     def image(self) -> Layer | None:
@@ -209,7 +214,8 @@ class Repairer(QObject):
         index, session = self.index(), self._hub.sessions.of(self._image) if self._image is not None else None
         ours = session is not None and session.outputs.labels is self._labels and index in session.tables
         image = (session.source, session.in_channels) if ours and session is not None else None
-        self._ranker.submit(lambda: _doubt_steps(plane, maps, (index, image)))
+        layer = self._labels
+        self._ranker.submit(lambda: _doubt_steps(plane, maps, (layer, index, image)))
 
     def compute_maps(self, image: Layer) -> None:
         """Let the network look at an image, as it did when the labels were made, to have maps for them."""
@@ -217,7 +223,7 @@ class Repairer(QObject):
             return
         made = self._labels.metadata.get(MARK, {})
         try:
-            source = read_source(image, channel_axis=channel_axis_beside(image, self._labels))
+            source = _source_of(image, self._labels, made.get("settings"))
             request = Request(
                 source=source,
                 indices=[self.index()],
@@ -226,6 +232,7 @@ class Repairer(QObject):
                 params=SegmentParams.from_dict(made["params"]) if "params" in made else None,
             )
             self._image = image
+            self._mapping = image, image.data
             self._mapper.start(maps_steps(request, self._hub.models, self._hub.cache))
         except WNetError as error:
             self._complain(error)
@@ -270,8 +277,10 @@ class Repairer(QObject):
     def _soon_again(self) -> None:
         self._soon.start()
 
-    def _on_ranked(self, result: tuple[Doubts, Index, Columns | None]) -> None:
-        found, index, table = result
+    def _on_ranked(self, result: tuple[Doubts, tuple[Labels | None, Index], Columns | None]) -> None:
+        found, (labels, index), table = result
+        if labels is not self._labels:
+            return  # others were chosen meanwhile, and are being ranked
         session = None if self._image is None else self._hub.sessions.of(self._image)
         if table is not None and session is not None and session.outputs.labels is self._labels:
             session.tables = {**session.tables, index: table}
@@ -279,8 +288,9 @@ class Repairer(QObject):
         self.ranked.emit(found)
 
     def _on_maps(self, keys: Any) -> None:
-        if self._image is not None:
-            self._hub.note_maps(self._image, keys)
+        image, data = self._mapping or (None, None)
+        if image is not None and image.data is data:  # else they are maps of what is not there any more
+            self._hub.note_maps(image, keys)
         self.said.emit("Maps are ready: the tools know the image now.", "info", "")
         self.rank()
 
@@ -301,13 +311,13 @@ class _Turning:
 
 
 def _doubt_steps(
-    plane: Array, maps: Maps | None, where: tuple[Index, tuple[Source, int] | None]
-) -> Generator[Progress, None, tuple[Doubts, Index, Columns | None]]:
+    plane: Array, maps: Maps | None, where: tuple[Labels | None, Index, tuple[Source, int] | None]
+) -> Generator[Progress, None, tuple[Doubts, tuple[Labels | None, Index], Columns | None]]:
     """Rank the objects of a plane, and measure them anew where their layer is one of ours."""
     yield Progress(done=0, total=0, what="ranking")
-    labels, (index, image) = plane.copy(), where
+    labels, (layer, index, image) = plane.copy(), where
     table = None if image is None else measure(labels, prepared(image[0], index, image[1], []))
-    return doubts(labels, maps), index, table
+    return doubts(labels, maps), (layer, index), table
 
 
 def _check_room(layer: Labels, change: Change) -> None:
@@ -318,6 +328,14 @@ def _check_room(layer: Labels, change: Change) -> None:
             f"'{layer.name}' holds {dtype} numbers, and {largest} is too large for them: right-click it in the layer "
             "list, choose 'Convert data type', then 'int32'."
         )
+
+
+def _source_of(image: Layer, labels: Labels, settings: Any) -> Source:
+    """Return what a model reads of an image: the channels that it read when the labels were made, else all."""
+    axis = channel_axis_beside(image, labels)
+    made = None if settings is None else SegmentSettings.from_dict(settings)
+    channels = made.channels if made is not None and made.axis == axis else ()
+    return read_source(image, channel_axis=axis, channels=channels)
 
 
 def _needed(maps: Maps | None) -> Maps:

@@ -7,7 +7,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_wnet.errors import WNetError
-from napari_wnet.ui.autosave import SAVED_AT, Autosaver, Found
+from napari_wnet.ui.archive import SAVED_AT
+from napari_wnet.ui.autosave import Autosaver, Found
 
 BY_ITSELF = "Edits are saved by themselves."
 
@@ -47,11 +48,14 @@ class SaveRow(QWidget):
 
     def look(self, image: Layer | None) -> None:
         """Find out whether there is earlier work on an image; what was found for another is no longer offered."""
+        self._found = None
         self.button.hide()
+        self.label.setText(BY_ITSELF)
         self._autosaver.look(image)
 
     def _on_saved(self, when: str) -> None:
-        self.label.setText(f"Saved at {when}.")
+        if self._found is None:  # else the label says what the button beside it is for
+            self.label.setText(f"Saved at {when}.")
         self.label.setToolTip(f"In {self._autosaver.folder}")
 
     def _on_found(self, found: Found) -> None:

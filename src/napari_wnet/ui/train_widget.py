@@ -101,6 +101,11 @@ class TrainWidget(Dock):
         """Return what of the labels counts."""
         return self.learn_box.currentData()
 
+    def _sources_of(self, request: FineTuneRequest) -> dict[str, Layer]:
+        """Return the images that a request was just made of, by the names of their pairs."""
+        chosen = self.pair_list.pairs() if request.pairs else []
+        return {pair.name: one.image for pair, one in zip(request.pairs, chosen, strict=True)}
+
     def request(self) -> FineTuneRequest:
         """Return what a press of Start would learn: snapshots, nothing of which changes afterwards.
 
@@ -116,7 +121,6 @@ class TrainWidget(Dock):
         colour: list[str] = []
         if chosen or not self.folders.images():
             pairs, colour = self.trainer.training_pairs(chosen, self.learn_from())
-        self._sources = {pair.name: one.image for pair, one in zip(pairs, chosen, strict=True)}
         return FineTuneRequest(
             pairs=tuple(pairs),
             colour=tuple(colour),
@@ -133,6 +137,7 @@ class TrainWidget(Dock):
         """Begin to learn from the chosen layers."""
         try:
             request = self.request()
+            self._sources = self._sources_of(request)
             if request.images_dir:
                 self.held_out.hide()  # what is held out depends on the folder's images too: it is drawn at the end
             else:

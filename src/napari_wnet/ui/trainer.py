@@ -23,7 +23,7 @@ from napari_wnet.reports import Progress
 from napari_wnet.train_params import TrainParams
 from napari_wnet.ui.foreground import read_foreground
 from napari_wnet.ui.hub import join_hub
-from napari_wnet.ui.layers import channel_axis_beside, displayed_index, read_source
+from napari_wnet.ui.layers import channel_axis_beside, displayed_index, placement, read_source
 from napari_wnet.ui.runner import Runner
 from napari_wnet.ui.settled import settled
 
@@ -128,6 +128,8 @@ class Trainer(QObject):
         """
         if self._hub.training:
             raise WNetError("A training is going on already; stop it or wait for it before another one is started.")
+        if self._keep.busy:
+            raise WNetError("The last model is being saved; press Start again in a moment.")
         from napari_wnet.fine_tune.worker import fine_tune_to_file
 
         self.discard()
@@ -187,7 +189,8 @@ class Trainer(QObject):
         labels = np.asarray(pair.labels.data)
         if not np.issubdtype(labels.dtype, np.integer):
             raise TrainingError(f"'{pair.labels.name}' holds {labels.dtype} values; labels are integers.")
-        if not np.allclose(pair.image.scale[-2:], pair.labels.scale[-2:]):
+        scale = placement(pair.image, dropped_axis=channel_axis)["scale"]
+        if not np.allclose(scale[-2:], pair.labels.scale[-2:]):
             raise TrainingError(
                 f"'{pair.image.name}' and '{pair.labels.name}' have different scales, so they lie apart in the viewer; "
                 "choose the labels of this image, or give both the same scale."

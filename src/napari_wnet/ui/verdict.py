@@ -93,6 +93,9 @@ class Verdict(QWidget):
         """Show the labels of the one model on the held-out pieces, or those of the other."""
         if not any(layer in self._viewer.layers for layers in self._layers.values() for layer in layers):
             self._add_layers()
+        if not self._layers["new"]:
+            self.show_button.setText("The images are not open")
+            return
         shown = "new" if not any(layer.visible for layer in self._layers["new"]) else "current"
         for kind, layers in self._layers.items():
             for layer in layers:
@@ -141,13 +144,15 @@ class Verdict(QWidget):
         outcome = self._outcome
         if outcome is None:
             return
-        self._hidden = [layer for layer in self._viewer.layers if isinstance(layer, Labels) and layer.visible]
-        for layer in self._hidden:
+        opened = [piece for piece in outcome.comparison.pieces if self._sources.get(piece.name) in self._viewer.layers]
+        seen = [layer for layer in self._viewer.layers if opened and isinstance(layer, Labels) and layer.visible]
+        for layer in seen:
             layer.visible = False
-        for piece in outcome.comparison.pieces:
-            source = self._sources.get(piece.name)
-            if source is None or source not in self._viewer.layers:
-                continue
+        self._hidden += seen
+        for layers in self._layers.values():
+            layers.clear()
+        for piece in opened:
+            source = self._sources[piece.name]
             for kind, labels in (("current", piece.current), ("new", piece.new)):
                 layer = self._viewer.add_labels(
                     labels,
