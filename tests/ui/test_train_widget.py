@@ -13,8 +13,11 @@ from napari_wnet.core.holdout import ImageSplit, Rectangle
 from napari_wnet.errors import ChannelsError, DeviceError
 from napari_wnet.fine_tune.compare import Comparison, HeldOutPiece
 from napari_wnet.fine_tune.files import read_pairs_steps
+from napari_wnet.fine_tune.interrupted import save_request
 from napari_wnet.fine_tune.worker import FineTuneOutcome, fine_tune_to_file
 from napari_wnet.network.checkpoint import read_header
+from napari_wnet.project.lock import FolderLock
+from napari_wnet.project.training import REQUEST
 from napari_wnet.reports import EpochReport, Progress, drain
 from napari_wnet.train_params import FINE_TUNE
 from napari_wnet.ui import train_widget
@@ -530,3 +533,54 @@ def test_copying_a_command_changes_nothing_for_the_training(viewer, dock, pair, 
     assert dock._sources == sources == {"cells": pair[0]}
     dock.cancel_button.click()
     finished(dock, qtbot)
+
+
+def test_a_training_that_was_cut_short_can_be_taken_up_or_forgotten(viewer, pair, dock, training, tmp_path, qtbot):
+    folder = tmp_path / "training"
+    assert dock.resume_row.isHidden()
+    training.held = True
+    dock.start_button.click()
+    request = training.requests[0]
+    assert request.resumable
+    assert request.out.parent == folder
+    save_request(request)  # as the other process does
+    dock.close_down()
+    assert dock.trainer.wait(60)
+    assert (folder / REQUEST).exists()
+    again = TrainWidget(viewer)
+    viewer.window.add_dock_widget(again, name="Again")
+    assert not again.resume_row.isHidden()
+    training.held = False
+    again.resume_row.resume_button.click()
+    finished(again, qtbot)
+    assert again.resume_row.isHidden()
+    taken_up = training.requests[1]
+    assert (taken_up.pairs[0].labels == request.pairs[0].labels).all()
+    assert taken_up.params == request.params
+    assert again.trainer.outcome is not None
+    again.verdict.discard_button.click()
+    assert not folder.exists()
+    again.close_down()
+    assert again.trainer.wait(60)
+    folder.mkdir()
+    save_request(request)
+    last = TrainWidget(viewer)
+    viewer.window.add_dock_widget(last, name="Last")
+    last.resume_row.forget_button.click()
+    assert not folder.exists()
+    assert last.resume_row.isHidden()
+    last.close_down()
+    assert last.trainer.wait(60)
+
+
+def test_a_second_window_trains_elsewhere(viewer, pair, dock, training, tmp_path, qtbot):
+    training.held = True
+    lock = FolderLock(tmp_path / "training")
+    dock.start_button.click()
+    request = training.requests[0]
+    assert not request.resumable
+    assert request.out.parent != tmp_path / "training"
+    dock.cancel_button.click()
+    finished(dock, qtbot)
+    lock.release()
+    assert not request.out.parent.exists()

@@ -34,6 +34,8 @@ from napari_wnet.sample_data import SAMPLES, sample_path
 from napari_wnet.train_params import FINE_TUNE, TrainParams
 
 ENOUGH_TO_RANK = 100
+SAVE_SECONDS = 30.0
+"""What a crash costs at most, where a checkpoint is kept."""
 """Held-out objects from which on they may choose how maps are clustered; fewer choose by chance, and worse."""
 NORMALIZED = NormalizeParams(method="none")
 Result = TypeVar("Result")
@@ -57,6 +59,8 @@ class FineTuneJob:
         Where the images have another number of channels than the base reads, change its first convolutions to fit.
     replay_images : sequence of (C, Y, X) arrays
         Images the base knows, for ``params.replay``; by default the bundled sample of the base's name.
+    state : Path or None
+        Checkpoint, written each half minute; where there is one, the training goes on from it.
     """
 
     pairs: Sequence[TrainingPair]
@@ -65,6 +69,7 @@ class FineTuneJob:
     device: str = "auto"
     adapt_channels: bool = False
     replay_images: Sequence[npt.NDArray[Any]] = ()
+    state: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -200,6 +205,9 @@ def fine_tune_steps(job: FineTuneJob) -> Generator[Progress | EpochReport, None,
         init=start.network,
         replay=_replayed(job, start, params),
         clustering=_at_scale(base.header.params.clustering, data.scale),
+        state=job.state,
+        resume=job.state is not None and job.state.exists(),
+        save_seconds=SAVE_SECONDS,
     )
     trained = yield from _within_memory(train_steps(run))
     header = _header(base, start, data, params)

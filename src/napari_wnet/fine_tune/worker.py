@@ -14,10 +14,12 @@ from napari_wnet.errors import ImageError
 from napari_wnet.fine_tune.compare import Comparison
 from napari_wnet.fine_tune.data import TrainingPair
 from napari_wnet.fine_tune.files import read_pairs_steps
+from napari_wnet.fine_tune.interrupted import save_request
 from napari_wnet.fine_tune.job import FineTuneJob, fine_tune_steps
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.registry import load_model
 from napari_wnet.params import NormalizeParams
+from napari_wnet.project.training import STATE
 from napari_wnet.reports import EpochReport, Progress, watched
 from napari_wnet.train_job import as_csv, log_row
 from napari_wnet.train_params import TrainParams
@@ -43,6 +45,9 @@ class FineTuneRequest:
         Folders with further pairs, wholly labelled; empty: none.
     out : Path
         Model file to write; the log goes beside it.
+    resumable : bool
+        Whether what is asked for and how far it has come are kept beside the model, to be taken up again from there
+        after a crash.
     """
 
     pairs: tuple[TrainingPair, ...]
@@ -54,6 +59,7 @@ class FineTuneRequest:
     adapt_channels: bool = False
     images_dir: str = ""
     labels_dir: str = ""
+    resumable: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,6 +104,10 @@ def fine_tune_to_file(
     WNetError
         As for :func:`napari_wnet.fine_tune.train`, or if the file cannot be written.
     """
+    state = request.out.parent / STATE if request.resumable else None
+    if state is not None and not state.exists():
+        yield Progress(done=0, total=0, what="keeping the labels")
+        save_request(request)
     yield Progress(done=0, total=0, what="reading the model")
     base = load_model(request.base)
     pairs = _matched(request.pairs, request.colour, base.header.config.in_channels)
@@ -110,6 +120,7 @@ def fine_tune_to_file(
         params=_with_normalization_of(base, request.params),
         device=request.device,
         adapt_channels=request.adapt_channels,
+        state=state,
     )
     rows: list[dict[str, Any]] = []
 

@@ -51,6 +51,8 @@ class TrainingRun:
         Checkpoint, written as the training goes on.
     resume : bool
         Go on from `state`: the result is that of a run that was never interrupted.
+    save_seconds : float or None
+        How often to write the checkpoint; None: after each validation, and each four minutes.
     replay : sequence of Sample
         Images against forgetting; ``params.replay`` is their share of the crops.
     clustering : ClusteringParams
@@ -65,6 +67,7 @@ class TrainingRun:
     init: WNet | None = None
     state: Path | None = None
     resume: bool = False
+    save_seconds: float | None = None
     replay: Sequence[Sample] = ()
     clustering: ClusteringParams = field(default_factory=ClusteringParams)
 
@@ -197,7 +200,9 @@ def _loop(
         if not (validate or state.step % (params.report_every or REPORT_EVERY) == 0):
             continue
         scores, preview = _validated(run, state, device) if validate else (None, None)
-        if run.state is not None and (validate or time.monotonic() - saved > SAVE_SECONDS):
+        if run.state is not None and (
+            (validate and run.save_seconds is None) or time.monotonic() - saved > (run.save_seconds or SAVE_SECONDS)
+        ):
             state.save(run.state, params)
             saved = time.monotonic()
         pace = (time.monotonic() - first_time) / (state.step - first_step)

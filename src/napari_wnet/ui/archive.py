@@ -33,6 +33,11 @@ def default_folder() -> Path:
     return Path(given).expanduser() if given else Path(platformdirs.user_data_dir("napari-wnet"), "autosave")
 
 
+def training_folder() -> Path:
+    """Return the folder of the training that goes on: it outlives a crash, and nothing else."""
+    return default_folder().with_name("training")
+
+
 @dataclass(eq=False)
 class Archive:
     """What this window saves, and finds again; its methods can be called from any thread.

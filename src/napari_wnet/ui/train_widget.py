@@ -28,9 +28,11 @@ from napari_wnet.ui.chooser import ModelChooser, WideBox
 from napari_wnet.ui.dock import RUN_STYLE, Dock, scrolling, set_bar
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.held_out import HeldOut
+from napari_wnet.ui.layers import is_candidate
 from napari_wnet.ui.loss_plot import LossPlot
 from napari_wnet.ui.pair_list import FolderFields, PairList
 from napari_wnet.ui.pieces import Pieces
+from napari_wnet.ui.resume_row import ResumeRow
 from napari_wnet.ui.runner import Runner
 from napari_wnet.ui.section import Section
 from napari_wnet.ui.trainer import LearnFrom, Trainer, command_for
@@ -74,6 +76,7 @@ class TrainWidget(Dock):
         self.cancel_button, self.command_button = QPushButton("Cancel"), QPushButton("Copy as command...")
         self.progress_bar, self.adapt_box = QProgressBar(), QCheckBox("fit the first layer to the images' channels")
         self.plot, self.verdict, self.held_out = LossPlot(), Verdict(viewer), HeldOut(viewer)
+        self.resume_row = ResumeRow()
         self._catalog = Runner(self)
         self._sources: dict[str, Layer] = {}
         self._pieces = Pieces(self)
@@ -84,6 +87,7 @@ class TrainWidget(Dock):
         self._lay_out()
         self._connect()
         self._show_busy(False)
+        self.resume_row.offer(self.trainer.interrupted())
         self.status.say(READY)
         self._catalog.start(catalog_steps())
 
@@ -94,7 +98,6 @@ class TrainWidget(Dock):
         self.verdict.clear_layers()
         self.held_out.hide()
         self.trainer.close()
-        self.trainer.discard()
         self.pair_list.release()
 
     def learn_from(self) -> LearnFrom:
@@ -147,6 +150,32 @@ class TrainWidget(Dock):
             self.held_out.hide()
             self.status.say(str(error), "error", str(error))
             return
+        self._begin()
+
+    def resume(self) -> None:
+        """Go on with the training that was interrupted, on the images that are open under their names."""
+        try:
+            request = self.trainer.resume()
+            if request is None:
+                return
+            names = {layer.name: layer for layer in self._viewer.layers if is_candidate(layer)}
+            self._sources = {pair.name: names[pair.name] for pair in request.pairs if pair.name in names}
+            if not request.images_dir:
+                self.held_out.show(request.pairs, self._sources)
+        except WNetError as error:
+            self.status.say(str(error), "error", str(error))
+            return
+        self.base_box.setValue(request.base)
+        self.form.setValue(request.params)
+        self._begin()
+
+    def _on_forgotten(self) -> None:
+        self.trainer.forget()
+        self.resume_row.offer(None)
+
+    def _begin(self) -> None:
+        """Clear away what is left of the training before."""
+        self.resume_row.offer(None)
         self._preview, self._next_preview = None, 0.0
         self._pieces.clear()
         self.plot.clear()
@@ -198,6 +227,7 @@ class TrainWidget(Dock):
         layout.addWidget(self.pair_list)
         layout.addWidget(Section("Pairs from folders as well", self.folders))
         layout.addLayout(buttons)
+        layout.addWidget(self.resume_row)
         layout.addWidget(self.progress_bar)
         layout.addWidget(self.status)
         layout.addWidget(scrolling(self.verdict, self.plot, self.form, self.command_button), 1)
@@ -227,6 +257,8 @@ class TrainWidget(Dock):
         self.trainer.learned.connect(self._on_learned)
         self.trainer.adopted.connect(self._on_adopted)
         self.trainer.said.connect(self.status.say)
+        self.resume_row.resumed.connect(self.resume)
+        self.resume_row.forgotten.connect(self._on_forgotten)
         self.trainer.channelsDiffer.connect(self.adapt_box.show)
         self.base_box.modelChanged.connect(lambda: self.adapt_box.hide())
         self.trainer.busyChanged.connect(self._show_busy)

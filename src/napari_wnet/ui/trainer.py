@@ -19,8 +19,11 @@ from qtpy.QtCore import QObject, Signal
 from napari_wnet.errors import ChannelsError, OutputError, TrainingError, WNetError
 from napari_wnet.flags import changed_flags
 from napari_wnet.process import in_process
+from napari_wnet.project.lock import FolderLock
+from napari_wnet.project.training import REQUEST, STATE
 from napari_wnet.reports import Progress
 from napari_wnet.train_params import TrainParams
+from napari_wnet.ui.archive import training_folder
 from napari_wnet.ui.foreground import read_foreground
 from napari_wnet.ui.hub import join_hub
 from napari_wnet.ui.layers import channel_axis_beside, displayed_index, placement, read_source
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
     from napari_wnet.fine_tune.worker import FineTuneOutcome, FineTuneRequest
 
 LearnFrom = Literal["everything", "region", "done"]
+LEAVE_S = 5.0
+"""How long to wait for a training to end when its dock is closed."""
 NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. "
 
 
@@ -83,6 +88,8 @@ class Trainer(QObject):
         self._hub = join_hub(viewer)
         self._open = True
         self._folder: Path | None = None
+        self._lock: FolderLock | None = None
+        self._leaving = False
         self._train, self._keep = Runner(self), Runner(self)
         self._train.progressed.connect(self.reported)
         self._train.returned.connect(self._on_learned)
@@ -133,11 +140,59 @@ class Trainer(QObject):
         from napari_wnet.fine_tune.worker import fine_tune_to_file
 
         self.discard()
-        self._folder = Path(tempfile.mkdtemp(prefix="napari-wnet-"))
-        request = replace(request, out=self._folder / "new.safetensors")
+        request = self._placed(request)
         self._train.start(in_process(fine_tune_to_file, request, threads=n_threads()))
         self._hub.training = True
         self.busyChanged.emit(True)
+
+    def interrupted(self) -> Path | None:
+        """Return the folder of a training that a crash has ended, if there is one and no window is at it."""
+        folder = training_folder()
+        if self._folder is not None or not (folder / REQUEST).is_file():
+            return None
+        try:
+            FolderLock(folder).release()
+        except WNetError:
+            return None
+        return folder
+
+    def resume(self) -> FineTuneRequest | None:
+        """Take up the training that was interrupted; return what it learns.
+
+        Raises
+        ------
+        WNetError
+            If it cannot be read, or another one is going on.
+        """
+        folder = self.interrupted()
+        if folder is None:
+            return None
+        from napari_wnet.fine_tune.interrupted import load_request
+
+        request = load_request(folder)
+        self.start(request)
+        return request
+
+    def forget(self) -> None:
+        """Remove what is left of a training that was interrupted."""
+        folder = self.interrupted()
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _placed(self, request: FineTuneRequest) -> FineTuneRequest:
+        """Return a request whose model goes to the folder that outlives a crash, or, if that is taken, to another."""
+        folder = training_folder()
+        taken_up = request.resumable
+        try:
+            self._lock = FolderLock(folder)
+        except WNetError:
+            folder = Path(tempfile.mkdtemp(prefix="napari-wnet-"))
+        else:
+            if not taken_up:
+                for name in (REQUEST, STATE):
+                    (folder / name).unlink(missing_ok=True)
+        self._folder = folder
+        return replace(request, out=folder / "new.safetensors", resumable=self._lock is not None)
 
     def stop(self) -> None:
         """End the training; the best so far is kept."""
@@ -163,14 +218,22 @@ class Trainer(QObject):
     def discard(self) -> None:
         """Forget the new model; nothing is left of it."""
         self.outcome = None
+        if self._lock is not None:
+            self._lock.release()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
-        self._folder = None
+        self._folder = self._lock = None
 
     def close(self) -> None:
-        """Stop everything."""
+        """Stop everything; a training that goes on can be taken up again later."""
+        self._leaving = self._lock is not None and (self._train.busy or self.outcome is not None)
         self._train.cancel()
         self._keep.cancel()
+        if self._leaving and self._lock is not None:
+            self._train.wait(LEAVE_S)
+            self._lock.release()
+        else:
+            self.discard()
         if self._open:
             self._hub.training = self._hub.training and not self._train.busy
             self._hub.leave()
@@ -211,6 +274,8 @@ class Trainer(QObject):
         self.learned.emit(outcome)
 
     def _on_cancelled(self) -> None:
+        if self._leaving:
+            return
         self.discard()
         self.said.emit("Cancelled; nothing is kept of it.", "info", "")
 
