@@ -71,7 +71,7 @@ def nothing_is_left() -> Any:
     threads, files = threading.active_count(), len(os.listdir("/proc/self/fd"))  # noqa: PTH208
     yield
     assert threading.active_count() == threads
-    assert len(os.listdir("/proc/self/fd")) == files  # noqa: PTH208
+    assert len(os.listdir("/proc/self/fd")) <= files  # noqa: PTH208 - what other tests left may be tidied up meanwhile
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     assert [pid for pid in children if not alive(int(pid))] == []
 
