@@ -20,7 +20,7 @@ from napari_wnet.project.lock import FolderLock
 from napari_wnet.project.training import REQUEST
 from napari_wnet.reports import EpochReport, Progress, drain
 from napari_wnet.train_params import FINE_TUNE
-from napari_wnet.ui import train_widget
+from napari_wnet.ui import course
 from napari_wnet.ui import trainer as trainer_module
 from napari_wnet.ui.segment_widget import SegmentWidget
 from napari_wnet.ui.settled import settled
@@ -109,7 +109,7 @@ def models(monkeypatch, tmp_path):
 
 @pytest.fixture
 def dock(viewer, qtbot, training, monkeypatch):
-    monkeypatch.setattr(train_widget, "PREVIEW_EVERY_S", 0.0)
+    monkeypatch.setattr(course, "PREVIEW_EVERY_S", 0.0)
     widget = TrainWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Fine-tune")
     qtbot.waitUntil(lambda: widget.base_box.value() == "nuclei", timeout=TIMEOUT)
@@ -464,11 +464,11 @@ def test_a_closed_segment_dock_hears_no_more_of_adopted_models(viewer, dock, pai
 
 
 def test_previews_come_at_intervals_and_the_newest_is_shown(viewer, dock, pair, training, monkeypatch, qtbot):
-    monkeypatch.setattr(train_widget, "PREVIEW_EVERY_S", 600.0)
+    monkeypatch.setattr(course, "PREVIEW_EVERY_S", 600.0)
     training.held = True
     dock.start_button.click()
     qtbot.waitUntil(lambda: "Step 15" in dock.status.text(), timeout=TIMEOUT)
-    dock._pieces.finish()
+    dock.course.finish()
     shown = viewer.layers["cells held out, as it learns"].data
     first = int(shown.max())
     report = EpochReport(
@@ -479,12 +479,12 @@ def test_previews_come_at_intervals_and_the_newest_is_shown(viewer, dock, pair, 
         seconds_left=1,
         preview=("cells", np.full((32, 16), 16, np.int32)),
     )
-    dock._on_report(report)
-    dock._pieces.finish()
+    dock.course.report(report)
+    dock.course.finish()
     assert int(viewer.layers["cells held out, as it learns"].data.max()) == first
-    dock._next_preview = 0.0
-    dock._on_report(dataclasses.replace(report, preview=None))  # what waited is shown with a later report
-    dock._pieces.finish()
+    dock.course._next_preview = 0.0
+    dock.course.report(dataclasses.replace(report, preview=None))  # what waited is shown with a later report
+    dock.course.finish()
     assert (viewer.layers["cells held out, as it learns"].data == 16).all()
     dock.cancel_button.click()
     finished(dock, qtbot)
@@ -550,6 +550,10 @@ def test_a_training_that_was_cut_short_can_be_taken_up_or_forgotten(viewer, pair
     again = TrainWidget(viewer)
     viewer.window.add_dock_widget(again, name="Again")
     assert not again.resume_row.isHidden()
+    again.start()  # would take its place
+    assert "Resume, or Forget" in again.status.text()
+    assert (folder / REQUEST).exists()
+    assert len(training.requests) == 1
     training.held = False
     again.resume_row.resume_button.click()
     finished(again, qtbot)

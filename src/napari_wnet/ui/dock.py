@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QEvent, Qt
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QFrame, QLabel, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
@@ -53,7 +53,14 @@ class Dock(QWidget):
     napari_viewer : napari.Viewer
     lines : int
         Of the status line.
+
+    Attributes
+    ----------
+    left : Signal()
+        The dock is closed; what runs is to stop, and layers are to be let go.
     """
+
+    left = Signal()
 
     def __init__(self, napari_viewer: Viewer, lines: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,16 +70,12 @@ class Dock(QWidget):
         self._docked = False
 
     def event(self, event: QEvent) -> bool:
-        """Stop working when the dock is closed: napari then takes this widget out of its parent."""
+        """Notice that the dock is closed: napari then takes this widget out of its parent."""
         if event.type() == QEvent.Type.ParentChange:
             if self._docked and self.parent() is None:
-                self.close_down()
+                self.left.emit()
             self._docked = self.parent() is not None
         return bool(super().event(event))
-
-    def close_down(self) -> None:
-        """Stop what runs and let go of the layers."""
-        raise NotImplementedError
 
 
 def set_bar(bar: QProgressBar, done: int, total: int, text: str = "") -> None:

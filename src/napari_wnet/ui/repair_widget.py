@@ -101,6 +101,7 @@ class RepairWidget(Dock):
         self.setMinimumWidth(330)
 
     def _connect(self) -> None:
+        self.left.connect(self.close_down)
         self.buttons.chosen.connect(self.tools.choose)
         self.buttons.asked.connect(self._do)
         self.tools.toolChanged.connect(self._show_tool)

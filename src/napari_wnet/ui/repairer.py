@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,8 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_wnet.core.doubt import Doubts, doubts
 from napari_wnet.core.edits import Change, Core, core_of, regrow
 from napari_wnet.core.maps import Maps
-from napari_wnet.core.measure import measure
 from napari_wnet.errors import EditError, WNetError
 from napari_wnet.params import DEFAULT_MODEL, EditParams, SegmentParams
-from napari_wnet.reports import Progress
 from napari_wnet.ui.autosave import Autosaver
 from napari_wnet.ui.hub import join_hub
 from napari_wnet.ui.layers import MARK, Index, Source, channel_axis_beside, image_for, read_source, stacked_features
@@ -26,7 +24,7 @@ from napari_wnet.ui.requests import Columns, Request
 from napari_wnet.ui.runner import LatestRunner, Runner
 from napari_wnet.ui.settings import SegmentSettings
 from napari_wnet.ui.settled import Settled, settled
-from napari_wnet.ui.work import maps_steps, prepared
+from napari_wnet.ui.work import doubt_steps, maps_steps
 
 Array = npt.NDArray[Any]
 Edit = Callable[[Array, Maps | None], Change]
@@ -215,7 +213,7 @@ class Repairer(QObject):
         ours = session is not None and session.outputs.labels is self._labels and index in session.tables
         image = (session.source, session.in_channels) if ours and session is not None else None
         layer = self._labels
-        self._ranker.submit(lambda: _doubt_steps(plane, maps, (layer, index, image)))
+        self._ranker.submit(lambda: doubt_steps(plane, maps, (layer, index, image)))
 
     def compute_maps(self, image: Layer) -> None:
         """Let the network look at an image, as it did when the labels were made, to have maps for them."""
@@ -308,16 +306,6 @@ class _Turning:
     core: Core
     params: EditParams
     last: Change | None
-
-
-def _doubt_steps(
-    plane: Array, maps: Maps | None, where: tuple[Labels | None, Index, tuple[Source, int] | None]
-) -> Generator[Progress, None, tuple[Doubts, tuple[Labels | None, Index], Columns | None]]:
-    """Rank the objects of a plane, and measure them anew where their layer is one of ours."""
-    yield Progress(done=0, total=0, what="ranking")
-    labels, (layer, index, image) = plane.copy(), where
-    table = None if image is None else measure(labels, prepared(image[0], index, image[1], []))
-    return doubts(labels, maps), (layer, index), table
 
 
 def _check_room(layer: Labels, change: Change) -> None:

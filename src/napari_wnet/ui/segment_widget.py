@@ -125,6 +125,7 @@ class SegmentWidget(Dock):
         self.setMinimumWidth(330)
 
     def _connect(self) -> None:
+        self.left.connect(self.close_down)
         self.run_button.clicked.connect(self.run)
         self.cancel_button.clicked.connect(self.segmenter.cancel)
         self.reset_button.clicked.connect(self._reset)

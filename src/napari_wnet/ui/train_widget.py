@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Layer
 from qtpy.QtCore import Qt
@@ -22,16 +21,15 @@ from qtpy.QtWidgets import (
 
 from napari_wnet.errors import WNetError
 from napari_wnet.params import DEFAULT_MODEL
-from napari_wnet.reports import EpochReport, Progress
 from napari_wnet.train_params import FINE_TUNE, TrainParams
 from napari_wnet.ui.chooser import ModelChooser, WideBox
+from napari_wnet.ui.course import Course
 from napari_wnet.ui.dock import RUN_STYLE, Dock, scrolling, set_bar
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.held_out import HeldOut
 from napari_wnet.ui.layers import is_candidate
 from napari_wnet.ui.loss_plot import LossPlot
 from napari_wnet.ui.pair_list import FolderFields, PairList
-from napari_wnet.ui.pieces import Pieces
 from napari_wnet.ui.resume_row import ResumeRow
 from napari_wnet.ui.runner import Runner
 from napari_wnet.ui.section import Section
@@ -52,8 +50,6 @@ LEARN: tuple[tuple[LearnFrom, str, str], ...] = (
     ("done", "only objects ticked as done", "Only what you ticked in the Repair dock is right; the rest is unknown."),
 )
 READY = "Repair a few objects first, then press Start: a few minutes on a laptop. A part of the labels is held out."
-PREVIEW_EVERY_S = 12.0
-"""Showing labels has napari draw the whole picture: felt by whoever edits meanwhile, where no graphics card does it."""
 SHOWN = ("steps", "learning_rate", "freeze_first", "replay")
 
 
@@ -79,9 +75,7 @@ class TrainWidget(Dock):
         self.resume_row = ResumeRow()
         self._catalog = Runner(self)
         self._sources: dict[str, Layer] = {}
-        self._pieces = Pieces(self)
-        self._preview: tuple[str, Any] | None = None
-        self._next_preview = 0.0
+        self.course = Course(self.progress_bar, self.status, self.plot, self.held_out)
         self.form.setDefault(FINE_TUNE)
         self.form.reset()
         self._lay_out()
@@ -94,7 +88,7 @@ class TrainWidget(Dock):
     def close_down(self) -> None:
         """Stop what runs and let go of the layers."""
         self._catalog.cancel()
-        self._pieces.clear()
+        self.course.clear()
         self.verdict.clear_layers()
         self.held_out.hide()
         self.trainer.close()
@@ -176,9 +170,7 @@ class TrainWidget(Dock):
     def _begin(self) -> None:
         """Clear away what is left of the training before."""
         self.resume_row.offer(None)
-        self._preview, self._next_preview = None, 0.0
-        self._pieces.clear()
-        self.plot.clear()
+        self.course.begin()
         self.verdict.clear_layers()
         self.verdict.hide()
         self.status.say("Starting...")
@@ -247,13 +239,14 @@ class TrainWidget(Dock):
         )
 
     def _connect(self) -> None:
+        self.left.connect(self.close_down)
         self.start_button.clicked.connect(self.start)
         self.stop_button.clicked.connect(self._on_stop)
         self.cancel_button.clicked.connect(self.trainer.cancel)
         self.command_button.clicked.connect(lambda: self.copy_command())
         self.learn_box.currentIndexChanged.connect(self._on_learn)
         self._catalog.returned.connect(self._on_catalog)
-        self.trainer.reported.connect(self._on_report)
+        self.trainer.reported.connect(self.course.report)
         self.trainer.learned.connect(self._on_learned)
         self.trainer.adopted.connect(self._on_adopted)
         self.trainer.said.connect(self.status.say)
@@ -280,28 +273,8 @@ class TrainWidget(Dock):
         self.stop_button.setEnabled(False)
         self.trainer.stop()
 
-    def _on_report(self, report: EpochReport | Progress) -> None:
-        if isinstance(report, Progress):
-            set_bar(self.progress_bar, report.done, report.total, "%p%")
-            self.status.say(f"{report.what.capitalize()}...")
-            return
-        self.plot.add(report)
-        self._preview = report.preview or self._preview
-        self._pieces.replace(self.plot.draw, self._show_preview)
-        set_bar(self.progress_bar, report.step, report.steps, "%p%")
-        minutes, seconds = divmod(round(report.seconds_left), 60)
-        left = f"{minutes} min {seconds:02d} s" if minutes else f"{seconds} s"
-        best = "" if not report.best_step else f" Best so far: step {report.best_step}."
-        self.status.say(f"Step {report.step} of {report.steps}, at most {left} left.{best}")
-
-    def _show_preview(self) -> None:
-        now = time.monotonic()
-        if self._preview is not None and now >= self._next_preview:
-            self.held_out.preview(*self._preview)
-            self._preview, self._next_preview = None, now + PREVIEW_EVERY_S
-
     def _on_learned(self, outcome: FineTuneOutcome) -> None:
-        self._pieces.finish()
+        self.course.finish()
         self.held_out.draw(outcome.splits, self._sources)
         self.verdict.show_outcome(outcome, self._sources)
         better = outcome.comparison.better
@@ -328,5 +301,5 @@ class TrainWidget(Dock):
         self.cancel_button.setEnabled(busy)
         set_bar(self.progress_bar, 0, 0 if busy else 1)
         if not busy and self.trainer.outcome is None:  # cancelled, or failed: nothing is held out any more
-            self._pieces.clear()
+            self.course.clear()
             self.held_out.hide()

@@ -131,12 +131,15 @@ class Trainer(QObject):
         Raises
         ------
         WNetError
-            If a training is going on already, here or in another dock of this viewer.
+            If a training is going on already, here or in another dock of this viewer, or one that was cut short would
+            be overwritten.
         """
         if self._hub.training:
             raise WNetError("A training is going on already; stop it or wait for it before another one is started.")
         if self._keep.busy:
             raise WNetError("The last model is being saved; press Start again in a moment.")
+        if not request.resumable and self.interrupted() is not None:
+            raise WNetError("A training that was cut short waits here: press Resume, or Forget to begin another.")
         from napari_wnet.fine_tune.worker import fine_tune_to_file
 
         self.discard()
@@ -182,15 +185,13 @@ class Trainer(QObject):
     def _placed(self, request: FineTuneRequest) -> FineTuneRequest:
         """Return a request whose model goes to the folder that outlives a crash, or, if that is taken, to another."""
         folder = training_folder()
-        taken_up = request.resumable
         try:
             self._lock = FolderLock(folder)
         except WNetError:
             folder = Path(tempfile.mkdtemp(prefix="napari-wnet-"))
         else:
-            if not taken_up:
-                for name in (REQUEST, STATE):
-                    (folder / name).unlink(missing_ok=True)
+            if not request.resumable:
+                (folder / STATE).unlink(missing_ok=True)  # of a training whose request is gone: it is not this one's
         self._folder = folder
         return replace(request, out=folder / "new.safetensors", resumable=self._lock is not None)
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from napari.layers import Labels as LabelsLayer
 
 from napari_wnet.core.clustering import cluster
+from napari_wnet.core.doubt import Doubts, doubts
 from napari_wnet.core.image import check_image, is_informative, match_channels
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.measure import measure
@@ -202,6 +203,16 @@ def recluster_steps(tuning: Tuning, cache: MapsCache) -> Generator[PlaneLabels, 
         # After the labels are on their way to the screen, and never for a position the slider has already left.
         tables[index] = measure(labels, prepared(tuning.source, index, tuning.in_channels, []))
     return Reclustered(tables=tables, features=stacked_features(tables), n_missing=n_missing)
+
+
+def doubt_steps(
+    plane: Array, maps: Maps | None, where: tuple[LabelsLayer | None, Index, tuple[Source, int] | None]
+) -> Generator[Progress, None, tuple[Doubts, tuple[LabelsLayer | None, Index], Columns | None]]:
+    """Rank the objects of a plane, and measure them anew where their layer is one of ours."""
+    yield Progress(done=0, total=0, what="ranking")
+    labels, (layer, index, image) = plane.copy(), where
+    table = None if image is None else measure(labels, prepared(image[0], index, image[1], []))
+    return doubts(labels, maps), (layer, index), table
 
 
 def _scaled(steps: Generator[Progress, None, Maps], number: int, n_planes: int) -> Generator[Progress, None, Maps]:
