@@ -52,8 +52,10 @@ class Scene:
     truth: Labels
     labels: Labels
     maps: Maps
+    image: npt.NDArray[Any]
     rng: np.random.Generator
     hand_px: float = 1.0
+    hand_part: float = 0.05
 
     def overlaps(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
         """Return pixels shared by each true and predicted object, and the areas of both."""
@@ -91,17 +93,24 @@ class Scene:
         row, column = inner[self.rng.integers(len(inner))]
         return int(row), int(column)
 
+    def worst(self, number: int, change: edits.Change) -> edits.Point:
+        """Return a pixel in the middle of the largest part by which a made object differs from a true one."""
+        wrong = (change.applied(self.labels) == change.objects[0]) != (self.truth == number)
+        parts, _ = ndimage.label(wrong)
+        largest = parts == np.bincount(parts.ravel())[1:].argmax() + 1
+        depth = ndimage.distance_transform_edt(np.pad(largest, 1))[1:-1, 1:-1]
+        row, column = np.unravel_index(int(depth.argmax()), depth.shape)
+        return int(row), int(column)
+
     def box(self, number: int, *, zoomed: bool = False) -> edits.Box:
         """Return a box around a true object as a hand draws it: each side is off by a pixel or 5 % of the length."""
         ends = []
-        for places in np.nonzero(self.truth == number):
+        for places, length in zip(np.nonzero(self.truth == number), self.truth.shape, strict=True):
             low, high = int(places.min()), int(places.max())
-            off = max(self.hand_px, 0.05 * (high + 1 - low)) * (0.5 if zoomed else 1)
-            while True:
-                drawn = np.rint(self.rng.normal((low, high), off)).astype(int).tolist()
-                if drawn[1] - drawn[0] >= 2:  # nobody lets go at once
-                    break
-            ends.append(drawn)
+            off = max(self.hand_px, self.hand_part * (high + 1 - low)) * (0.5 if zoomed else 1)
+            start, stop = np.clip(np.rint(self.rng.normal((low, high), off)).astype(int), 0, length - 1).tolist()
+            start = max(0, min(start, stop - 2))  # nobody lets go at once
+            ends.append([start, max(stop, start + 2)])
         return (ends[0][0], ends[1][0]), (ends[0][1], ends[1][1])
 
     def border(self, label: int, pair: list[int]) -> list[edits.Point]:

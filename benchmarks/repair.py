@@ -9,16 +9,20 @@ that, but does not know what an edit will do:
 - an object in pieces: where they add up to it (IoU .7), a click on each;
 - an outline that is nearly right (IoU .6) but an eighth too large or small in area: up to three presses that grow or
   shrink the object;
-- all else (a missed object, another outline, one of many taken for one, and what is still not right): a box, then the
-  presses if they are all that it takes by these rules; a second box, for which the user zooms in; and else the object
-  is deleted (1 click) and drawn (8 clicks);
+- all else (a missed object, another outline, one of many taken for one, and what is still not right): a box; where that
+  is not enough, up to two clicks at what is most wrong with it, and the presses if they are all that it takes by these
+  rules; the same once more with a second box, for which the user zooms in; and else the object is deleted (1 click) and
+  drawn (8 clicks);
 - a false object: a click.
+
+N objects taken for one are N - 1 errors.
 
 What an edit makes wrong that was right counts: the edit did not do what was meant, and mending it, by a box or drawn,
 is part of the same error's cost. Clicks on false objects that came with an edit count as well.
 
 Clicks fall at random in the inner half of the object, the ends of lines half a pixel off, the sides of boxes a pixel or
-5 % of their length (standard deviations), half of that when zoomed in. A drag, be it a box or a line, counts as two
+5 % of their length (standard deviations), half of that when zoomed in; `--hand-px 0 --hand-part 0` places all by the
+ground truth. A drag, be it a box or a line, counts as two
 clicks, press and release; the figures with a drag as one action stand beside that.
 """
 
@@ -26,6 +30,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -40,12 +45,18 @@ from napari_wnet.core.doubt import doubts
 from napari_wnet.datasets.folder import load_pair, pairs
 from napari_wnet.datasets.split import split
 from napari_wnet.errors import EditError
-from napari_wnet.network.registry import load_model
+from napari_wnet.network.inference import fused
+from napari_wnet.network.outline.net import OutlineNet
+from napari_wnet.network.outline.predict import predict_outline
+from napari_wnet.network.registry import load_model, load_outline_steps
 from napari_wnet.pipeline import segment
+from napari_wnet.reports import drain
 
+CLICK_FIRST = "--click-first" in sys.argv
 DRAW_CLICKS = 8
 MOST_PRESSES = 3
 BOXES = 2
+CORRECTIONS = 2
 SAME_OUTLINE = 0.7
 NEARLY, OFF_SIZE = 0.6, 1.125
 
@@ -53,9 +64,10 @@ NEARLY, OFF_SIZE = 0.6, 1.125
 class User:
     """Mends one scene."""
 
-    def __init__(self, scene: Scene, tally: Tally, *, boxes: bool = True) -> None:
+    def __init__(self, scene: Scene, tally: Tally, network: OutlineNet | None, *, boxes: bool = True) -> None:
         self.scene = scene
         self.tally = tally
+        self.network = network
         self.boxes = boxes
         self.original = scene.labels
 
@@ -75,7 +87,8 @@ class User:
     def error(self, kind: str, meant_for: list[int], first: Callable[[], None]) -> None:
         """Mend an error, beginning in some way, to its end, and whatever that damages."""
         before, made, drawn = self.scene.right(), self.tally.edits[kind], self.tally.drawn[kind]
-        self.tally.errors[kind] += 1
+        count = max(1, len(meant_for) - 1)
+        self.tally.errors[kind] += count
         self.kind = kind
         first()
         tries: Counter[int] = Counter()
@@ -86,7 +99,8 @@ class User:
             else:
                 self.draw(number)
             tries[number] += 1
-        self.tally.at_once[kind] += self.tally.edits[kind] - made <= 1 and self.tally.drawn[kind] == drawn
+        at_once = self.tally.edits[kind] - made <= count and self.tally.drawn[kind] == drawn
+        self.tally.at_once[kind] += count * at_once
 
     def edit(self, made: Callable[[Labels], Labels], meant_for: list[int], clicks: int = 0, drags: int = 0) -> None:
         """Make an edit and note its cost, and whether it did what was meant and no harm."""
@@ -112,11 +126,23 @@ class User:
             self.edit(lambda labels: edits.merge(labels, pieces).applied(labels), [number], clicks=len(pieces))
 
     def enclose(self, number: int, *, zoomed: bool) -> None:
-        """Drag a box around an object, or without that tool click where it is missed; and see to its size."""
+        """Drag a box around an object and correct what comes of it, or without that tool click where it is missed."""
         point, box = self.scene.click(self.scene.truth == number), self.scene.box(number, zoomed=zoomed)
-        maps = self.scene.maps
+        maps, labels = self.scene.maps, self.scene.labels
+        prompt = edits.Prompt.box(box)
+
+        def made(prompt: edits.Prompt) -> edits.Change:
+            outline = None if self.network is None else predict_outline(self.network, self.scene.image, prompt)
+            return edits.enclose(labels, maps, box, outline=outline)
+
         if self.boxes:
-            self.edit(lambda labels: edits.enclose(labels, maps, box).applied(labels), [number], drags=1)
+            self.edit(lambda _: made(prompt).applied(labels), [number], drags=1)
+            for _ in range(CORRECTIONS if self.network is not None else 0):
+                if number in self.scene.right():
+                    break
+                click = self.scene.worst(number, made(prompt))
+                prompt = prompt.also(click) if self.scene.truth[click] == number else prompt.without(click)
+                self.edit(lambda _, prompt=prompt: made(prompt).applied(labels), [number], clicks=1)
         elif not self.scene.labels[point]:
             self.edit(lambda labels: edits.add(labels, maps, point).applied(labels), [number], clicks=1)
         self.resize(number)
@@ -206,12 +232,15 @@ def main() -> None:
     parser.add_argument("--least-area", type=int, default=0, help="smaller true objects are left out")
     parser.add_argument("--without-box", action="store_true", help="see what the box is worth")
     parser.add_argument("--hand-px", type=float, default=1.0, help="how exact boxes are at best; lines are twice that")
+    parser.add_argument("--hand-part", type=float, default=0.05, help="the same, as a part of a box's side")
+    parser.add_argument("--without-outline", action="store_true", help="see what the outline network is worth")
     given = parser.parse_args()
     found = pairs(given.images, given.labels).pairs
     names = set(getattr(split([pair.name for pair in found]), given.part))
     model = load_model(given.model)
     scenes: list[Scene] = []
     rng = np.random.default_rng(0)
+    network = None if given.without_outline else fused(drain(load_outline_steps()).network)
     for pair in found:
         if pair.name in names:
             image, truth = load_pair(pair)
@@ -219,13 +248,21 @@ def main() -> None:
             truth = np.where(np.isin(truth, small), 0, truth)
             result = segment(image, model)
             scenes.append(
-                Scene(truth=truth, labels=result.labels.copy(), maps=result.maps, rng=rng, hand_px=given.hand_px)
+                Scene(
+                    truth=truth,
+                    labels=result.labels.copy(),
+                    maps=result.maps,
+                    image=image,
+                    rng=rng,
+                    hand_px=given.hand_px,
+                    hand_part=given.hand_part,
+                )
             )
     print(f"{len(scenes)} images, {sum(len(np.unique(s.truth)) - 1 for s in scenes)} objects, model {model.name}")
     print(f"a bad object ranks before a good one in {100 * doubt_auc(scenes):.0f} % of pairs")
     tally = Tally()
     for scene in scenes:
-        User(scene, tally, boxes=not given.without_box).repair()
+        User(scene, tally, network, boxes=not given.without_box).repair()
         assert scene.right().issuperset(set(np.unique(scene.truth).tolist()) - {0}), "an object was left"
     for kind in tally.clicks:
         print(f"  {kind:9} {tally.line(kind)}")

@@ -16,9 +16,13 @@ from napari_wnet.atomic import write_bytes, write_text
 from napari_wnet.errors import ModelError, WNetError
 from napari_wnet.network.catalog import SUFFIX, ModelEntry, package_entries
 from napari_wnet.network.checkpoint import read_model
+from napari_wnet.network.container import open_container
+from napari_wnet.network.outline.file import OUTLINE_KEY, read_outline
 
 MODELS = Path(__file__).parents[1] / "src" / "napari_wnet" / "models"
 MAX_BYTES = 10_000_000
+MODEL = ("kind", "model")
+"""What an entry is unless it says otherwise."""
 
 
 def add_model(path: Path, folder: Path) -> ModelEntry:
@@ -31,30 +35,38 @@ def add_model(path: Path, folder: Path) -> ModelEntry:
     OutputError
         If the folder cannot be written.
     """
-    model = read_model(path)
+    with open_container(path) as container:
+        outline = OUTLINE_KEY in container.metadata
+    said, sha256 = _outline(path) if outline else _model(path)
     data = path.read_bytes()
-    if not model.header.licence:
+    if not said["licence"]:
         raise ModelError(f"{path} names no licence; the package ships only models that do.")
     if len(data) > MAX_BYTES:
         raise ModelError(f"{path} has {len(data)} bytes; the package ships models up to {MAX_BYTES}.")
     entry = ModelEntry(
-        name=model.header.name,
-        file=f"{model.header.name}{SUFFIX}",
-        sha256=model.sha256,
-        size=len(data),
-        description=model.header.description,
-        licence=model.header.licence,
+        **said, file=f"{said['name']}{SUFFIX}", sha256=sha256, size=len(data), kind="outline" if outline else "model"
     )
     entry.check()
     others = [other for other in package_entries(folder) if other.name != entry.name]
     listed = [
-        {key: value for key, value in dataclasses.asdict(item).items() if key != "source"}
+        {key: value for key, value in dataclasses.asdict(item).items() if key != "source" and (key, value) != MODEL}
         for item in sorted([*others, entry], key=lambda item: item.name)
     ]
     write_bytes(folder / entry.file, data, overwrite=True)
     text = json.dumps({"models": listed}, indent=2, ensure_ascii=False) + "\n"
     write_text(folder / "registry.json", text, overwrite=True)
     return entry
+
+
+def _model(path: Path) -> tuple[dict[str, str], str]:
+    model = read_model(path)
+    header = model.header
+    return {"name": header.name, "description": header.description, "licence": header.licence}, model.sha256
+
+
+def _outline(path: Path) -> tuple[dict[str, str], str]:
+    model = read_outline(path)
+    return {name: str(model.card.get(name, "")) for name in ("name", "description", "licence")}, model.sha256
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from napari_wnet import cli
+from napari_wnet.commands import console
 from napari_wnet.core.metrics import evaluate_image
 from napari_wnet.errors import ParamsError
 from napari_wnet.network import training
@@ -75,18 +76,18 @@ def test_training_writes_a_model_that_says_where_it_comes_from(folders, capsys):
 def test_an_interrupted_training_resumes_to_the_same_model(folders, monkeypatch):
     assert train(folders, "--steps", 6, "--validate-every", 3, out="whole.safetensors") == 0
     monkeypatch.setattr("napari_wnet.network.training.REPORT_EVERY", 2)
-    real = cli.train._line
+    real = console.report_line
 
     def interrupt(report):
         if report.step == 4:
             raise KeyboardInterrupt
         return real(report)
 
-    monkeypatch.setattr("napari_wnet.commands.train._line", interrupt)
+    monkeypatch.setattr("napari_wnet.commands.console.report_line", interrupt)
     assert train(folders, "--steps", 6, "--validate-every", 3, out="parts.safetensors") == 0
     # Ctrl-C keeps the best so far.
     assert read_model(folders / "parts.safetensors").header.provenance["best_step"] == 3
-    monkeypatch.setattr("napari_wnet.commands.train._line", real)
+    monkeypatch.setattr("napari_wnet.commands.console.report_line", real)
     assert train(folders, "--steps", 6, "--validate-every", 3, "--resume", out="parts.safetensors") == 0
     whole, parts = (read_model(folders / name) for name in ("whole.safetensors", "parts.safetensors"))
     for name, value in whole.network.state_dict().items():

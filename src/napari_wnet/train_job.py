@@ -10,7 +10,7 @@ import platform
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -31,6 +31,8 @@ from napari_wnet.network.tuning import Choice, rank_clusterings
 from napari_wnet.params import SegmentParams, WNetConfig
 from napari_wnet.reports import EpochReport, Progress, watched
 from napari_wnet.train_params import TrainParams
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,12 +128,7 @@ def train_job_steps(
     WNetError
         If the job cannot start, the loss diverges before the first validation, or a file cannot be written.
     """
-    out = Path(job.out)
-    if not job.out or out.suffix != ".safetensors":
-        raise OutputError(f"The model file must end in .safetensors, not '{job.out}'; choose another name with --out.")
-    if out.exists() and not (overwrite or resume):
-        raise OutputError(f"{out} exists already; choose another name, or give --overwrite.")
-    out.parent.mkdir(parents=True, exist_ok=True)
+    out = model_file(job.out, overwrite=overwrite or resume)
     init = load_model(job.init).network if job.init else None
     config = init.config if init is not None else _fitted(job.network, data.train)
     state = out.with_suffix(".state.safetensors")
@@ -145,15 +142,39 @@ def train_job_steps(
         state=state,
         resume=resume,
     )
-    rows: list[dict[str, Any]] = _read_log(out.with_suffix(".csv")) if resume else []
+    trained = yield from logged(train_steps(run), out.with_suffix(".csv"), resume=resume)
+    _write_model(out, job, data, trained)
+    return out, trained
+
+
+def model_file(out: str, *, overwrite: bool) -> Path:
+    """Return the file that a training is to write, its folder made.
+
+    Raises
+    ------
+    OutputError
+        If it has another ending than a model's, or exists and may not be replaced.
+    """
+    path = Path(out)
+    if path.suffix != ".safetensors":
+        raise OutputError(f"The model file must end in .safetensors, not '{out}'; choose another name with --out.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already; choose another name, or give --overwrite.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def logged(
+    steps: Generator[EpochReport, None, Result], path: Path, *, resume: bool
+) -> Generator[EpochReport, None, Result]:
+    """Pass the reports of a training on, and write each into a table, after those of the training that is resumed."""
+    rows: list[dict[str, Any]] = _read_log(path) if resume else []
 
     def note(report: EpochReport) -> None:
         rows.append(log_row(report))
-        write_text(out.with_suffix(".csv"), as_csv(rows), overwrite=True)
+        write_text(path, as_csv(rows), overwrite=True)
 
-    trained = yield from watched(train_steps(run), note)
-    _write_model(out, job, data, trained)
-    return out, trained
+    return (yield from watched(steps, note))
 
 
 def _fitted(config: WNetConfig, samples: Sequence[Sample]) -> WNetConfig:
@@ -212,20 +233,30 @@ def summary(scores: DatasetScores) -> dict[str, float]:
 
 def provenance(job: TrainJob, data: TrainingData, trained: Trained) -> dict[str, Any]:
     """Return where a model comes from: data, split, steps, seed, code, date, hardware."""
-    names = sorted(sample.name for sample in data.train)
-    digest = hashlib.sha256("\n".join(names).encode()).hexdigest()
-    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
     return {
         "data": job.data or Path(job.images).name,
         "split": job.split,
-        "n_images": {"train": len(names), "validation": len(data.validation), "test": len(data.test_names)},
+        "n_images": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test_names)},
         "n_objects": sum(sample.n_objects for sample in data.train),
-        "train_names_sha256": digest,
+        "train_names_sha256": names_sha256(data.train),
         "init": job.init,
         "best_step": trained.step,
         "steps_done": trained.steps_done,
         "seconds": round(trained.seconds),
         "params": job.params.to_dict(),
+        **code_and_machine(),
+    }
+
+
+def names_sha256(samples: Sequence[Sample]) -> str:
+    """Return a hash of the sorted names of samples, by which a split can be told from another."""
+    return hashlib.sha256("\n".join(sorted(sample.name for sample in samples)).encode()).hexdigest()
+
+
+def code_and_machine() -> dict[str, str]:
+    """Return with what, when and on what something is trained."""
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else ""
+    return {
         "code": f"napari-wnet {napari_wnet.__version__}",
         "torch": torch.__version__,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -235,11 +266,12 @@ def provenance(job: TrainJob, data: TrainingData, trained: Trained) -> dict[str,
 
 def log_row(report: EpochReport) -> dict[str, Any]:
     """Return a report as a row of the log."""
+    scores = report.validation or {}
     return {
         "step": report.step,
         "learning_rate": report.learning_rate,
         **{f"loss_{name}": value for name, value in report.losses.items()},
-        **{f"validation_{name}": value for name, value in scores_summary(report.validation or {}).items()},
+        **{f"validation_{name}": value for name, value in (scores_summary(scores) or scores).items()},
     }
 
 

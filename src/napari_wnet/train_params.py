@@ -181,3 +181,36 @@ FINE_TUNE = TrainParams(
     augment=AugmentParams(scale_low=0.5),
 )
 """Light defaults for fine-tuning on a few images; measured in ``docs/training-notes.md``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutlineParams(Params):
+    """How the outline network is trained."""
+
+    steps: Annotated[int, {"min": 1, "max": 1_000_000, "tooltip": "Optimiser steps."}] = 4000
+    batch_size: Annotated[int, {"min": 2, "max": 1024, "tooltip": "Objects a step."}] = 64
+    learning_rate: Annotated[float, {"min": 1e-6, "max": 1.0, "tooltip": "At its highest."}] = 3e-3
+    weight_decay: Annotated[float, {"min": 0.0, "max": 1.0, "tooltip": "Of AdamW."}] = 1e-3
+    warmup_steps: Annotated[int, {"min": 0, "max": 100_000, "tooltip": "Steps until the rate is at its highest."}] = 300
+    ema: Annotated[float, {"min": 0.0, "max": 0.99999, "tooltip": "Of the averaged weights, which are kept."}] = 0.998
+    clip: Annotated[float, {"min": 0.0, "max": 100.0, "tooltip": "Largest norm of the gradient; 0: any."}] = 1.0
+    clicks: Annotated[float, {"min": 0.0, "max": 1.0, "tooltip": "Share of objects pointed at by a click."}] = 0.4
+    others: Annotated[
+        float, {"min": 0.0, "max": 1.0, "tooltip": "Share of objects with clicks on neighbours, as not being theirs."}
+    ] = 0.3
+    corrected: Annotated[
+        float, {"min": 0.0, "max": 1.0, "tooltip": "Share of steps in which what is wrong at first is clicked at."}
+    ] = 0.5
+    hand_px: Annotated[float, {"min": 0.25, "max": 20.0, "tooltip": "How far boxes are off at most, in pixels."}] = 1.5
+    hand_part: Annotated[float, {"min": 0.0, "max": 0.5, "tooltip": "The same, as a part of the side."}] = 0.05
+    size_spread: Annotated[
+        float, {"min": 0.0, "max": 2.0, "tooltip": "How far off the expected size is, as a factor's logarithm."}
+    ] = 0.2
+    small_px: Annotated[
+        float, {"min": 1.0, "max": 1000.0, "tooltip": "Objects smaller than this are shown more often."}
+    ] = 30.0
+    gamma: Annotated[float, {"min": 0.0, "max": 2.0, "tooltip": "Logarithm of the largest exponent."}] = 0.4
+    noise: Annotated[float, {"min": 0.0, "max": 5.0, "tooltip": "Largest standard deviation of added noise."}] = 0.4
+    inverted: Annotated[float, {"min": 0.0, "max": 1.0, "tooltip": "Share of images turned into negatives."}] = 0.1
+    validate_every: Annotated[int, {"min": 1, "max": 100_000, "tooltip": "Steps between validations."}] = 500
+    seed: Annotated[int, {"min": 0, "max": 2**31 - 1, "tooltip": "Of all chance."}] = 0

@@ -13,6 +13,7 @@ import tifffile
 
 from fine_tuning import CONFIG, TINY_MODEL
 from napari_wnet import cli
+from napari_wnet.commands import fine_tune
 from napari_wnet.errors import TrainingError
 from napari_wnet.fine_tune import FineTuneJob, TrainingPair, fine_tune_params, fine_tune_steps
 from napari_wnet.fine_tune.files import read_pairs_steps
@@ -166,13 +167,13 @@ def test_flags_of_fine_tuning_need_it(folder: Path, capsys: pytest.CaptureFixtur
 
 
 def test_ctrl_c_keeps_the_best_so_far(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = cli.train._line
+    real = fine_tune.report_line
 
     def interrupt(report: EpochReport) -> str:
         if report.step == 3:
             raise KeyboardInterrupt
         return real(report)
 
-    monkeypatch.setattr("napari_wnet.commands.train._line", interrupt)
+    monkeypatch.setattr("napari_wnet.commands.fine_tune.report_line", interrupt)
     tune(folder)
     assert read_model(folder / "new.safetensors").header.provenance["steps_done"] == 3

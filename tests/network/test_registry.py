@@ -27,6 +27,8 @@ import torch
 from napari_wnet.errors import DownloadError, ModelError
 from napari_wnet.network import download
 from napari_wnet.network.checkpoint import ModelHeader, read_model, save_model
+from napari_wnet.network.outline.file import save_outline
+from napari_wnet.network.outline.net import OutlineConfig, OutlineNet
 from napari_wnet.network.registry import (
     ModelEntry,
     Places,
@@ -34,8 +36,10 @@ from napari_wnet.network.registry import (
     fetch,
     fetch_steps,
     find_model,
+    find_outline,
     list_models,
     load_model,
+    load_outline_steps,
     load_steps,
 )
 from napari_wnet.network.wnet import WNet
@@ -538,7 +542,8 @@ def test_what_the_package_lists_it_contains(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.delenv("NAPARI_WNET_MODELS_URL", raising=False)
     places = Places.from_environment()
     entries = list_models(places)
-    assert {entry.file for entry in entries} == {path.name for path in places.package.glob("*.safetensors")}
+    files = {entry.file for entry in (*entries, find_outline(places))}
+    assert files == {path.name for path in places.package.glob("*.safetensors")}
     for listed in entries:
         model = load_model(listed.name)
         assert (model.name, model.sha256, model.path.stat().st_size) == (listed.name, listed.sha256, listed.size)
@@ -570,6 +575,18 @@ def test_adding_a_model_to_the_package(
     assert script.main([str(better), "--models", str(places.package)]) == 0
     assert [entry.name for entry in list_models(places)] == ["leaf", "tiny"]
     assert load_model("leaf", places).sha256 == read_model(better).sha256
+
+
+def test_adding_the_outline_network_leaves_the_models_as_they_are(
+    script: ModuleType, places: Places, tmp_path: Path
+) -> None:
+    card = {"name": "outline", "licence": "MIT", "description": "Outlines"}
+    sha256 = save_outline(tmp_path / "new.safetensors", OutlineNet(OutlineConfig(side=16, widths=(4, 8))), card)
+    before = list_models(places)
+    assert script.main([str(tmp_path / "new.safetensors"), "--models", str(places.package)]) == 0
+    assert list_models(places) == before
+    assert find_outline(places).sha256 == sha256
+    assert drain(load_outline_steps(places)).card["name"] == "outline"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,10 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_wnet.core.doubt import doubts
+from napari_wnet.ui.outliner import Outliner
 from napari_wnet.ui.repair_widget import RepairWidget
 from napari_wnet.ui.segment_widget import SegmentWidget
+from napari_wnet.ui.work import Ranked
 from ui_stand_ins import blobs, save_random_model
 
 TIMEOUT = 20_000
@@ -34,7 +36,9 @@ def segment(viewer, oracle, model_file, qtbot):
 
 
 @pytest.fixture
-def repair(viewer, qtbot):
+def repair(viewer, monkeypatch, qtbot):
+    """The dock while the outline network is not there: the maps decide; see test_pointing.py for the other case."""
+    monkeypatch.setattr(Outliner, "load", lambda self: None)
     widget = RepairWidget(viewer)
     viewer.window.add_dock_widget(widget, name="Repair")
     yield widget
@@ -313,7 +317,7 @@ def test_labels_from_a_file_go_by_shape_until_maps_are_computed(viewer, repair, 
     place = np.argwhere(image == 100)
     repair.tools.choose("add")
     click(layer, (0, 0))
-    assert "needs maps" in repair.status.text()
+    assert "A click needs" in repair.status.text()
     drag(layer, tuple(place.min(axis=0)), tuple(place.max(axis=0)))
     assert (layer.data[image == 100] == 6).mean() > 0.8  # the ellipse
     layer.undo()
@@ -525,7 +529,10 @@ def test_a_ranking_of_labels_that_were_left_is_dropped(viewer, labels, repair, q
     viewer.layers.selection.active = other
     qtbot.waitUntil(lambda: repair.model.rowCount() == 1, timeout=TIMEOUT)
     features = other.features.copy()
-    repair.repairer._on_ranked((doubts(labels.data, None), (labels, ()), {"label": np.arange(1, 5)}))
+    left = Ranked(
+        doubts=doubts(labels.data, None), layer=labels, index=(), table={"label": np.arange(1, 5)}, usual_px=9.0
+    )
+    repair.repairer._on_ranked(left)
     assert repair.model.rowCount() == 1 != stale
     assert other.features.equals(features)
 

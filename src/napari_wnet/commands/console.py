@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator, Iterable
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from napari_wnet.reports import Progress
+from napari_wnet.errors import ParamsError
+from napari_wnet.reports import EpochReport, Progress
 
 if TYPE_CHECKING:
     from napari_wnet.batch import FileResult
 
 Result = TypeVar("Result")
+VALIDATION_NAMES = {"symmetric_best_dice": "SBD", "average_precision_0.5": "AP .5"}
 
 
 def say(text: str) -> None:
@@ -70,3 +73,50 @@ def show_files(reports: Iterable[Progress | FileResult]) -> list[FileResult]:
             for note in report.notes:
                 say(f"  {note}")
     return finished
+
+
+def read_config(path: Path | None) -> dict[str, Any]:
+    """Return what a configuration file says, as it says it.
+
+    Raises
+    ------
+    ParamsError
+        If the file cannot be read.
+    """
+    if path is None:
+        return {}
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ParamsError(f"{path} cannot be read as YAML: {error}") from error
+
+
+def run_training(steps: Generator[EpochReport, None, Result]) -> Result:
+    """Run a training to its end, a line for each report; Ctrl-C ends it with the best so far, twice at once."""
+    interrupt: KeyboardInterrupt | None = None
+    while True:
+        try:
+            say(report_line(next(steps) if interrupt is None else steps.throw(interrupt)))
+        except StopIteration as stop:
+            result: Result = stop.value
+            return result
+        except KeyboardInterrupt as error:
+            if interrupt is not None:  # twice: leave at once, the checkpoint stays
+                raise
+            interrupt = error
+
+
+def report_line(report: EpochReport) -> str:
+    """Return a report of a training as a line."""
+    losses = "  ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
+    line = f"step {report.step}/{report.steps}  {losses}  {report.seconds_left / 60:.0f} min left"
+    if report.validation:
+        told = "  ".join(
+            f"{VALIDATION_NAMES.get(name, name)} {value:.4f}"
+            for name, value in report.validation.items()
+            if name in VALIDATION_NAMES or name.startswith(("right", "mended"))
+        )
+        line += f"  | validation {told}  best step {report.best_step}"
+    return line

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_wnet.commands.console import say, warn, with_bar
-from napari_wnet.errors import OutputError, ParamsError
+from napari_wnet.commands.console import report_line, say, warn, with_bar
+from napari_wnet.errors import ParamsError
 from napari_wnet.flags import apply_flags
 from napari_wnet.params import DEFAULT_MODEL
 from napari_wnet.reports import EpochReport, Progress, drain, watched
@@ -46,21 +46,16 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(
-    given: argparse.Namespace, job: TrainJob, configured: Mapping[str, Any], line: Callable[[EpochReport], str]
-) -> int:
+def run(given: argparse.Namespace, job: TrainJob, configured: Mapping[str, Any]) -> int:
     """Fine-tune, write the model file and its log, and say which model is better; exit status 1 if the old one is."""
     from napari_wnet.fine_tune import FineTuneJob, fine_tune_params
     from napari_wnet.fine_tune.files import read_pairs_steps
     from napari_wnet.network.registry import load_model
+    from napari_wnet.train_job import model_file
 
     if given.resume:
         raise ParamsError("A fine-tuning is short and cannot be resumed; leave out --resume.")
-    out = Path(job.out)
-    if out.suffix != ".safetensors":
-        raise OutputError(f"The model file must end in .safetensors, not '{job.out}'; choose another name with --out.")
-    if out.exists() and not given.overwrite:
-        raise OutputError(f"{out} exists already; choose another name, or give --overwrite.")
+    out = model_file(job.out, overwrite=given.overwrite)
     base = load_model(job.init or DEFAULT_MODEL)
     params = apply_flags(_merged(fine_tune_params(base), configured), vars(given))
     read = with_bar(read_pairs_steps(job.images, job.labels, given.regions, given.done))
@@ -69,8 +64,7 @@ def run(
     tuned, rows = _followed(
         FineTuneJob(
             pairs=read.pairs, base=base, params=params, device=given.device, adapt_channels=given.adapt_channels
-        ),
-        line,
+        )
     )
     return _written(out, job, tuned, rows)
 
@@ -85,7 +79,7 @@ def _merged(params: TrainParams, values: Mapping[str, Any]) -> TrainParams:
     return params.replace(**flat)
 
 
-def _followed(job: FineTuneJob, line: Callable[[EpochReport], str]) -> tuple[FineTuned, list[dict[str, Any]]]:
+def _followed(job: FineTuneJob) -> tuple[FineTuned, list[dict[str, Any]]]:
     from napari_wnet.fine_tune import fine_tune_steps
     from napari_wnet.train_job import log_row
 
@@ -94,7 +88,7 @@ def _followed(job: FineTuneJob, line: Callable[[EpochReport], str]) -> tuple[Fin
     def show(report: EpochReport | Progress) -> None:
         if isinstance(report, EpochReport):
             rows.append(log_row(report))
-            say(line(report))
+            say(report_line(report))
         else:
             say(report.what)
 
@@ -115,7 +109,6 @@ def _written(out: Path, job: TrainJob, tuned: FineTuned, rows: list[dict[str, An
         description=job.description or tuned.header.description,
         licence=job.licence or tuned.header.licence,
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
     save_model(out, tuned.network, header, overwrite=True)
     write_text(out.with_suffix(".csv"), as_csv(rows), overwrite=True)
     for name, label in SCORES:

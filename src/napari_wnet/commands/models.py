@@ -73,8 +73,10 @@ def describe(header: ModelHeader) -> list[str]:
 
 def run_fetch(given: argparse.Namespace) -> int:
     """Fetch models and print where they are."""
-    from napari_wnet.network.registry import fetch_steps, list_models
+    from napari_wnet.network.registry import Places, fetch_entry_steps, find_model, find_outline, list_models
 
-    for name in given.models or [entry.name for entry in list_models()]:
-        say(f"{name}: {with_bar(fetch_steps(name))}")
+    places = Places.from_environment()
+    wanted = [find_model(name, places) for name in given.models] or [*list_models(places), find_outline(places)]
+    for entry in wanted:
+        say(f"{entry.name}: {with_bar(fetch_entry_steps(entry, places))}")
     return 0

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_wnet.commands import fine_tune
-from napari_wnet.commands.console import say, warn, with_bar
+from napari_wnet.commands.console import read_config, run_training, say, warn, with_bar
 from napari_wnet.errors import ParamsError
 from napari_wnet.flags import add_flags, apply_flags
 from napari_wnet.params import WNetConfig
 from napari_wnet.train_params import TrainParams
 
 if TYPE_CHECKING:
-    from napari_wnet.reports import EpochReport
     from napari_wnet.train_job import TrainJob
 
 TEXT_FLAGS = ("images", "labels", "out", "init", "split", "name", "description", "licence", "data")
@@ -50,24 +49,6 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.set_defaults(run=run)
 
 
-def read_config(path: Path | None) -> dict[str, Any]:
-    """Return what a configuration file says, as it says it.
-
-    Raises
-    ------
-    ParamsError
-        If the file cannot be read.
-    """
-    if path is None:
-        return {}
-    import yaml
-
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path} cannot be read as YAML: {error}") from error
-
-
 def read_job(given: argparse.Namespace, values: dict[str, Any]) -> TrainJob:
     """Return the job of a configuration file's values and the flags given.
 
@@ -99,7 +80,7 @@ def run(given: argparse.Namespace) -> int:
     if given.threads:
         torch.set_num_threads(given.threads)
     if given.fine_tune:
-        return fine_tune.run(given, job, values.get("params", {}), _line)
+        return fine_tune.run(given, job, values.get("params", {}))
     if given.regions or given.done or given.adapt_channels:
         raise ParamsError("--regions, --done and --adapt-channels belong to --fine-tune; give that as well.")
     data = with_bar(load_data_steps(job))
@@ -107,30 +88,9 @@ def run(given: argparse.Namespace) -> int:
         warn(problem)
     say(f"{len(data.train)} images to train on, {len(data.validation)} to validate, {len(data.test_names)} left out")
     steps = train_job_steps(job, data, device=given.device, resume=given.resume, overwrite=given.overwrite)
-    interrupt: KeyboardInterrupt | None = None
-    while True:
-        try:
-            say(_line(next(steps) if interrupt is None else steps.throw(interrupt)))
-        except StopIteration as stop:
-            path, trained = stop.value
-            break
-        except KeyboardInterrupt as error:
-            if interrupt is not None:  # twice: leave at once, the checkpoint stays
-                raise
-            interrupt = error
+    path, trained = run_training(steps)
     say(f"best weights, of step {trained.step}, written to {path}")
     if trained.problem:
         warn(trained.problem)
         return 1
     return 0
-
-
-def _line(report: EpochReport) -> str:
-    losses = "  ".join(f"{name} {value:.3f}" for name, value in report.losses.items())
-    line = f"step {report.step}/{report.steps}  {losses}  {report.seconds_left / 60:.0f} min left"
-    if report.validation:
-        line += (
-            f"  | validation SBD {report.validation['symmetric_best_dice']:.4f}"
-            f"  AP .5 {report.validation['average_precision_0.5']:.4f}  best step {report.best_step}"
-        )
-    return line

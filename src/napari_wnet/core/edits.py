@@ -17,10 +17,12 @@ from napari_wnet.core.changes import (
     window_of,
 )
 from napari_wnet.core.cutting import cut
-from napari_wnet.core.enclosing import Box, enclose
+from napari_wnet.core.enclosing import enclose
 from napari_wnet.core.labels import LabelArray
 from napari_wnet.core.maps import Maps
-from napari_wnet.core.parting import part
+from napari_wnet.core.outlining import outline_at
+from napari_wnet.core.parting import part, part_by_odds
+from napari_wnet.core.prompts import Box, Frame, Outline, Prompt, usual_length
 from napari_wnet.core.shaping import fill_object, grow_object, shrink_object, smooth_object
 from napari_wnet.errors import EditError
 
@@ -28,7 +30,10 @@ __all__ = [
     "Box",
     "Change",
     "Core",
+    "Frame",
+    "Outline",
     "Point",
+    "Prompt",
     "add",
     "core_of",
     "cut",
@@ -39,14 +44,18 @@ __all__ = [
     "merge",
     "object_at",
     "objects_along",
+    "outline_at",
     "regrow",
     "shrink_object",
     "smooth_object",
     "split",
+    "usual_length",
 ]
 
 
-def split(labels: LabelArray, maps: Maps | None, points: Sequence[Point]) -> Change:
+def split(
+    labels: LabelArray, maps: Maps | None, points: Sequence[Point], outlines: Sequence[Outline] | None = None
+) -> Change:
     """Part an object between pixels that were clicked in it.
 
     Parameters
@@ -56,6 +65,8 @@ def split(labels: LabelArray, maps: Maps | None, points: Sequence[Point]) -> Cha
         Of the same plane; without them the shape alone decides.
     points : sequence of (int, int)
         Rows and columns, one in each part; the part with the first keeps its label.
+    outlines : sequence of Outline, optional
+        Of what each pixel belongs to, as a network that looks at the image sees it; the maps are then not asked.
 
     Raises
     ------
@@ -68,10 +79,11 @@ def split(labels: LabelArray, maps: Maps | None, points: Sequence[Point]) -> Cha
     window = window_of(labels, number)
     mask = labels[window] == number
     inside = [(y - window[0].start, x - window[1].start) for y, x in points]
-    vectors = None
-    if maps is not None:
-        vectors = maps.distance[window], maps.vectors(window)
-    parts = part(mask, vectors, inside)
+    if outlines is not None:
+        parts = part_by_odds(mask, np.stack([outline.part(window) for outline in outlines]), inside)
+    else:
+        vectors = None if maps is None else (maps.distance[window], maps.vectors(window))
+        parts = part(mask, vectors, inside)
     unused = unused_number(labels)
     numbers = np.array([0, number, *range(unused, unused + len(points) - 1)])
     return change_of(labels, window, np.where(mask, numbers[parts], labels[window]), numbers[1:].tolist())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -11,16 +10,17 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.special import expit
 
-from napari_wnet.core.changes import Change, Point, change_of, unused_number, window_of
+from napari_wnet.core.changes import Change
 from napari_wnet.core.clustering import BACKGROUND_DISTANCE
 from napari_wnet.core.growth import direction
 from napari_wnet.core.labels import LabelArray
 from napari_wnet.core.maps import UNIT, Maps
+from napari_wnet.core.placing import placed
+from napari_wnet.core.prompts import Box, Outline
 from napari_wnet.core.windows import SQUARE, Mask, Window, widened
 from napari_wnet.errors import EditError
 
 FloatMap = npt.NDArray[np.float32]
-Box = tuple[Point, Point]
 
 LEAST_SIDE_PX = 3
 MARGIN_PX, MARGIN_PART = 2, 0.15
@@ -39,8 +39,6 @@ HIDDEN_PART = 0.5
 """An object at the image's frame is taken to go on beyond it by this part of what is seen."""
 REPLACED_PART = 0.25
 """An object mostly within the box is replaced if the new one takes this part of it; else it merely lies beside."""
-CRUMB_PART = 0.2
-"""What is cut off an object on the new one's far side is a crumb if it is smaller than this part of the new one."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,7 +63,9 @@ class _Frame:
     beyond: FloatMap
 
 
-def enclose(labels: LabelArray, maps: Maps | None, box: Box, *, kept: Collection[int] = ()) -> Change:
+def enclose(
+    labels: LabelArray, maps: Maps | None, box: Box, *, kept: Collection[int] = (), outline: Outline | None = None
+) -> Change:
     """Make the object that fills a rectangle, whatever is there: nothing, pieces, a poor outline, part of another.
 
     Each pixel's log odds add up what the maps say (its foreground and its embedding, compared with what is inside and
@@ -82,6 +82,8 @@ def enclose(labels: LabelArray, maps: Maps | None, box: Box, *, kept: Collection
         Row and column of two opposite corners, both inside; what is beyond the image is cut off.
     kept : collection of int
         Labels of objects that give no pixel away.
+    outline : Outline, optional
+        Of what fills the box, as a network that looks at the image sees it; the maps are then not asked.
 
     Returns
     -------
@@ -98,12 +100,13 @@ def enclose(labels: LabelArray, maps: Maps | None, box: Box, *, kept: Collection
     held = labels[frame.window]
     allowed = ~np.isin(held, list(kept))
     inside = _mostly_inside(labels, frame.drawn) - set(kept)
-    log_odds = _log_odds(maps, frame)
-    claim = _claim(log_odds - OTHERS * _neighbours(held, frame, inside), frame, allowed)
+    log_odds = _log_odds(maps, frame) if outline is None else outline.part(frame.window)
+    least = LEAST_EXTENT if outline is None else 0.0
+    claim = _claim(log_odds - OTHERS * _neighbours(held, frame, inside), frame, allowed, least)
     taken, counts = np.unique(held[claim], return_counts=True)
     shares = {int(n): int(count) / np.count_nonzero(held == n) for n, count in zip(taken, counts, strict=True) if n}
     replaced = [number for number, share in shares.items() if number in inside and share >= REPLACED_PART]
-    return _placed(labels, frame, claim, replaced, sorted(shares.keys() - set(replaced)))
+    return placed(labels, frame.window, claim, replaced)
 
 
 def _drawn(box: Box, shape: tuple[int, ...]) -> Window:
@@ -184,8 +187,8 @@ def _neighbours(held: LabelArray, frame: _Frame, inside: Iterable[int]) -> Mask:
     return np.asarray((held != 0) & ~np.isin(held, [*inside, int(numbers[middle.argmax()])]))
 
 
-def _claim(log_odds: FloatMap, frame: _Frame, allowed: Mask) -> Mask:
-    """Return the object: one connected part of what is allowed, without holes."""
+def _claim(log_odds: FloatMap, frame: _Frame, allowed: Mask, least_extent: float) -> Mask:
+    """Return the object: one connected part of what is allowed, without holes; the ellipse if that is too small."""
     ellipse = frame.radius <= 1
     for mask in (log_odds > 0, ellipse):
         parts, _ = ndimage.label(mask & allowed, SQUARE)
@@ -196,45 +199,8 @@ def _claim(log_odds: FloatMap, frame: _Frame, allowed: Mask) -> Mask:
             claim.any(axis=axis).sum() / (side.stop - side.start)
             for axis, side in zip((1, 0), frame.drawn, strict=True)
         )
-        if min(extents) >= LEAST_EXTENT:
+        if claim.any() and min(extents) >= least_extent:
             break
     if not claim.any():
         raise EditError("All in this box belongs to objects that are done; take the mark off one of them first.")
     return np.asarray(claim)
-
-
-def _placed(labels: LabelArray, frame: _Frame, claim: Mask, replaced: list[int], cut: list[int]) -> Change:
-    """Return the change that puts an object in the place of some and takes pixels from others."""
-    window = frame.window
-    for number in [*replaced, *cut]:
-        window = _joined(window, window_of(labels, number))
-    before = labels[window].astype(np.int64)  # there may be a number more than its own type holds
-    top, left = (part.start - whole.start for part, whole in zip(frame.window, window, strict=True))
-    own = np.zeros(before.shape, bool)
-    own[top : top + claim.shape[0], left : left + claim.shape[1]] = claim
-    wanted = np.where(np.isin(before, replaced), 0, before)
-    unused = itertools.count(unused_number(labels))
-    number = max(replaced, key=lambda old: np.count_nonzero(before == old)) if replaced else next(unused)
-    wanted[own] = number
-    for other in cut:
-        for loose in _cut_off(wanted == other, own):
-            wanted[loose] = next(unused) if loose.sum() >= CRUMB_PART * claim.sum() else 0
-    return change_of(labels, window, wanted, (number,))
-
-
-def _cut_off(rest: Mask, own: Mask) -> list[Mask]:
-    """Return the parts of what is left of an object that its largest part does not hang together with any more.
-
-    Parts that do not touch the new object were apart before.
-    """
-    parts, count = ndimage.label(rest, SQUARE)
-    if count < 2:
-        return []
-    touching = np.unique(parts[ndimage.binary_dilation(own, SQUARE)])
-    areas = np.bincount(parts.ravel())
-    return [parts == part for part in touching.tolist() if part and part != areas[1:].argmax() + 1]
-
-
-def _joined(window: Window, other: Window) -> Window:
-    rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(window, other, strict=True))
-    return rows, columns

@@ -67,6 +67,28 @@ def part(mask: Mask, maps: tuple[npt.NDArray[Any], FloatMap] | None, points: Seq
     return _connected(parts, mask, points)
 
 
+def part_by_odds(mask: Mask, odds: FloatMap, points: Sequence[Point]) -> Labels:
+    """Give each pixel of a mask to the point for whose object most speaks.
+
+    Parameters
+    ----------
+    mask : (h, w) bool array
+    odds : (N, h, w) float32 array
+        Log odds of belonging to the object of each point; -inf where nobody has looked.
+    points : sequence of (int, int)
+        Row and column of pixels in the mask.
+
+    Returns
+    -------
+    (h, w) int32 array
+        As of :func:`part`.
+    """
+    parts = np.where(mask & np.isfinite(odds).any(axis=0), odds.argmax(axis=0) + 1, 0).astype(np.int32)
+    for number, point in enumerate(points, start=1):
+        parts[point] = number
+    return _connected(parts, mask, points)
+
+
 def _connected(parts: Labels, mask: Mask, points: Sequence[Point]) -> Labels:
     """Return parts that hang together: what does not hang with its point goes to what it touches."""
     kept = np.zeros_like(parts)

@@ -43,6 +43,8 @@ class ModelEntry:
         For people to read.
     source : {"package", "user"}
         Whose model it is.
+    kind : {"model", "outline"}
+        What it is: a W-Net that can be chosen, or the network that outlines what a person points at.
     """
 
     name: str
@@ -52,6 +54,7 @@ class ModelEntry:
     description: str = ""
     licence: str = ""
     source: Literal["package", "user"] = "package"
+    kind: Literal["model", "outline"] = "model"
 
     def check(self) -> None:
         """Refuse an entry that could lead out of its folder or past the limits.
@@ -70,6 +73,7 @@ class ModelEntry:
             and _SHA256.fullmatch(self.sha256)
             and type(self.size) is int
             and 0 < self.size <= MAX_FILE_BYTES
+            and self.kind in ("model", "outline")
         )
         if not sound:
             raise ModelError(
@@ -124,7 +128,7 @@ def list_models(places: Places | None = None) -> tuple[ModelEntry, ...]:
         If the package's list is damaged.
     """
     places = places or Places.from_environment()
-    own = {entry.name: entry for entry in package_entries(places.package)}
+    own = {entry.name: entry for entry in package_entries(places.package) if entry.kind == "model"}
     return (*own.values(), *(entry for entry in _user_entries(places.user) if entry.name not in own))
 
 
@@ -143,6 +147,20 @@ def find_model(name: str, places: Places | None = None) -> ModelEntry:
     hint = f"Did you mean '{near[0]}'? " if near else ""
     choices = f"choose one of {', '.join(entries)}" if entries else "none is installed"
     raise ModelError(f"There is no model '{name[:100]}'. {hint}Give the path of a {SUFFIX} file, or {choices}.")
+
+
+def find_outline(places: Places) -> ModelEntry:
+    """Return the entry of the network that outlines what a person points at.
+
+    Raises
+    ------
+    ModelError
+        If the package has none.
+    """
+    for entry in package_entries(places.package):
+        if entry.kind == "outline":
+            return entry
+    raise ModelError("This installation has no network that outlines objects. Reinstall napari-wnet.")
 
 
 def package_entries(folder: Path) -> list[ModelEntry]:

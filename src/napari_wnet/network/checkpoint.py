@@ -81,8 +81,8 @@ def save_model(
     if header.config != network.config:
         raise ModelError("The header describes another network than the one to be saved.")
     state = network.state_dict()
-    _check_finite(state, "The network to be saved")
-    stored = {name: _halved(tensor) if half else tensor for name, tensor in state.items()}
+    check_finite(state, "The network to be saved")
+    stored = {name: halved(tensor) if half else tensor for name, tensor in state.items()}
     return write_container(Path(path), stored, {MODEL_KEY: header.to_json()}, overwrite=overwrite)
 
 
@@ -112,10 +112,10 @@ def read_model(path: str | Path) -> Model:
         header = _header(container)
         network = _skeleton(header.config)
         expected = network.state_dict()
-        _check_layout(container, expected)
+        check_layout(container, expected)
         tensors, sha256 = container.load()
     state = {name: tensors[name].to(like.dtype) for name, like in expected.items()}
-    _check_finite(state, str(path))
+    check_finite(state, str(path))
     network.load_state_dict(state, assign=True)
     return Model(network=network.eval(), header=header, sha256=sha256, path=path)
 
@@ -188,7 +188,7 @@ def _skeleton(config: WNetConfig) -> WNet:
         return WNet(config)
 
 
-def _check_layout(container: Container, expected: Mapping[str, Tensor]) -> None:
+def check_layout(container: Container, expected: Mapping[str, Tensor]) -> None:
     missing = [name for name in expected if name not in container.infos]
     unexpected = [name for name in container.infos if name not in expected]
     for what, names in (("lacks", missing), ("has besides the network's", unexpected)):
@@ -201,7 +201,7 @@ def _check_layout(container: Container, expected: Mapping[str, Tensor]) -> None:
             raise damaged(container.path, f"{name} has shape {shape}, its network needs {tuple(tensor.shape)}")
 
 
-def _check_finite(state: Mapping[str, Tensor], what: str) -> None:
+def check_finite(state: Mapping[str, Tensor], what: str) -> None:
     for name, tensor in state.items():
         if not torch.isfinite(tensor).all():
             raise ModelError(
@@ -210,7 +210,7 @@ def _check_finite(state: Mapping[str, Tensor], what: str) -> None:
             )
 
 
-def _halved(tensor: Tensor) -> Tensor:
+def halved(tensor: Tensor) -> Tensor:
     """Return the tensor in 16 bits if it is a weight that fits: statistics and outliers need the range of 32."""
     if tensor.ndim < 2 or tensor.dtype != torch.float32:
         return tensor

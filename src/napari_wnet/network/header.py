@@ -87,7 +87,7 @@ class ModelHeader:
             "provenance": self.provenance,
             "scores": self.scores,
         }
-        return json.dumps(_plain({**self.extra, **stored}), allow_nan=False)
+        return json.dumps(plain({**self.extra, **stored}), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str, path: Path) -> ModelHeader:
@@ -101,7 +101,7 @@ class ModelHeader:
         values = parse_object(text, path)
         _check_version(values.pop("format_version", None), path)
         try:
-            values = {key: _printable(value) for key, value in values.items()}
+            values = {key: printable(value) for key, value in values.items()}
             config = _config(values.pop("config", None))
             notes: list[str] = []
             params = _params(values.pop("params", {}), notes)
@@ -188,27 +188,27 @@ def _described(values: dict[str, Any]) -> dict[str, Any]:
     return {"name": "", **known, "extra": values}
 
 
-def _printable(value: Any) -> Any:
+def printable(value: Any) -> Any:
     """Drop control characters, which could steer a terminal that shows them."""
     if isinstance(value, str):
         return "".join(char for char in value if char.isprintable() or char == "\n")
     if isinstance(value, list):
-        return [_printable(item) for item in value]
+        return [printable(item) for item in value]
     if isinstance(value, dict):
-        return {_printable(key): _printable(item) for key, item in value.items()}
+        return {printable(key): printable(item) for key, item in value.items()}
     return value
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return what JSON can hold: a score that is not a number must not cost a training run its model."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "tolist"):  # a numpy or torch number or array
-        return _plain(value.tolist())
+        return plain(value.tolist())
     return str(value)

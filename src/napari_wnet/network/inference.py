@@ -6,6 +6,7 @@ import copy
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +24,10 @@ from napari_wnet.params import TileParams
 from napari_wnet.reports import Progress
 
 SMALLEST_TILE = 64
+Net = TypeVar("Net", bound=nn.Module)
 
 
-def fused(network: WNet) -> WNet:
+def fused(network: Net) -> Net:
     """Return a copy for inference, its batch normalisations folded into the convolutions before them."""
     network = copy.deepcopy(network).eval()
     for module in list(network.modules()):

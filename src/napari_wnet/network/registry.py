@@ -34,10 +34,12 @@ from napari_wnet.network.catalog import (
     ModelEntry,
     Places,
     find_model,
+    find_outline,
     list_models,
 )
 from napari_wnet.network.checkpoint import Model, read_model
 from napari_wnet.network.download import check_url, download_steps
+from napari_wnet.network.outline.file import OutlineModel, read_outline
 from napari_wnet.reports import Progress, drain
 
 __all__ = [
@@ -45,10 +47,13 @@ __all__ = [
     "Places",
     "WrongHashError",
     "fetch",
+    "fetch_entry_steps",
     "fetch_steps",
     "find_model",
+    "find_outline",
     "list_models",
     "load_model",
+    "load_outline_steps",
     "load_steps",
 ]
 
@@ -72,7 +77,11 @@ def fetch_steps(name: str, places: Places | None = None) -> Generator[Progress, 
         If it can be had from nowhere; the message names the remedy.
     """
     places = places or Places.from_environment()
-    entry = find_model(name, places)
+    return (yield from fetch_entry_steps(find_model(name, places), places))
+
+
+def fetch_entry_steps(entry: ModelEntry, places: Places) -> Generator[Progress, None, Path]:
+    """Bring the file of an entry into the cache, as :func:`fetch_steps` does."""
     if entry.source == "user":
         return places.user / entry.file
     try:
@@ -122,6 +131,23 @@ def load_steps(name_or_path: str | Path, places: Places | None = None) -> Genera
 def load_model(name_or_path: str | Path, places: Places | None = None) -> Model:
     """Run :func:`load_steps` to its end."""
     return drain(load_steps(name_or_path, places))
+
+
+def load_outline_steps(places: Places | None = None) -> Generator[Progress, None, OutlineModel]:
+    """Load the network that outlines what a person points at, fetching it if needed; yields progress in bytes.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be used; the message names the remedy.
+    """
+    places = places or Places.from_environment()
+    entry = find_outline(places)
+    path = yield from fetch_entry_steps(entry, places)
+    model = read_outline(path)
+    if model.sha256 != entry.sha256:
+        raise ModelError(f"{path} changed while it was read. Try again.")
+    return model
 
 
 class WrongHashError(DownloadError):

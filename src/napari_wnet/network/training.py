@@ -22,6 +22,7 @@ from napari_wnet.network.device import choose_device, fast_dtype
 from napari_wnet.network.inference import fused, predict_tiles
 from napari_wnet.network.interrupt import whole
 from napari_wnet.network.losses import Targets, total_loss
+from napari_wnet.network.schedule import rate_at, update_average
 from napari_wnet.network.training_state import State
 from napari_wnet.network.wnet import WNet, WNetOutput
 from napari_wnet.params import ClusteringParams, SegmentParams, WNetConfig
@@ -120,7 +121,7 @@ def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
             raise
         problem = f"{error} The best weights so far, of step {state.best_step}, are kept."
     if not state.best:
-        state.best, state.best_step = _weights(state.average), state.step
+        state.keep_best({}, state.step)
     network = WNet(run.config)
     network.load_state_dict(state.best)
     return Trained(
@@ -133,7 +134,7 @@ def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
     )
 
 
-def _start(run: TrainingRun, device: torch.device) -> State:
+def _start(run: TrainingRun, device: torch.device) -> State[WNet]:
     _check(run)
     torch.manual_seed(run.params.seed)
     network = WNet(run.config)
@@ -175,7 +176,7 @@ def _check(run: TrainingRun) -> None:
 
 
 def _loop(
-    run: TrainingRun, state: State, dataset: CropDataset, device: torch.device
+    run: TrainingRun, state: State[WNet], dataset: CropDataset, device: torch.device
 ) -> Generator[EpochReport, None, None]:
     params = run.params
     sums: dict[str, float] = {}
@@ -224,13 +225,13 @@ def _due(step: int, params: TrainParams) -> bool:
     return step == params.steps or step % params.validate_every == 0
 
 
-def _patience_ends(state: State, params: TrainParams) -> bool:
+def _patience_ends(state: State[WNet], params: TrainParams) -> bool:
     """Tell whether so many validations since the best one were no better that it is not worth going on."""
     waited = (state.validated - state.best_step) // params.validate_every
     return bool(params.patience and state.best and waited >= params.patience)
 
 
-def _teacher_output(state: State, image: Tensor, targets: Targets, params: LossParams) -> WNetOutput | None:
+def _teacher_output(state: State[WNet], image: Tensor, targets: Targets, params: LossParams) -> WNetOutput | None:
     """Return what steadies the network where nothing is known, if anything does."""
     teacher = state.base if params.steady == "base" else state.average
     if teacher is None or params.steady_weight == 0 or targets.unknown is None or not targets.unknown.any():
@@ -241,7 +242,7 @@ def _teacher_output(state: State, image: Tensor, targets: Targets, params: LossP
     return output
 
 
-def _step(run: TrainingRun, state: State, image: Tensor, targets: Targets) -> dict[str, float]:
+def _step(run: TrainingRun, state: State[WNet], image: Tensor, targets: Targets) -> dict[str, float]:
     """Take one optimiser step and return its losses."""
     params, device = run.params, image.device
     if state.step >= int(params.freeze_norm * params.steps):
@@ -261,19 +262,8 @@ def _step(run: TrainingRun, state: State, image: Tensor, targets: Targets) -> di
     if params.clip > 0:
         nn.utils.clip_grad_norm_(state.network.parameters(), params.clip)
     state.optimizer.step()
-    _update_average(state, params)
+    update_average(state.average, state.network, params.ema, state.step)
     return {name: value.item() for name, value in losses.items()}
-
-
-@torch.no_grad()
-def _update_average(state: State, params: TrainParams) -> None:
-    # Early on the average forgets faster, or it would remember the random start.
-    decay = min(params.ema, (1 + state.step) / (10 + state.step))
-    for mean, value in zip(state.average.state_dict().values(), state.network.state_dict().values(), strict=True):
-        if mean.is_floating_point():
-            mean.lerp_(value, 1 - decay)
-        else:
-            mean.copy_(value)
 
 
 def freeze_norm(network: nn.Module) -> None:
@@ -285,20 +275,16 @@ def freeze_norm(network: nn.Module) -> None:
 
 def learning_rate(step: int, params: TrainParams) -> float:
     """Return the learning rate at a step of the schedule."""
-    warm = min(1.0, (step + 1) / params.warmup_steps) if params.warmup_steps else 1.0
     if params.schedule == "cosine":
-        warm *= 0.5 * (1 + math.cos(math.pi * min(1.0, step / params.steps)))
-    elif params.schedule == "staircase":
+        return rate_at(step, params.steps, params.warmup_steps, params.learning_rate)
+    warm = min(1.0, (step + 1) / params.warmup_steps) if params.warmup_steps else 1.0
+    if params.schedule == "staircase":
         warm *= STAIRCASE_DECAY ** (step // STAIRCASE_STEPS)
     return params.learning_rate * warm
 
 
-def _weights(network: WNet) -> dict[str, Tensor]:
-    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in network.state_dict().items()}
-
-
 def _validated(
-    run: TrainingRun, state: State, device: torch.device
+    run: TrainingRun, state: State[WNet], device: torch.device
 ) -> tuple[dict[str, float] | None, tuple[str, Any] | None]:
     if not run.validation:
         return None, None
@@ -307,7 +293,7 @@ def _validated(
     scores = evaluate_network(state.average, run.validation, params, device, found.append).mean
     score = scores["symmetric_best_dice"]
     if not state.best or score > state.top - _margin(run):
-        state.best, state.best_step, state.best_scores = _weights(state.average), state.step, scores
+        state.keep_best(scores, state.step)
     state.top = max(state.top, score)
     state.validated = state.step
     return scores, next(iter(found), None)

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from napari_wnet.errors import TrainingError
+from napari_wnet.fields import Params
 from napari_wnet.network.checkpoint import load_state, save_state
+from napari_wnet.network.outline.net import OutlineNet
 from napari_wnet.network.wnet import WNet
-from napari_wnet.train_params import TrainParams
+
+Network = TypeVar("Network", WNet, OutlineNet)
 
 
 @dataclass(kw_only=True, eq=False)
-class State:
+class State(Generic[Network]):
     """What changes while training, and is saved and restored whole.
 
     Attributes
     ----------
-    network, average : WNet
+    network, average : WNet or OutlineNet
         The weights that learn and their running average, which is what is validated and kept.
     optimizer : torch.optim.Optimizer
-    base : WNet or None
+    base : the same, or None
         What the training started from, if it steadies the network; never changed, so not saved.
     step, validated : int
         Steps done, and how many were when it was last validated.
@@ -36,10 +40,10 @@ class State:
         The highest score of any validation; the best weights may be later ones that come as near as chance allows.
     """
 
-    network: WNet
-    average: WNet
+    network: Network
+    average: Network
     optimizer: torch.optim.Optimizer
-    base: WNet | None = None
+    base: Network | None = None
     step: int = 0
     validated: int = 0
     seconds: float = 0.0
@@ -48,7 +52,14 @@ class State:
     best_scores: dict[str, float] = field(default_factory=dict)
     top: float = -1.0
 
-    def save(self, path: Path, params: TrainParams) -> None:
+    def keep_best(self, scores: dict[str, float], step: int) -> None:
+        """Remember the averaged weights as the best so far."""
+        self.best = {
+            name: value.detach().to("cpu", copy=True).contiguous() for name, value in self.average.state_dict().items()
+        }
+        self.best_step, self.best_scores = step, scores
+
+    def save(self, path: Path, params: Params) -> None:
         """Write a checkpoint."""
         tensors = {f"network.{name}": value for name, value in self.network.state_dict().items()}
         tensors |= {f"average.{name}": value for name, value in self.average.state_dict().items()}

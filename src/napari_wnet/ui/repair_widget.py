@@ -16,7 +16,7 @@ from napari_wnet.ui.dock import Dock, set_bar
 from napari_wnet.ui.doubt_table import DoubtModel, DoubtTable
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.layers import Index, is_candidate, is_labels
-from napari_wnet.ui.repairer import NO_MAPS, Repairer
+from napari_wnet.ui.repairer import IMAGE_ONLY, NO_MAPS, Repairer
 from napari_wnet.ui.save_row import SaveRow
 from napari_wnet.ui.section import Section
 from napari_wnet.ui.seed_layer import SeedLayer
@@ -109,6 +109,7 @@ class RepairWidget(Dock):
         self.tools.stepped.connect(self.step)
         for speaker in (self.tools, self.repairer, self.saving):
             speaker.said.connect(self.status.say)
+        self.repairer.outliner.loaded.connect(self._on_outliner)
         self.repairer.ranked.connect(self._on_ranked)
         self.repairer.mapsChanged.connect(self._on_maps)
         self.repairer.busyChanged.connect(self._on_busy)
@@ -152,9 +153,14 @@ class RepairWidget(Dock):
         if self.repairer.labels is None:
             self.status.say(NOTHING)
         elif self.repairer.maps() is None:
-            self.status.say(NO_MAPS, "warning")
+            outlines = self.repairer.outlines
+            self.status.say(IMAGE_ONLY if outlines else NO_MAPS, "info" if outlines else "warning")
         else:
             self.status.say(READY)
+
+    def _on_outliner(self) -> None:
+        if self.status.text() == NO_MAPS:
+            self._say_what_to_do()
 
     def _on_restored(self, layers: list[Labels]) -> None:
         self._viewer.layers.selection.active = layers[-1]

@@ -12,25 +12,31 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_wnet.core.doubt import Doubts, doubts
-from napari_wnet.core.edits import Change, Core, core_of, regrow
+from napari_wnet.core.doubt import doubts
+from napari_wnet.core.edits import Change, Core, Outline, Prompt, core_of, regrow
 from napari_wnet.core.maps import Maps
 from napari_wnet.errors import EditError, WNetError
 from napari_wnet.params import DEFAULT_MODEL, EditParams, SegmentParams
 from napari_wnet.ui.autosave import Autosaver
 from napari_wnet.ui.hub import join_hub
 from napari_wnet.ui.layers import MARK, Index, Source, channel_axis_beside, image_for, read_source, stacked_features
-from napari_wnet.ui.requests import Columns, Request
+from napari_wnet.ui.outliner import Outliner
+from napari_wnet.ui.requests import Request
 from napari_wnet.ui.runner import LatestRunner, Runner
 from napari_wnet.ui.settings import SegmentSettings
 from napari_wnet.ui.settled import Settled, settled
-from napari_wnet.ui.work import doubt_steps, maps_steps
+from napari_wnet.ui.work import Ranked, doubt_steps, maps_steps
 
 Array = npt.NDArray[Any]
 Edit = Callable[[Array, Maps | None], Change]
 
+UNKNOWN_PX = 30.0
+"""How large an object is expected to be where there is none yet."""
 PAUSE_MS = 250
 """Rest after the last edit before the objects are ranked again."""
+IMAGE_ONLY = (
+    "These labels have no maps: clicks and boxes go by the image. 'Compute maps' ranks the objects and lets Angle work."
+)
 NO_MAPS = "These labels have no maps: tools go by shapes alone. 'Compute maps' lets the network look at the image."
 
 
@@ -68,6 +74,9 @@ class Repairer(QObject):
         self._turning: _Turning | None = None
         self._last: tuple[Change, int] | None = None
         self._mapping: tuple[Layer, Any] | None = None
+        self._usual_px = 0.0
+        self._seen: tuple[Any, Index, Array] | None = None
+        self.outliner = Outliner(self)
         self._ranker, self._mapper = LatestRunner(self), Runner(self)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -77,8 +86,9 @@ class Repairer(QObject):
         self._mapper.progressed.connect(self.progressed)
         self._mapper.returned.connect(self._on_maps)
         self._mapper.finished.connect(lambda: self.busyChanged.emit(False))
-        for runner in (self._ranker, self._mapper):
+        for runner in (self._ranker, self._mapper, self.outliner.loader):
             runner.failed.connect(self._complain)
+        self.outliner.load()
         viewer.dims.events.current_step.connect(self._soon_again)
 
     @property
@@ -157,6 +167,35 @@ class Repairer(QObject):
         """Apply an edit to the plane that is seen, as one undo step; return it, or None where it cannot be made."""
         self._turning = None
         return self._applied(make)
+
+    def click_prompt(self, point: tuple[int, int]) -> Prompt:
+        """Return the prompt of a click in the plane that is seen: its objects tell how large one is."""
+        return Prompt.click(point, self._usual_px or UNKNOWN_PX)
+
+    def outline(self, prompt: Prompt) -> Outline | None:
+        """Outline what is pointed at in the plane that is seen; None while the network or the image is not there."""
+        image = self._seen_image()
+        return None if image is None else self.outliner.outline(image, prompt)
+
+    @property
+    def outlines(self) -> bool:
+        """Whether what is pointed at can be outlined: the network is there, and the image."""
+        return self._seen_image() is not None
+
+    def _seen_image(self) -> Array | None:
+        """Return the image's plane that is seen, (C, Y, X), if it is as large as that of the labels."""
+        image, labels = self._image, self._labels
+        if image is None or labels is None or not self.outliner.ready:
+            return None
+        index = self.index()
+        if self._seen is None or self._seen[0] is not image.data or self._seen[1] != index:
+            try:
+                source = _source_of(image, labels, labels.metadata.get(MARK, {}).get("settings"))
+                self._seen = image.data, index, source.plane(index)
+            except (WNetError, IndexError):  # an image of something else: the maps alone have to do
+                return None
+        plane = self._seen[2]
+        return plane if plane.shape[-2:] == labels.data.shape[-2:] else None
 
     def turn(self, number: int, params: EditParams, by: float) -> float | None:
         """Grow the object of a number anew with its angle changed by some degrees; return the angle.
@@ -240,7 +279,7 @@ class Repairer(QObject):
     def close(self) -> None:
         """Stop everything."""
         self.choose(None)
-        for runner in (self._ranker, self._mapper):
+        for runner in (self._ranker, self._mapper, self.outliner.loader):
             runner.cancel()
         self._soon.stop()
         if self._open:
@@ -251,7 +290,9 @@ class Repairer(QObject):
 
     def wait(self, seconds: float) -> bool:
         """Wait for the threads to end and tell whether they have."""
-        return all([runner.wait(seconds) for runner in (self._ranker, self._mapper)]) and self.autosaver.wait(seconds)
+        return all(
+            [runner.wait(seconds) for runner in (self._ranker, self._mapper, self.outliner.loader)]
+        ) and self.autosaver.wait(seconds)
 
     def _applied(self, make: Edit) -> Change | None:
         try:
@@ -275,15 +316,15 @@ class Repairer(QObject):
     def _soon_again(self) -> None:
         self._soon.start()
 
-    def _on_ranked(self, result: tuple[Doubts, tuple[Labels | None, Index], Columns | None]) -> None:
-        found, (labels, index), table = result
-        if labels is not self._labels:
+    def _on_ranked(self, found: Ranked) -> None:
+        if found.layer is not self._labels:
             return  # others were chosen meanwhile, and are being ranked
         session = None if self._image is None else self._hub.sessions.of(self._image)
-        if table is not None and session is not None and session.outputs.labels is self._labels:
-            session.tables = {**session.tables, index: table}
+        if found.table is not None and session is not None and session.outputs.labels is self._labels:
+            session.tables = {**session.tables, found.index: found.table}
             session.outputs.describe(stacked_features(session.tables), session.metadata)
-        self.ranked.emit(found)
+        self._usual_px = found.usual_px
+        self.ranked.emit(found.doubts)
 
     def _on_maps(self, keys: Any) -> None:
         image, data = self._mapping or (None, None)

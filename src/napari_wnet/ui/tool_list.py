@@ -32,9 +32,9 @@ CLICK_TOOLS = (
         name="add",
         key="A",
         title="Add",
-        tooltip="Click a missed object: it grows from the embedding there. Shift-click: over other objects too. "
-        "Or drag a box from corner to corner around an object, missed or wrong: it is made anew to fill the box.",
-        hint="Click an object that was missed; or drag a box around one that is faint or wrong.",
+        tooltip="Drag a box from corner to corner around an object, missed or wrong: it is outlined anew. Or click a "
+        "missed object; Shift-click outlines one anew that is there. Ctrl-click where the result is wrong corrects it.",
+        hint="Drag a box around an object, missed or wrong; or click a missed one. Ctrl-click corrects.",
     ),
     Tool(
         name="split",

@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_wnet.core import edits
 from napari_wnet.errors import EditError, WNetError
+from napari_wnet.ui.pointing import Pointing
 from napari_wnet.ui.repairer import Repairer
 from napari_wnet.ui.rubber_band import RubberBand
 from napari_wnet.ui.tool_list import CLICK_TOOLS, DRAG_TOOLS, HERE_TOOLS, STEP_KEYS, STOP_KEY
@@ -21,6 +22,7 @@ TURN_DEGREES = 5.0
 STILL_PX = 2
 """A pointer that moves less between press and release has clicked."""
 Point = tuple[int, int]
+CORRECT = " Not quite? Ctrl-click where it is wrong."
 
 
 SHAPINGS = {
@@ -59,6 +61,7 @@ class Tools(QObject):
         self._points: list[Point] = []
         self._split: edits.Change | None = None
         self._first: int | None = None
+        self._pointing = Pointing(repairer)
 
     @property
     def tool(self) -> str:
@@ -100,6 +103,7 @@ class Tools(QObject):
         name = "" if name == self._tool else name
         layer = self._layer
         self._points, self._split, self._first = [], None, None
+        self._pointing.forget()
         self._tool = ""
         if layer is not None:
             layer.mode = "pan_zoom"
@@ -132,7 +136,7 @@ class Tools(QObject):
         if not self._tool or event.button != 1:
             return
         start = self._point(event.position)
-        shift = "Shift" in event.modifiers
+        shift, control = "Shift" in event.modifiers, "Control" in event.modifiers
         path = [start]
         yield
         while event.type == "mouse_move":
@@ -142,7 +146,7 @@ class Tools(QObject):
         if self._band is not None:
             self._band.hide()
         if all(max(abs(row - start[0]), abs(column - start[1])) <= STILL_PX for row, column in path):
-            self.click(start, shift)
+            self.click(start, shift, control)
         elif self._tool in DRAG_TOOLS:
             self.draw(path)
 
@@ -158,25 +162,24 @@ class Tools(QObject):
         """Do what a line through pixels means with the chosen tool."""
         self._points, self._split, self._first = [], None, None
         if self._tool == "add":
-            box, done = (path[0], path[-1]), self._repairer.done()
-            self._edit(lambda labels, maps: edits.enclose(labels, maps, box, kept=done), "Object {0} fills the box.")
+            self._tell(self._pointing.box(path[0], path[-1]), "Object {0} fills the box." + CORRECT)
         elif self._tool == "split":
             self._edit(lambda labels, _: edits.cut(labels, path), "Cut into {0}.")
         elif self._tool == "join":
             self._edit(lambda labels, _: edits.merge(labels, _met(labels, path)), "Merged into object {0}.")
 
-    def click(self, point: Point, shift: bool = False) -> None:
+    def click(self, point: Point, shift: bool = False, control: bool = False) -> None:
         """Do what a click on a pixel means with the chosen tool."""
         try:
-            getattr(self, f"_click_{self._tool}")(point, shift)
+            if control and self._tool == "add":
+                self._tell(self._pointing.correct(point), "Object {0} is corrected." + CORRECT)
+            else:
+                getattr(self, f"_click_{self._tool}")(point, shift)
         except WNetError as error:
             self.said.emit(str(error), "warning", "")
 
     def _click_add(self, point: Point, shift: bool) -> None:
-        params = self._repairer.params
-        if self._repairer.maps() is None:
-            raise EditError("Growing an object from a click needs maps: press 'Compute maps', or drag a box around it.")
-        self._edit(lambda labels, maps: edits.add(labels, maps, point, params, over=shift), "Added object {0}.")
+        self._tell(self._pointing.click(point, over=shift), "Added object {0}." + CORRECT)
 
     def _click_split(self, point: Point, shift: bool) -> None:
         number = edits.object_at(self._repairer.plane(), point)
@@ -191,7 +194,7 @@ class Tools(QObject):
             self.picked.emit(number)
             return
         points = list(self._points)
-        self._split = self._edit(lambda labels, maps: edits.split(labels, maps, points), "Split into {0}.")
+        self._split = self._tell(self._pointing.split(points), "Split into {0}.")
         if self._split is None:
             self._points = []
 
@@ -238,7 +241,10 @@ class Tools(QObject):
             self.picked.emit(number)
 
     def _edit(self, make: Any, text: str) -> edits.Change | None:
-        change = self._repairer.edit(make)
+        return self._tell(self._repairer.edit(make), text)
+
+    def _tell(self, change: edits.Change | None, text: str) -> edits.Change | None:
+        """Say what an edit has done, if it could be made."""
         if change is None:
             return None
         self.said.emit(text.format(", ".join(map(str, change.objects))) + " Ctrl+Z takes it back.", "info", "")

@@ -18,6 +18,7 @@ from napari_wnet.core.doubt import Doubts, doubts
 from napari_wnet.core.image import check_image, is_informative, match_channels
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.measure import measure
+from napari_wnet.core.prompts import usual_length
 from napari_wnet.core.render import embedding_rgb
 from napari_wnet.errors import ImageError
 from napari_wnet.params import SegmentParams
@@ -205,14 +206,33 @@ def recluster_steps(tuning: Tuning, cache: MapsCache) -> Generator[PlaneLabels, 
     return Reclustered(tables=tables, features=stacked_features(tables), n_missing=n_missing)
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ranked:
+    """The objects of a plane by doubt, of which layer and plane they are, and what was measured meanwhile.
+
+    `table` is None where the layer is none of ours; `usual_px` is how long its objects are, 0 without any.
+    """
+
+    doubts: Doubts
+    layer: LabelsLayer | None
+    index: Index
+    table: Columns | None
+    usual_px: float
+
+
 def doubt_steps(
     plane: Array, maps: Maps | None, where: tuple[LabelsLayer | None, Index, tuple[Source, int] | None]
-) -> Generator[Progress, None, tuple[Doubts, tuple[LabelsLayer | None, Index], Columns | None]]:
+) -> Generator[Progress, None, Ranked]:
     """Rank the objects of a plane, and measure them anew where their layer is one of ours."""
     yield Progress(done=0, total=0, what="ranking")
     labels, (layer, index, image) = plane.copy(), where
-    table = None if image is None else measure(labels, prepared(image[0], index, image[1], []))
-    return doubts(labels, maps), (layer, index), table
+    return Ranked(
+        doubts=doubts(labels, maps),
+        layer=layer,
+        index=index,
+        table=None if image is None else measure(labels, prepared(image[0], index, image[1], [])),
+        usual_px=usual_length(labels),
+    )
 
 
 def _scaled(steps: Generator[Progress, None, Maps], number: int, n_planes: int) -> Generator[Progress, None, Maps]:

@@ -1,0 +1,137 @@
+"""An outline becomes an object, and takes from others only what it was asked to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_wnet.core import edits
+from napari_wnet.core.prompts import Frame, Outline
+from napari_wnet.errors import EditError
+from scenes import cells
+
+
+def outline_of(mask, margin=5, sure=4.0) -> Outline:
+    """Return the outline that somebody makes who knows the object."""
+    rows, columns = np.nonzero(mask)
+    side = int(max(np.ptp(rows), np.ptp(columns))) + 1 + 2 * margin
+    frame = Frame(top=int(rows.min()) - margin, left=int(columns.min()) - margin, side=side)
+    places = frame.places(mask.shape)
+    own = mask[places[0][:, np.newaxis], places[1]] & frame.inside(mask.shape)
+    return Outline(frame=frame, log_odds=np.where(own, sure, -sure).astype(np.float32))
+
+
+def inner(mask):
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    row, column = np.unravel_index(depth.argmax(), depth.shape)
+    return int(row), int(column)
+
+
+@pytest.fixture(scope="module")
+def truth():
+    return cells(64, 9, seed=4)
+
+
+@pytest.mark.parametrize("number", range(1, 10))
+def test_a_missed_object_is_made_as_it_is(truth, number):
+    own = truth == number
+    if not own.any():
+        return
+    labels = np.where(own, 0, truth)
+    change = edits.outline_at(labels, outline_of(own), [inner(own)])
+    after = change.applied(labels)
+    np.testing.assert_array_equal(after == change.objects[0], ndimage.binary_fill_holes(own))
+    np.testing.assert_array_equal(after[truth != number], truth[truth != number])
+
+
+def test_without_leave_an_object_takes_nothing_from_others(truth):
+    own = ndimage.binary_dilation(truth == 5, iterations=3)
+    labels = np.where(truth == 5, 0, truth)
+    change = edits.outline_at(labels, outline_of(own), [inner(truth == 5)])
+    after = change.applied(labels)
+    np.testing.assert_array_equal(after[labels > 0], labels[labels > 0])
+
+
+def test_an_object_in_pieces_is_made_whole_and_keeps_a_number(truth):
+    own = truth == 5
+    labels = truth.copy()
+    rows = np.nonzero(own)[0]
+    half = own & (np.arange(64)[:, np.newaxis] > np.median(rows))
+    labels[half] = 77
+    change = edits.outline_at(labels, outline_of(own), [inner(own)], over=True)
+    after = change.applied(labels)
+    assert change.objects[0] in (5, 77)
+    assert set(np.unique(after[own])) == {change.objects[0]}
+    np.testing.assert_array_equal(after[~own], truth[~own])
+
+
+def test_one_of_two_that_were_taken_for_one_is_parted_from_the_other(truth):
+    near = ndimage.binary_dilation(truth == 5)
+    other = next(n for n in np.unique(truth[near]).tolist() if n not in (0, 5))
+    labels = np.where(truth == other, 5, truth)
+    change = edits.outline_at(labels, outline_of(truth == other), [inner(truth == other)], over=True)
+    after = change.applied(labels)
+    np.testing.assert_array_equal(after == change.objects[0], truth == other)
+    assert (after[truth == 5] == 5).all()
+
+
+def test_what_is_done_gives_nothing_away(truth):
+    own = ndimage.binary_dilation(truth == 5, iterations=3)
+    labels = np.where(truth == 5, 0, truth)
+    kept = [n for n in np.unique(labels).tolist() if n]
+    after = edits.outline_at(labels, outline_of(own), [inner(truth == 5)], over=True, kept=kept).applied(labels)
+    np.testing.assert_array_equal(after[labels > 0], labels[labels > 0])
+
+
+def test_more_pixels_add_parts_that_do_not_hang_together():
+    mask = np.zeros((30, 30), bool)
+    mask[5:10, 5:10] = mask[20:25, 20:25] = True
+    labels = np.zeros((30, 30), np.int32)
+    outline = outline_of(mask)
+    assert edits.outline_at(labels, outline, [(7, 7)]).n_pixels == 25
+    assert edits.outline_at(labels, outline, [(7, 7), (22, 22)]).n_pixels == 50
+
+
+def test_what_cannot_be_made_is_refused_with_a_remedy(truth):
+    own = truth == 5
+    outline = outline_of(own)
+    with pytest.raises(EditError, match="Shift"):
+        edits.outline_at(truth, outline, [inner(own)])
+    with pytest.raises(EditError, match="done"):
+        edits.outline_at(truth, outline, [inner(own)], over=True, kept=[5])
+    with pytest.raises(EditError, match="outside"):
+        edits.outline_at(truth, outline, [(99, 1)])
+    nothing = Outline(frame=outline.frame, log_odds=np.full_like(outline.log_odds, -3))
+    with pytest.raises(EditError, match="box"):
+        edits.outline_at(np.zeros_like(truth), nothing, [inner(own)])
+
+
+def test_a_box_is_filled_by_its_outline_rather_than_by_the_maps(truth):
+    own = truth == 5
+    rows, columns = np.nonzero(own)
+    box = (int(rows.min()), int(columns.min())), (int(rows.max()), int(columns.max()))
+    labels = np.where(own, 0, truth)
+    change = edits.enclose(labels, None, box, outline=outline_of(own, margin=12))
+    np.testing.assert_array_equal(change.applied(labels) == change.objects[0], ndimage.binary_fill_holes(own))
+
+
+def test_clicks_in_each_part_split_by_what_speaks_for_each(truth):
+    near = ndimage.binary_dilation(truth == 5)
+    other = next(n for n in np.unique(truth[near]).tolist() if n not in (0, 5))
+    labels = np.where(truth == other, 5, truth)
+    outlines = [outline_of(truth == n, margin=20) for n in (5, other)]
+    change = edits.split(labels, None, [inner(truth == 5), inner(truth == other)], outlines)
+    after = change.applied(labels)
+    np.testing.assert_array_equal(after == change.objects[0], truth == 5)
+    np.testing.assert_array_equal(after == change.objects[1], truth == other)
+
+
+def test_a_part_that_nobody_looked_at_goes_to_what_it_touches():
+    labels = np.ones((10, 40), np.int32)
+    odds = np.full((10, 10), 2.0, np.float32)
+    outlines = [Outline(frame=Frame(top=0, left=left, side=10), log_odds=odds) for left in (0, 10)]
+    change = edits.split(labels, None, [(5, 5), (5, 15)], outlines)
+    after = change.applied(labels)
+    assert (after > 0).all()
+    assert (after[:, 20:] == change.objects[1]).all()
