@@ -44,7 +44,7 @@ from napari_wnet.network.registry import (
 )
 from napari_wnet.network.wnet import WNet
 from napari_wnet.params import WNetConfig
-from napari_wnet.reports import Progress
+from napari_wnet.reports import Progress, drain
 
 ROOT = Path(__file__).parents[2]
 CONFIG = WNetConfig(embedding_dim=4, widths=(16, 48), stem=1, concat_channels=4)
