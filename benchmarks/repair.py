@@ -48,9 +48,8 @@ from napari_wnet.errors import EditError
 from napari_wnet.network.inference import fused
 from napari_wnet.network.outline.net import OutlineNet
 from napari_wnet.network.outline.predict import predict_outline
-from napari_wnet.network.registry import load_model, load_outline_steps
+from napari_wnet.network.registry import load_model, load_outline
 from napari_wnet.pipeline import segment
-from napari_wnet.reports import drain
 
 CLICK_FIRST = "--click-first" in sys.argv
 DRAW_CLICKS = 8
@@ -240,7 +239,7 @@ def main() -> None:
     model = load_model(given.model)
     scenes: list[Scene] = []
     rng = np.random.default_rng(0)
-    network = None if given.without_outline else fused(drain(load_outline_steps()).network)
+    network = None if given.without_outline else fused(load_outline().network)
     for pair in found:
         if pair.name in names:
             image, truth = load_pair(pair)

@@ -9,7 +9,7 @@ from scipy import ndimage
 from napari_wnet.core import edits
 from napari_wnet.core.prompts import Frame, Outline
 from napari_wnet.errors import EditError
-from scenes import cells
+from scenes import cells, maps_of
 
 
 def outline_of(mask, margin=5, sure=4.0) -> Outline:
@@ -135,3 +135,15 @@ def test_a_part_that_nobody_looked_at_goes_to_what_it_touches():
     after = change.applied(labels)
     assert (after > 0).all()
     assert (after[:, 20:] == change.objects[1]).all()
+
+
+def test_what_grows_from_a_click_says_how_long_the_object_is(truth):
+    own = truth == 5
+    labels = np.where(own, 0, truth)
+    maps = maps_of(truth, 0.05, seed=1, foreground=True)
+    length = 1 + max(np.ptp(places) for places in np.nonzero(own))
+    assert edits.expected_length(labels, maps, inner(own), 20.0) == pytest.approx(length, abs=2)
+    assert edits.expected_length(labels, maps, inner(own), 2.0) == 6
+    assert edits.expected_length(labels, None, inner(own), 7.0) == 7
+    background = tuple(int(place) for place in np.argwhere(ndimage.distance_transform_edt(truth == 0) > 3)[0])
+    assert edits.expected_length(labels, maps, background, 20.0) == 20

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from napari_wnet.core.adding import Core, add, core_of, regrow
+from napari_wnet.core.adding import Core, add, core_of, expected_length, regrow
 from napari_wnet.core.changes import (
     Change,
     Point,
@@ -39,6 +39,7 @@ __all__ = [
     "cut",
     "delete",
     "enclose",
+    "expected_length",
     "fill_object",
     "grow_object",
     "merge",

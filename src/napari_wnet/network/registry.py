@@ -53,6 +53,7 @@ __all__ = [
     "find_outline",
     "list_models",
     "load_model",
+    "load_outline",
     "load_outline_steps",
     "load_steps",
 ]
@@ -148,6 +149,11 @@ def load_outline_steps(places: Places | None = None) -> Generator[Progress, None
     if model.sha256 != entry.sha256:
         raise ModelError(f"{path} changed while it was read. Try again.")
     return model
+
+
+def load_outline(places: Places | None = None) -> OutlineModel:
+    """Run :func:`load_outline_steps` to its end."""
+    return drain(load_outline_steps(places))
 
 
 class WrongHashError(DownloadError):

@@ -62,7 +62,7 @@ class Pointing:
                 return lambda labels, _: edits.outline_at(labels, outline, prompt.more, over=over, kept=done)
             return lambda labels, maps: edits.add(labels, _needed(maps), point, repairer.params, over=over)
 
-        return self._do(repairer.click_prompt(point), make, over=over)
+        return self._do(repairer.click_prompt(point, alone=True), make, over=over)
 
     def correct(self, point: Point) -> edits.Change | None:
         """Tell of a pixel that it is the object's that was made last, or, if it is in that, that it is not.
@@ -91,7 +91,7 @@ class Pointing:
         """Part an object between pixels in it."""
         prompts = []
         for point in points:
-            prompt = self._repairer.click_prompt(point)
+            prompt = self._repairer.click_prompt(point, alone=False)
             for other in points:
                 prompt = prompt if other == point else prompt.without(other)
             prompts.append(prompt)

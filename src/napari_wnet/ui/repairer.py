@@ -13,7 +13,7 @@ from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_wnet.core.doubt import doubts
-from napari_wnet.core.edits import Change, Core, Outline, Prompt, core_of, regrow
+from napari_wnet.core.edits import Change, Core, Outline, Prompt, core_of, expected_length, regrow
 from napari_wnet.core.maps import Maps
 from napari_wnet.errors import EditError, WNetError
 from napari_wnet.params import DEFAULT_MODEL, EditParams, SegmentParams
@@ -168,9 +168,12 @@ class Repairer(QObject):
         self._turning = None
         return self._applied(make)
 
-    def click_prompt(self, point: tuple[int, int]) -> Prompt:
-        """Return the prompt of a click in the plane that is seen: its objects tell how large one is."""
-        return Prompt.click(point, self._usual_px or UNKNOWN_PX)
+    def click_prompt(self, point: tuple[int, int], *, alone: bool) -> Prompt:
+        """Return the prompt of a click in the plane that is seen; one that is not `alone` is as large as usual."""
+        usual = self._usual_px or UNKNOWN_PX
+        if not alone:
+            return Prompt.click(point, usual)
+        return Prompt.click(point, expected_length(self.plane(), self.maps(), point, usual, self.params))
 
     def outline(self, prompt: Prompt) -> Outline | None:
         """Outline what is pointed at in the plane that is seen; None while the network or the image is not there."""
