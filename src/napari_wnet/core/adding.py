@@ -86,8 +86,8 @@ def expected_length(
 ) -> float:
     """Return how long the object at a pixel is likely to be, in pixels, before anything is known of its outline.
 
-    That is the longer side of what grows there from the embedding, unless that is far from what is usual: of nuclei that
-    were missed, 29 instead of 13 in 100 are then outlined right by one click (benchmarks/pointing.py).
+    That is the longer side of what grows there from the embedding, unless that is far from what is usual: of nuclei
+    that were missed, 29 instead of 13 in 100 are then outlined right by one click (benchmarks/pointing.py).
 
     Parameters
     ----------

@@ -57,6 +57,14 @@ def test_channels_are_averaged_and_no_type_runs_over():
     np.testing.assert_allclose(read_square(image, Frame(top=-3, left=-3, side=16)), 65535)
 
 
+def test_a_pixel_that_is_no_number_does_not_spoil_the_answer():
+    image = np.ones((1, 20, 20), np.float32)
+    image[0, 5, 5], image[0, 6, 6] = np.nan, np.inf
+    torch.manual_seed(0)
+    outline = predict_outline(OutlineNet(SMALL).eval(), image, Prompt.click((8, 8), 10.0))
+    assert np.isfinite(outline.log_odds).all()
+
+
 def test_standardising_looks_at_what_is_inside_only(rng):
     image = torch.from_numpy(rng.normal(50, 9, (16, 16)).astype(np.float32))
     inside = torch.ones(16, 16)

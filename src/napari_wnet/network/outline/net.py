@@ -83,10 +83,13 @@ def resampled(square: Tensor, side: int) -> Tensor:
 
 
 def read_square(image: npt.NDArray[Any], frame: Frame) -> npt.NDArray[np.float32]:
-    """Return the mean of an image's channels, (C, Y, X), in a frame, (side, side); beyond, its rim is repeated."""
+    """Return the mean of an image's channels, (C, Y, X), in a frame, (side, side); beyond, its rim is repeated.
+
+    What is no number counts as 0: one such pixel would leave nothing of the answer.
+    """
     rows, columns = frame.places(image.shape[1:])
     square = image[:, rows[:, np.newaxis], columns]
-    return np.asarray(square.astype(working_type(image)).mean(axis=0), np.float32)
+    return np.nan_to_num(square.astype(working_type(image)).mean(axis=0), posinf=0, neginf=0).astype(np.float32)
 
 
 def standardized(image: Tensor, inside: Tensor) -> Tensor:
