@@ -23,6 +23,9 @@ from napari_wnet.core import changes, edits
 from napari_wnet.core.clustering import cluster
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.seeding import reseed, seed_points
+from napari_wnet.network.inference import fused
+from napari_wnet.network.outline.predict import predict_outline
+from napari_wnet.network.registry import load_outline
 from napari_wnet.params import ClusteringParams, EditParams
 from napari_wnet.ui.repair_widget import RepairWidget
 from scenes import maps_of, touching_cells
@@ -98,6 +101,8 @@ class Window:
         self.viewer.window.add_dock_widget(self.dock)
         self.dock.repairer._hub.cache.put("maps", bench.maps)
         self.dock.repairer._hub.note_maps(self.image, {(): "maps"})
+        while not self.dock.repairer.outliner.ready:
+            settle()
 
     def median_ms(self, start: Labels, tool: str, clicks: tuple[Point, ...], repeats: int) -> float:
         """Return the time of the last of some clicks, taken back after each."""
@@ -135,6 +140,27 @@ def settle() -> None:
         time.sleep(0.005)
 
 
+Seen = Callable[[edits.Prompt], edits.Outline]
+
+
+def add(bench: Bench, seen: Seen) -> edits.Change:
+    """Outline what is clicked, as the dock does."""
+    length = edits.expected_length(bench.missing, bench.maps, bench.point, 40.0, PARAMS)
+    return edits.outline_at(bench.missing, seen(edits.Prompt.click(bench.point, length)), [bench.point])
+
+
+def split(bench: Bench, seen: Seen) -> edits.Change:
+    """Part what is clicked twice, as the dock does."""
+    points = bench.point, bench.other
+    prompts = [edits.Prompt.click(points[i], 40.0).without(points[1 - i]) for i in range(2)]
+    return edits.split(bench.merged, bench.maps, points, [seen(prompt) for prompt in prompts])
+
+
+def box_in(labels: Labels, bench: Bench, corners: edits.Box, seen: Seen) -> edits.Change:
+    """Outline what is in a box, as the dock does."""
+    return edits.enclose(labels, bench.maps, corners, outline=seen(edits.Prompt.box(corners)))
+
+
 def main() -> None:
     """Print a row for each edit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -145,9 +171,14 @@ def main() -> None:
     bench = made(given.size, given.objects)
     window = Window(bench)
     number, beside, point, other = bench.number, bench.beside, bench.point, bench.other
+    network, image = fused(load_outline().network), window.image.data[np.newaxis]
+
+    def seen(prompt: edits.Prompt) -> edits.Outline:
+        return predict_outline(network, image, prompt)
+
     rows: dict[str, tuple[Callable[[], Any], Labels, str, tuple[Point, ...]]] = {
-        "add": (lambda: edits.add(bench.missing, bench.maps, point, PARAMS), bench.missing, "add", (point,)),
-        "split": (lambda: edits.split(bench.merged, bench.maps, (point, other)), bench.merged, "split", (point, other)),
+        "add": (lambda: add(bench, seen), bench.missing, "add", (point,)),
+        "split": (lambda: split(bench, seen), bench.merged, "split", (point, other)),
         "merge": (lambda: edits.merge(bench.labels, (number, beside)), bench.labels, "join", (point, other)),
         "delete": (lambda: edits.delete(bench.labels, number), bench.labels, "delete", (point,)),
     }
@@ -160,8 +191,13 @@ def main() -> None:
     box = tuple((int(place.min()), int(place.max())) for place in rows_columns)
     corners = ((box[0][0], box[1][0]), (box[0][1], box[1][1]))
     for name, start in (("missed", bench.missing), ("merged", bench.merged)):
-        own_ms = median_ms(lambda start=start: edits.enclose(start, bench.maps, corners), given.repeats)
-        print(f"  a box around a {name} object: {own_ms:.1f} ms")
+        own_ms = median_ms(lambda start=start: box_in(start, bench, corners, seen), given.repeats)
+        by_maps_ms = median_ms(lambda start=start: edits.enclose(start, bench.maps, corners), given.repeats)
+        print(f"  a box around a {name} object: {own_ms:.1f} ms; by the maps alone {by_maps_ms:.1f} ms")
+    by_maps_ms = median_ms(lambda: edits.add(bench.missing, bench.maps, point, PARAMS), given.repeats)
+    print(f"  add by the maps alone: {by_maps_ms:.1f} ms")
+    by_maps_ms = median_ms(lambda: edits.split(bench.merged, bench.maps, (point, other)), given.repeats)
+    print(f"  split by the maps alone: {by_maps_ms:.1f} ms")
     own_ms = median_ms(lambda: reseed(bench.labels, bench.maps, (bench.seeds, moved), PARAMS), given.repeats)
     print(f"  move a seed: {own_ms:.1f} ms")
     window.close()

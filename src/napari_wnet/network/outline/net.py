@@ -89,7 +89,8 @@ def read_square(image: npt.NDArray[Any], frame: Frame) -> npt.NDArray[np.float32
     """
     rows, columns = frame.places(image.shape[1:])
     square = image[:, rows[:, np.newaxis], columns]
-    return np.nan_to_num(square.astype(working_type(image)).mean(axis=0), posinf=0, neginf=0).astype(np.float32)
+    mean = square.astype(working_type(image)).mean(axis=0)
+    return np.asarray(np.nan_to_num(mean, posinf=0, neginf=0), np.float32)
 
 
 def standardized(image: Tensor, inside: Tensor) -> Tensor:
