@@ -79,7 +79,9 @@ def partings(scene: Scene, network: OutlineNet) -> Iterator[dict[str, bool]]:
             "a line across": lambda line=line: edits.cut(scene.labels, line),
         }
         found = {name: right_after(scene, way, inside) for name, way in ways.items()}
-        labels = scene.labels
+        labels, smaller = scene.labels, min((0, 1), key=lambda i: np.count_nonzero(scene.truth == inside[i]))
+        one = boxed(labels, scene, network, boxes[smaller])
+        found["a box around the smaller"] = set(inside) <= replace(scene, labels=one).right()
         for box in boxes:
             labels = boxed(labels, scene, network, box)
         found["two boxes"] = set(inside) <= replace(scene, labels=labels).right()

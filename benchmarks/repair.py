@@ -68,7 +68,8 @@ class User:
         self.tally = tally
         self.network = network
         self.boxes = boxes
-        self.original = scene.labels
+        shared, _, areas = scene.overlaps()
+        self.false = set(np.flatnonzero((areas > 0) & (shared[0] > 0.5 * areas)).tolist()) - {0}
 
     def repair(self) -> None:
         """Do what a person would, one kind of error after another."""
@@ -175,7 +176,7 @@ class User:
         shared, _, areas = self.scene.overlaps()
         for label in range(1, shared.shape[1]):
             if areas[label] and shared[0, label] > 0.5 * areas[label]:
-                was_there = (self.original[self.scene.labels == label] == label).mean() > 0.5
+                was_there = label in self.false
                 self.tally.errors["false"] += was_there
                 self.tally.at_once["false"] += was_there
                 self.kind = "false" if was_there else "left over"

@@ -147,3 +147,16 @@ def test_what_grows_from_a_click_says_how_long_the_object_is(truth):
     assert edits.expected_length(labels, None, inner(own), 7.0) == 7
     background = tuple(int(place) for place in np.argwhere(ndimage.distance_transform_edt(truth == 0) > 3)[0])
     assert edits.expected_length(labels, maps, background, 20.0) == 20
+
+
+def test_a_box_around_one_of_two_leaves_the_other(truth):
+    near = ndimage.binary_dilation(truth == 5)
+    other = next(n for n in np.unique(truth[near]).tolist() if n not in (0, 5))
+    labels = np.where(truth == other, 5, truth)
+    own = truth == 5  # the larger: most of what was taken for one lies in its box
+    rows, columns = np.nonzero(own)
+    box = (int(rows.min()), int(columns.min())), (int(rows.max()), int(columns.max()))
+    after = edits.enclose(labels, None, box, outline=outline_of(own, margin=20)).applied(labels)
+    left = after[truth == other]
+    assert (left == np.bincount(left).argmax()).mean() > 0.8
+    assert np.bincount(left).argmax() not in (0, after[inner(own)])

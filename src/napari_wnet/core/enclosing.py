@@ -15,7 +15,7 @@ from napari_wnet.core.clustering import BACKGROUND_DISTANCE
 from napari_wnet.core.growth import direction
 from napari_wnet.core.labels import LabelArray
 from napari_wnet.core.maps import UNIT, Maps
-from napari_wnet.core.placing import placed
+from napari_wnet.core.placing import leaves_a_rim, placed
 from napari_wnet.core.prompts import Box, Outline
 from napari_wnet.core.windows import SQUARE, Mask, Window, widened
 from napari_wnet.errors import EditError
@@ -38,7 +38,7 @@ LEAST_EXTENT = 0.7
 HIDDEN_PART = 0.5
 """An object at the image's frame is taken to go on beyond it by this part of what is seen."""
 REPLACED_PART = 0.25
-"""An object mostly within the box is replaced if the new one takes this part of it; else it merely lies beside."""
+"""An object mostly within the box is replaced if the new one takes this part of it and what is left is a rim."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,7 +105,11 @@ def enclose(
     claim = _claim(log_odds - OTHERS * _neighbours(held, frame, inside), frame, allowed, least)
     taken, counts = np.unique(held[claim], return_counts=True)
     shares = {int(n): int(count) / np.count_nonzero(held == n) for n, count in zip(taken, counts, strict=True) if n}
-    replaced = [number for number, share in shares.items() if number in inside and share >= REPLACED_PART]
+    replaced = [
+        number
+        for number, share in shares.items()
+        if number in inside and share >= REPLACED_PART and leaves_a_rim(labels, number, frame.window, claim)
+    ]
     return placed(labels, frame.window, claim, replaced)
 
 

@@ -7,19 +7,17 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from scipy import ndimage
 
-from napari_wnet.core.changes import Change, Point, check_inside, window_of
+from napari_wnet.core.changes import Change, Point, check_inside
 from napari_wnet.core.labels import LabelArray
-from napari_wnet.core.placing import placed
+from napari_wnet.core.placing import leaves_a_rim, placed
 from napari_wnet.core.prompts import Outline
-from napari_wnet.core.windows import SQUARE, Mask, Window
+from napari_wnet.core.windows import SQUARE, Mask
 from napari_wnet.errors import EditError
 
 OTHERS = 1.0
 """What is taken off the log odds of pixels that are a neighbour's."""
 REPLACED_PART = 0.5
 """An object is replaced if the new one takes this part of it, and what is left is a rim; else it is cut."""
-RIM_DEPTH = 0.5
-"""What is left of an object is a rim if its innermost pixel is less deep inside than this part of the new one's."""
 
 
 def outline_at(
@@ -67,7 +65,7 @@ def outline_at(
     if not claim.any():
         raise EditError("There seems to be no object here. Drag a box around it, or paint it with the brush.")
     claim = ndimage.binary_fill_holes(claim) & allowed
-    replaced = [number for number in _mostly_within(held, claim) if _leaves_a_rim(labels, number, window, claim)]
+    replaced = [number for number in _mostly_within(held, claim) if leaves_a_rim(labels, number, window, claim)]
     return placed(labels, window, claim, replaced)
 
 
@@ -80,16 +78,6 @@ def _around(claim: Mask, places: Sequence[Point]) -> Mask:
         inside = 0 <= row < parts.shape[0] and 0 <= column < parts.shape[1]
         numbers.append(int((parts[row, column] if inside else 0) or near.max(initial=0)))
     return np.asarray(np.isin(parts, [number for number in numbers if number]))
-
-
-def _leaves_a_rim(labels: LabelArray, number: int, window: Window, claim: Mask) -> bool:
-    """Tell whether what a new object leaves of another is a mere rim of it, rather than an object of its own."""
-    place = window_of(labels, number)
-    mine = np.zeros(labels.shape, bool)
-    mine[window] = claim
-    rest = (labels[place] == number) & ~mine[place]
-    depths = [ndimage.distance_transform_edt(np.pad(mask, 1)).max() for mask in (rest, claim)]
-    return bool(depths[0] < RIM_DEPTH * depths[1])
 
 
 def _mostly_within(held: LabelArray, claim: Mask) -> list[int]:

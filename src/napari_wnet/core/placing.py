@@ -14,6 +14,8 @@ from napari_wnet.core.windows import SQUARE, Mask, Window
 
 CRUMB_PART = 0.2
 """What is cut off an object on the new one's far side is a crumb if it is smaller than this part of the new one."""
+RIM_DEPTH = 0.6
+"""What is left of an object is a rim if its innermost pixel is less deep inside than this part of the new one's."""
 
 
 def placed(labels: LabelArray, window: Window, claim: Mask, replaced: Collection[int]) -> Change:
@@ -46,6 +48,16 @@ def placed(labels: LabelArray, window: Window, claim: Mask, replaced: Collection
         for loose in _cut_off(wanted == other, own):
             wanted[loose] = next(unused) if loose.sum() >= CRUMB_PART * claim.sum() else 0
     return change_of(labels, window, wanted, (number,))
+
+
+def leaves_a_rim(labels: LabelArray, number: int, window: Window, claim: Mask) -> bool:
+    """Tell whether what a new object leaves of another is a mere rim of it, rather than an object of its own."""
+    place = window_of(labels, number)
+    mine = np.zeros(labels.shape, bool)
+    mine[window] = claim
+    rest = (labels[place] == number) & ~mine[place]
+    depths = [ndimage.distance_transform_edt(np.pad(mask, 1)).max() for mask in (rest, claim)]
+    return bool(depths[0] < RIM_DEPTH * depths[1])
 
 
 def _cut_off(rest: Mask, own: Mask) -> list[Mask]:
