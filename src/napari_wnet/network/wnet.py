@@ -145,11 +145,7 @@ class WNet(nn.Module):
         self.foreground = nn.Conv2d(width, cell, 3, padding=1) if config.foreground_head else None
         self.unet2 = UNet(config.in_channels * cell + config.concat_channels, config)
         self.embedding = nn.Conv2d(width, config.embedding_dim * cell, 3, padding=1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        initialize(self)
 
     def forward(self, image: Tensor) -> WNetOutput:
         """Return distance, embedding and foreground for a batch of images."""
@@ -166,6 +162,15 @@ class WNet(nn.Module):
             distance, embedding = F.pixel_shuffle(distance, stem), F.pixel_shuffle(embedding, stem)
             foreground = None if foreground is None else F.pixel_shuffle(foreground, stem)
         return WNetOutput(distance, unit_length(embedding), foreground)
+
+
+def initialize(network: nn.Module) -> None:
+    """Draw convolution weights as He et al. 2015 (arXiv 1502.01852); biases begin at zero."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 def unit_length(vectors: Tensor) -> Tensor:

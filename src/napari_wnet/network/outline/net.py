@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from napari_wnet.core.image import working_type
 from napari_wnet.core.prompts import Frame, Prompt
 from napari_wnet.fields import Params
-from napari_wnet.network.wnet import UNet
+from napari_wnet.network.wnet import UNet, initialize
 from napari_wnet.params import WNetConfig
 
 IN_CHANNELS = 6
@@ -63,11 +63,7 @@ class OutlineNet(nn.Module):
         )
         self.unet = UNet(IN_CHANNELS * config.stem**2, shape)
         self.head = nn.Conv2d(config.widths[0], config.stem**2, 1)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        initialize(self)
 
     def forward(self, squares: Tensor) -> Tensor:
         """Return the log odds that pixels belong to the object that is meant."""
