@@ -166,8 +166,8 @@ def test_a_correction_that_leaves_nothing_leaves_all_as_it_was(widget, layer, nu
     made = layer.data.copy()
     asked = widget.repairer.outliner.outline
 
-    def nothing(image, prompt):
-        outline = asked(image, prompt)
+    def nothing(image, labels, index, prompt):
+        outline = asked(image, labels, index, prompt)
         return edits.Outline(frame=outline.frame, log_odds=outline.log_odds - (99 if prompt.less else 0))
 
     monkeypatch.setattr(widget.repairer.outliner, "outline", nothing)

@@ -6,11 +6,15 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
+from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject, Signal
 
 from napari_wnet.core.prompts import Outline, Prompt
+from napari_wnet.errors import WNetError
 from napari_wnet.reports import Progress
+from napari_wnet.ui.layers import MARK, Index
 from napari_wnet.ui.runner import Runner
+from napari_wnet.ui.sources import source_of
 
 if TYPE_CHECKING:
     from napari_wnet.network.outline.net import OutlineNet
@@ -34,6 +38,7 @@ class Outliner(QObject):
         self.loader = Runner(self)
         self.loader.returned.connect(self._on_loaded)
         self._network: OutlineNet | None = None
+        self._seen: tuple[Any, Index, npt.NDArray[Any]] | None = None
 
     @property
     def ready(self) -> bool:
@@ -44,13 +49,31 @@ class Outliner(QObject):
         """Begin to load the network."""
         self.loader.start(_load_steps())
 
-    def outline(self, image: npt.NDArray[Any], prompt: Prompt) -> Outline | None:
-        """Outline what is pointed at in an image, (C, Y, X); None until the network is there."""
-        if self._network is None:
+    def outline(self, image: Layer, labels: Labels, index: Index, prompt: Prompt) -> Outline | None:
+        """Outline what is pointed at in a plane; None until the network is there, or if the image does not fit."""
+        plane = self.plane(image, labels, index)
+        if self._network is None or plane is None:
             return None
         from napari_wnet.network.outline.predict import predict_outline  # torch, which is loaded by now
 
-        return predict_outline(self._network, image, prompt)
+        return predict_outline(self._network, plane, prompt)
+
+    def plane(self, image: Layer, labels: Labels, index: Index) -> npt.NDArray[Any] | None:
+        """Return what would be looked at, (C, Y, X): the plane of the image, if it is as large as the labels."""
+        if not self.ready:
+            return None
+        if self._seen is None or self._seen[0] is not image.data or self._seen[1] != index:
+            try:
+                source = source_of(image, labels, labels.metadata.get(MARK, {}).get("settings"))
+                self._seen = image.data, index, source.plane(index)
+            except (WNetError, IndexError):  # an image of something else: the maps alone have to do
+                return None
+        plane = self._seen[2]
+        return plane if plane.shape[-2:] == labels.data.shape[-2:] else None
+
+    def forget(self) -> None:
+        """Let go of the image."""
+        self._seen = None
 
     def _on_loaded(self, network: OutlineNet) -> None:
         self._network = network

@@ -54,7 +54,8 @@ class Pointing:
     def click(self, point: Point, *, over: bool) -> edits.Change | None:
         """Make the object at a pixel; `over` others, too."""
         repairer, done = self._repairer, self._repairer.done()
-        check_inside(repairer.plane(), point)
+        plane = repairer.plane()
+        check_inside(plane, point)
 
         def make(prompt: edits.Prompt, over: bool) -> Edit:
             outline = repairer.outline(prompt)
@@ -62,7 +63,8 @@ class Pointing:
                 return lambda labels, _: edits.outline_at(labels, outline, prompt.more, over=over, kept=done)
             return lambda labels, maps: edits.add(labels, _needed(maps), point, repairer.params, over=over)
 
-        return self._do(repairer.click_prompt(point, alone=True), make, over=over)
+        length = edits.expected_length(plane, repairer.maps(), point, repairer.usual_px, repairer.params)
+        return self._do(edits.Prompt.click(point, length), make, over=over)
 
     def correct(self, point: Point) -> edits.Change | None:
         """Tell of a pixel that it is the object's that was made last, or, if it is in that, that it is not.
@@ -91,7 +93,7 @@ class Pointing:
         """Part an object between pixels in it."""
         prompts = []
         for point in points:
-            prompt = self._repairer.click_prompt(point, alone=False)
+            prompt = edits.Prompt.click(point, self._repairer.usual_px)
             for other in points:
                 prompt = prompt if other == point else prompt.without(other)
             prompts.append(prompt)

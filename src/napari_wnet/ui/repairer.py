@@ -13,18 +13,18 @@ from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_wnet.core.doubt import doubts
-from napari_wnet.core.edits import Change, Core, Outline, Prompt, core_of, expected_length, regrow
+from napari_wnet.core.edits import Change, Core, Outline, Prompt, core_of, regrow
 from napari_wnet.core.maps import Maps
 from napari_wnet.errors import EditError, WNetError
 from napari_wnet.params import DEFAULT_MODEL, EditParams, SegmentParams
 from napari_wnet.ui.autosave import Autosaver
 from napari_wnet.ui.hub import join_hub
-from napari_wnet.ui.layers import MARK, Index, Source, channel_axis_beside, image_for, read_source, stacked_features
+from napari_wnet.ui.layers import MARK, Index, image_for, stacked_features
 from napari_wnet.ui.outliner import Outliner
 from napari_wnet.ui.requests import Request
 from napari_wnet.ui.runner import LatestRunner, Runner
-from napari_wnet.ui.settings import SegmentSettings
 from napari_wnet.ui.settled import Settled, settled
+from napari_wnet.ui.sources import source_of
 from napari_wnet.ui.work import Ranked, doubt_steps, maps_steps
 
 Array = npt.NDArray[Any]
@@ -75,7 +75,6 @@ class Repairer(QObject):
         self._last: tuple[Change, int] | None = None
         self._mapping: tuple[Layer, Any] | None = None
         self._usual_px = 0.0
-        self._seen: tuple[Any, Index, Array] | None = None
         self.outliner = Outliner(self)
         self._ranker, self._mapper = LatestRunner(self), Runner(self)
         self._soon = QTimer(self)
@@ -114,6 +113,7 @@ class Repairer(QObject):
         self._labels = labels
         self._image = image or (None if labels is None else self._image_of(labels))
         self._turning = None
+        self.outliner.forget()
         if labels is not None:
             labels.events.set_data.connect(self._soon_again)
             self.autosaver.watch(labels)
@@ -168,37 +168,23 @@ class Repairer(QObject):
         self._turning = None
         return self._applied(make)
 
-    def click_prompt(self, point: tuple[int, int], *, alone: bool) -> Prompt:
-        """Return the prompt of a click in the plane that is seen; one that is not `alone` is as large as usual."""
-        usual = self._usual_px or UNKNOWN_PX
-        if not alone:
-            return Prompt.click(point, usual)
-        return Prompt.click(point, expected_length(self.plane(), self.maps(), point, usual, self.params))
+    @property
+    def usual_px(self) -> float:
+        """How long an object of the plane that is seen usually is."""
+        return self._usual_px or UNKNOWN_PX
 
     def outline(self, prompt: Prompt) -> Outline | None:
         """Outline what is pointed at in the plane that is seen; None while the network or the image is not there."""
-        image = self._seen_image()
-        return None if image is None else self.outliner.outline(image, prompt)
+        if self._labels is None or self._image is None:
+            return None
+        return self.outliner.outline(self._image, self._labels, self.index(), prompt)
 
     @property
     def outlines(self) -> bool:
         """Whether what is pointed at can be outlined: the network is there, and the image."""
-        return self._seen_image() is not None
-
-    def _seen_image(self) -> Array | None:
-        """Return the image's plane that is seen, (C, Y, X), if it is as large as that of the labels."""
-        image, labels = self._image, self._labels
-        if image is None or labels is None or not self.outliner.ready:
-            return None
-        index = self.index()
-        if self._seen is None or self._seen[0] is not image.data or self._seen[1] != index:
-            try:
-                source = _source_of(image, labels, labels.metadata.get(MARK, {}).get("settings"))
-                self._seen = image.data, index, source.plane(index)
-            except (WNetError, IndexError):  # an image of something else: the maps alone have to do
-                return None
-        plane = self._seen[2]
-        return plane if plane.shape[-2:] == labels.data.shape[-2:] else None
+        if self._labels is None or self._image is None:
+            return False
+        return self.outliner.plane(self._image, self._labels, self.index()) is not None
 
     def turn(self, number: int, params: EditParams, by: float) -> float | None:
         """Grow the object of a number anew with its angle changed by some degrees; return the angle.
@@ -263,7 +249,7 @@ class Repairer(QObject):
             return
         made = self._labels.metadata.get(MARK, {})
         try:
-            source = _source_of(image, self._labels, made.get("settings"))
+            source = source_of(image, self._labels, made.get("settings"))
             request = Request(
                 source=source,
                 indices=[self.index()],
@@ -360,14 +346,6 @@ def _check_room(layer: Labels, change: Change) -> None:
             f"'{layer.name}' holds {dtype} numbers, and {largest} is too large for them: right-click it in the layer "
             "list, choose 'Convert data type', then 'int32'."
         )
-
-
-def _source_of(image: Layer, labels: Labels, settings: Any) -> Source:
-    """Return what a model reads of an image: the channels that it read when the labels were made, else all."""
-    axis = channel_axis_beside(image, labels)
-    made = None if settings is None else SegmentSettings.from_dict(settings)
-    channels = made.channels if made is not None and made.axis == axis else ()
-    return read_source(image, channel_axis=axis, channels=channels)
 
 
 def _needed(maps: Maps | None) -> Maps:
