@@ -198,6 +198,11 @@ def test_an_image_of_another_size_is_not_looked_at(viewer, widget, layer, number
     assert not layer.data[own].any()
 
 
+def test_a_box_far_too_large_is_not_looked_at(widget, layer):
+    assert widget.repairer.outline(edits.Prompt.box(((0, 0), (200, 200)))) is not None
+    assert widget.repairer.outline(edits.Prompt.box(((0, 0), (200, 60_000)))) is None
+
+
 def test_without_the_network_the_dock_says_why_and_works_on(viewer, nuclei_image, nuclei_labels, monkeypatch, qtbot):
     def broken():
         raise ModelError("The outline network is gone.")
@@ -214,6 +219,7 @@ def test_without_the_network_the_dock_says_why_and_works_on(viewer, nuclei_image
     own = labels.data == number
     drag(labels, *corners(own))
     assert iou(labels.data == labels.data[inner(own)], own) > 0.5
+    assert "Ctrl-click" not in widget.status.text()
     widget.close_down()
     assert widget.repairer.wait(60)
 

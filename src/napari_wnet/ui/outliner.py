@@ -9,7 +9,7 @@ import numpy.typing as npt
 from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject, Signal
 
-from napari_wnet.core.prompts import Outline, Prompt
+from napari_wnet.core.prompts import Frame, Outline, Prompt
 from napari_wnet.errors import WNetError
 from napari_wnet.reports import Progress
 from napari_wnet.ui.layers import MARK, Index
@@ -18,6 +18,9 @@ from napari_wnet.ui.sources import source_of
 
 if TYPE_CHECKING:
     from napari_wnet.network.outline.net import OutlineNet
+
+LARGEST_PX = 4096
+"""Side of the largest square that is looked at: more would cost memory, and seconds without an answer."""
 
 
 class Outliner(QObject):
@@ -50,9 +53,12 @@ class Outliner(QObject):
         self.loader.start(_load_steps())
 
     def outline(self, image: Layer, labels: Labels, index: Index, prompt: Prompt) -> Outline | None:
-        """Outline what is pointed at in a plane; None until the network is there, or if the image does not fit."""
+        """Outline what is pointed at in a plane; None until the network is there, or if the image does not fit.
+
+        Also for what is far too large to be an object: the maps have to do.
+        """
         plane = self.plane(image, labels, index)
-        if self._network is None or plane is None:
+        if self._network is None or plane is None or Frame.around(prompt).side > LARGEST_PX:
             return None
         from napari_wnet.network.outline.predict import predict_outline  # torch, which is loaded by now
 

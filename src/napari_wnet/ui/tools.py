@@ -162,7 +162,7 @@ class Tools(QObject):
         """Do what a line through pixels means with the chosen tool."""
         self._points, self._split, self._first = [], None, None
         if self._tool == "add":
-            self._tell(self._pointing.box(path[0], path[-1]), "Object {0} fills the box." + CORRECT)
+            self._tell(self._pointing.box(path[0], path[-1]), "Object {0} fills the box." + self._remedy)
         elif self._tool == "split":
             self._edit(lambda labels, _: edits.cut(labels, path), "Cut into {0}.")
         elif self._tool == "join":
@@ -172,14 +172,18 @@ class Tools(QObject):
         """Do what a click on a pixel means with the chosen tool."""
         try:
             if control and self._tool == "add":
-                self._tell(self._pointing.correct(point), "Object {0} is corrected." + CORRECT)
+                self._tell(self._pointing.correct(point), "Object {0} is corrected." + self._remedy)
             else:
                 getattr(self, f"_click_{self._tool}")(point, shift)
         except WNetError as error:
             self.said.emit(str(error), "warning", "")
 
     def _click_add(self, point: Point, shift: bool) -> None:
-        self._tell(self._pointing.click(point, over=shift), "Added object {0}." + CORRECT)
+        self._tell(self._pointing.click(point, over=shift), "Added object {0}." + self._remedy)
+
+    @property
+    def _remedy(self) -> str:
+        return CORRECT if self._repairer.outlines else ""
 
     def _click_split(self, point: Point, shift: bool) -> None:
         number = edits.object_at(self._repairer.plane(), point)
