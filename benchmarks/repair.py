@@ -5,7 +5,7 @@ python benchmarks/repair.py --images nuclei/images --labels nuclei/labels --part
 Each object of the truth should end with IoU .7. The user sees what the objects are, and how the labels differ from
 that, but does not know what an edit will do:
 
-- two objects taken for one: where their common outline looks right (IoU .7), a line between them;
+- objects taken for one: where their common outline looks right (IoU .7), a box around each but the largest;
 - an object in pieces: where they add up to it (IoU .7), a click on each;
 - an outline that is nearly right (IoU .6) but an eighth too large or small in area: up to three presses that grow or
   shrink the object;
@@ -20,17 +20,15 @@ N objects taken for one are N - 1 errors.
 What an edit makes wrong that was right counts: the edit did not do what was meant, and mending it, by a box or drawn,
 is part of the same error's cost. Clicks on false objects that came with an edit count as well.
 
-Clicks fall at random in the inner half of the object, the ends of lines half a pixel off, the sides of boxes a pixel or
+Clicks fall at random in the inner half of the object, the sides of boxes a pixel or
 5 % of their length (standard deviations), half of that when zoomed in; `--hand-px 0 --hand-part 0` places all by the
-ground truth. A drag, be it a box or a line, counts as two
-clicks, press and release; the figures with a drag as one action stand beside that.
+ground truth. A drag counts as two clicks, press and release; the figures with a drag as one action stand beside that.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -51,7 +49,6 @@ from napari_wnet.network.outline.predict import predict_outline
 from napari_wnet.network.registry import load_model, load_outline
 from napari_wnet.pipeline import segment
 
-CLICK_FIRST = "--click-first" in sys.argv
 DRAW_CLICKS = 8
 MOST_PRESSES = 3
 BOXES = 2
@@ -95,7 +92,7 @@ class User:
         while wrong := before.union(meant_for) - self.scene.right():
             number = min(wrong)
             if tries[number] < (BOXES if self.boxes else 1):
-                self.enclose(number, zoomed=tries[number] > 0)
+                self.enclose(number, [number], zoomed=tries[number] > 0)
             else:
                 self.draw(number)
             tries[number] += 1
@@ -114,18 +111,20 @@ class User:
         self.tally.drags[self.kind] += drags
 
     def part(self, label: int, inside: list[int]) -> None:
-        """Part two objects by a line, if that is all that is wrong."""
+        """Enclose each but the largest of objects that were taken for one, if that is all that is wrong."""
         scene = self.scene
-        if len(inside) == 2 and same(scene.labels == label, np.isin(scene.truth, inside)):
-            line = scene.border(label, inside)
-            self.edit(lambda labels: edits.cut(labels, line).applied(labels), inside, drags=1)
+        if not self.boxes or not same(scene.labels == label, np.isin(scene.truth, inside)):
+            return
+        *smaller, _ = sorted(inside, key=lambda number: np.count_nonzero(scene.truth == number))
+        for number in smaller:
+            self.enclose(number, inside if number == smaller[-1] else [number])
 
     def join(self, number: int, pieces: list[int]) -> None:
         """Click on an object's pieces, if they make the whole."""
         if same(np.isin(self.scene.labels, pieces), self.scene.truth == number):
             self.edit(lambda labels: edits.merge(labels, pieces).applied(labels), [number], clicks=len(pieces))
 
-    def enclose(self, number: int, *, zoomed: bool) -> None:
+    def enclose(self, number: int, meant_for: list[int], *, zoomed: bool = False) -> None:
         """Drag a box around an object and correct what comes of it, or without that tool click where it is missed."""
         point, box = self.scene.click(self.scene.truth == number), self.scene.box(number, zoomed=zoomed)
         maps, labels = self.scene.maps, self.scene.labels
@@ -136,13 +135,13 @@ class User:
             return edits.enclose(labels, maps, box, outline=outline)
 
         if self.boxes:
-            self.edit(lambda _: made(prompt).applied(labels), [number], drags=1)
+            self.edit(lambda _: made(prompt).applied(labels), meant_for, drags=1)
             for _ in range(CORRECTIONS if self.network is not None else 0):
                 if number in self.scene.right():
                     break
                 click = self.scene.worst(number, made(prompt))
                 prompt = prompt.also(click) if self.scene.truth[click] == number else prompt.without(click)
-                self.edit(lambda _, prompt=prompt: made(prompt).applied(labels), [number], clicks=1)
+                self.edit(lambda _, prompt=prompt: made(prompt).applied(labels), meant_for, clicks=1)
         elif not self.scene.labels[point]:
             self.edit(lambda labels: edits.add(labels, maps, point).applied(labels), [number], clicks=1)
         self.resize(number)
