@@ -47,7 +47,7 @@ def test_segment_writes_labels_table_and_sidecar(tmp_path, images, capsys):
     with (out / "a.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["label"]) for row in rows] == list(range(1, labels.max() + 1))
-    assert sum(int(row["area"]) for row in rows) == np.count_nonzero(labels)
+    assert sum(int(row["area_px"]) for row in rows) == np.count_nonzero(labels)
     info = json.loads((out / "a.json").read_text())
     assert info["model"]["sha256"] == load_model("nuclei").sha256
     assert info["params"] == load_model("nuclei").header.params.to_dict()

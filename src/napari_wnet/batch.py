@@ -16,13 +16,14 @@ import torch
 from napari_wnet.atomic import refuse_existing
 from napari_wnet.core.image import match_channels
 from napari_wnet.core.maps import Maps, to_float
-from napari_wnet.core.measure import measure
+from napari_wnet.core.measure import measure_plane
 from napari_wnet.core.render import embedding_rgb, overlay
 from napari_wnet.errors import ImageError, OutputError, ParamsError, WNetError
 from napari_wnet.io.axes import Planes, arrange
-from napari_wnet.io.exports import write_distance, write_embedding, write_picture, write_table
+from napari_wnet.io.exports import write_distance, write_embedding, write_picture
 from napari_wnet.io.images import ImageFile, is_image_name, read_image, read_mask, write_labels
 from napari_wnet.io.sidecar import RunRecord, sidecar_info, write_sidecar
+from napari_wnet.io.tables import write_table
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.device import choose_device, fast_dtype
 from napari_wnet.params import SegmentParams
@@ -287,7 +288,7 @@ def _table(file: ImageFile, planes: Planes, done: _Done) -> dict[str, npt.NDArra
     lead = planes.array.shape[:-3]
     tables = []
     for index, (labels, image) in enumerate(zip(done.labels, done.images, strict=True)):
-        columns = measure(labels, image, file.pixel_size)
+        columns = measure_plane(labels, image, file.pixel_size)
         where = np.unravel_index(index, lead) if lead else ()
         count = len(columns["label"])
         places = {axis.lower(): np.full(count, place) for axis, place in zip(planes.lead, where, strict=True)}

@@ -9,7 +9,7 @@ from PIL import Image
 
 from napari_wnet.core.maps import to_fixed, to_float
 from napari_wnet.errors import OutputError
-from napari_wnet.io.exports import write_distance, write_embedding, write_picture, write_table
+from napari_wnet.io.exports import write_distance, write_embedding, write_picture
 from napari_wnet.io.images import read_image
 
 
@@ -45,15 +45,3 @@ def test_what_is_no_picture_is_refused(tmp_path: Path, array: np.ndarray) -> Non
     with pytest.raises(OutputError, match="uint8"):
         write_picture(tmp_path / "a.png", array)
     assert not list(tmp_path.iterdir())
-
-
-def test_tables_are_made_with_their_folder_and_not_replaced_unasked(tmp_path: Path) -> None:
-    path = tmp_path / "out" / "a.csv"
-    columns = {"label": np.array([1, 2]), "area": np.array([2.5, 3.0])}
-    write_table(path, columns)
-    assert path.read_text() == "label,area\n1,2.5\n2,3.0\n"
-    with pytest.raises(OutputError, match="--overwrite"):
-        write_table(path, columns)
-    write_table(path, {"label": np.array([], int)}, overwrite=True)
-    assert path.read_text() == "label\n"
-    assert [file.name for file in path.parent.iterdir()] == ["a.csv"]

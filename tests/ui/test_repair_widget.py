@@ -265,11 +265,11 @@ def test_the_list_follows_edits_and_undo(labels, repair, qtbot):
 
 
 def test_the_measurements_follow_edits(labels, repair, qtbot):
-    before = labels.features.set_index("label")["area"]
+    before = labels.features.set_index("label")["area_px"]
     repair.tools.choose("delete")
     click(labels, middle(labels, 2))
     qtbot.waitUntil(lambda: len(labels.features) == 3, timeout=TIMEOUT)
-    assert labels.features.set_index("label")["area"].equals(before.drop(2))
+    assert labels.features.set_index("label")["area_px"].equals(before.drop(2))
     labels.undo()
     qtbot.waitUntil(lambda: len(labels.features) == 4, timeout=TIMEOUT)
 

@@ -79,7 +79,7 @@ def test_run_adds_the_layers(viewer, dock, qtbot):
     assert labels.data.max() == 4
     assert (labels.extent.world == viewer.layers["cells"].extent.world).all()
     assert labels.units == viewer.layers["cells"].units
-    assert {"index", "area", "centroid_y", "centroid_x", "mean_intensity"} <= set(labels.features)
+    assert {"index", "area_px", "centroid_y_px", "centroid_x_px", "mean_intensity"} <= set(labels.features)
     assert sorted(labels.features["mean_intensity"]) == [100, 110, 120, 130]
     made = labels.metadata[MARK]
     assert SegmentParams.from_dict(made["params"]) == dock.form.value()
@@ -493,7 +493,7 @@ def test_the_bundled_model_finds_the_nuclei(viewer, nuclei_image, nuclei_labels,
     assert overlap > 0.8
     move(dock, qtbot, "min_area", 200)
     assert len(labels.features) > 0
-    assert labels.features["area"].min() >= 200
+    assert labels.features["area_px"].min() >= 200
     dock.segmenter.close()
     assert dock.segmenter.wait(60)
 

@@ -32,7 +32,7 @@ def run(given: argparse.Namespace) -> int:
     for line in result.lines():
         say(line)
     if given.csv is not None:
-        from napari_wnet.io.exports import write_table
+        from napari_wnet.io.tables import write_table
 
         write_table(given.csv, result.scores.table(), overwrite=given.overwrite)
     return 1 if result.problems else 0

@@ -1,101 +1,96 @@
-"""Measurements of each object, and the table file they go into."""
+"""Measurements of each object of a plane."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_wnet.core.labels import LabelArray, check_labels, present_labels
-from napari_wnet.errors import ImageError, OutputError, ParamsError
+from napari_wnet.core.columns import ALL, COLUMNS, ShapeColumn, Values
+from napari_wnet.core.labels import LabelArray, check_labels
+from napari_wnet.core.objects import Objects
+from napari_wnet.errors import ImageError, ParamsError
 
-Column = npt.NDArray[Any]
+PixelSize = tuple[float, float]
 
 
-def measure(
-    labels: npt.ArrayLike, image: npt.ArrayLike | None = None, pixel_size: tuple[float, float] | None = None
-) -> dict[str, Column]:
-    """Measure each object of a labels image.
+def measure_plane(
+    labels: npt.ArrayLike,
+    image: npt.ArrayLike | None = None,
+    pixel_size: PixelSize | None = None,
+    *,
+    properties: Iterable[str] = ALL,
+) -> dict[str, Values]:
+    """Measure each object of a plane of labels.
 
     Parameters
     ----------
     labels : (Y, X) integer array
-        0 is background.
+        0 is background; any numbers, in any order, with any gaps.
     image : (C, Y, X) array, optional
         Where the intensities are read.
     pixel_size : (float, float), optional
-        Height and width of a pixel; areas and positions are then in its unit, else in pixels.
+        Height and width of a pixel in micrometres, which need not be equal. Lengths and areas are then in micrometres
+        and square micrometres, else in pixels; the unit is part of the column's name.
+    properties : iterable of str
+        Names of :data:`napari_wnet.core.columns.COLUMNS`, without units.
 
     Returns
     -------
     dict of str to array
-        One entry an object in each column, ascending by label: ``label``; ``area`` in pixels (integers) or squared
-        units; ``centroid_y`` and ``centroid_x``, the mean position, 0 at the centre of the first pixel;
-        ``mean_intensity``, or ``mean_intensity_0``, ``mean_intensity_1`` and so on for several channels.
+        One entry an object in each column, ascending by label: ``label``, then the columns in the order of their
+        declaration; those of intensities end in ``_0``, ``_1`` and so on where there are several channels.
 
     Raises
     ------
     ImageError
         If the labels are not a plane of labels or the image is not of their size.
     ParamsError
-        If the pixel size is not two positive numbers.
+        If the pixel size is not two positive numbers, or a property is unknown.
     """
     plane = check_labels(labels)
     if plane.ndim != 2:
         raise ImageError(f"The labels have {plane.ndim} dimensions; give one plane, (Y, X), at a time.")
-    size = _check_pixel_size(pixel_size)
-    values, index = present_labels(plane)
-    # Background, where present, comes first: labels are not negative.
-    first = int((values[:1] == 0).sum())
-    area = np.bincount(index, minlength=values.size)
-
-    def mean(weights: Column) -> Column:
-        sums = np.bincount(index, weights=np.broadcast_to(weights, plane.shape).ravel(), minlength=values.size)
-        return sums[first:] / area[first:]
-
-    height, width = plane.shape
-    columns = {
-        "label": values[first:],
-        "area": area[first:] if size is None else area[first:] * (size[0] * size[1]),
-        "centroid_y": mean(np.arange(height)[:, None]) * (size or (1, 1))[0],
-        "centroid_x": mean(np.arange(width)[None, :]) * (size or (1, 1))[1],
-    }
-    if image is not None:
-        channels = _check_channels(image, plane)
-        names = [f"mean_intensity_{c}" for c in range(len(channels))] if len(channels) > 1 else ["mean_intensity"]
-        columns |= {name: mean(channel) for name, channel in zip(names, channels, strict=True)}
+    size, wanted = check_pixel_size(pixel_size), check_properties(properties)
+    objects = Objects(plane, size or (1.0, 1.0))
+    channels = () if image is None else tuple(_check_channels(image, plane))
+    columns: dict[str, Values] = {"label": objects.labels}
+    for column in COLUMNS:
+        if column.name not in wanted:
+            continue
+        if isinstance(column, ShapeColumn):
+            columns[column.title(size is not None)] = column.values(objects)
+            continue
+        for number, channel in enumerate(channels):
+            name = column.name if len(channels) == 1 else f"{column.name}_{number}"
+            columns[name] = column.values(objects, channel)
     return columns
 
 
-def format_table(columns: Mapping[str, Column]) -> str:
-    """Return columns as the text of a CSV file: commas, names in the first line, numbers that read back exactly.
-
-    Parameters
-    ----------
-    columns : mapping of str to 1D array
-        All of the same length; no row at all is fine.
+def check_properties(properties: Iterable[str]) -> frozenset[str]:
+    """Return names of columns, or refuse unknown ones.
 
     Raises
     ------
-    OutputError
-        If the columns differ in length.
+    ParamsError
+        If there is no such column.
     """
-    lengths = {name: len(column) for name, column in columns.items()}
-    if len(set(lengths.values())) > 1:
-        raise OutputError(f"The table's columns differ in length, {lengths}; give each one value a row.")
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    # Plain Python numbers are written in their shortest exact form; NumPy's would carry the name of their type.
-    writer.writerows(zip(*(np.asarray(column).tolist() for column in columns.values()), strict=True))
-    return text.getvalue()
+    wanted = frozenset(properties)
+    unknown = sorted(wanted - set(ALL))
+    if unknown:
+        raise ParamsError(f"Nothing called {', '.join(unknown)} is measured; choose from {', '.join(ALL)}.")
+    return wanted
 
 
-def _check_pixel_size(pixel_size: tuple[float, float] | None) -> tuple[float, float] | None:
+def check_pixel_size(pixel_size: PixelSize | None) -> PixelSize | None:
+    """Return a pixel size as two floats, or refuse it.
+
+    Raises
+    ------
+    ParamsError
+        If it is not two positive numbers.
+    """
     if pixel_size is None:
         return None
     size = np.asarray(pixel_size, float)
@@ -104,7 +99,7 @@ def _check_pixel_size(pixel_size: tuple[float, float] | None) -> tuple[float, fl
     return float(size[0]), float(size[1])
 
 
-def _check_channels(image: npt.ArrayLike, labels: LabelArray) -> Column:
+def _check_channels(image: npt.ArrayLike, labels: LabelArray) -> Values:
     channels = np.asarray(image)
     if channels.ndim != 3 or channels.shape[1:] != labels.shape:
         raise ImageError(

@@ -1,8 +1,7 @@
-"""What goes out besides labels: maps as TIFF, pictures as PNG, tables as CSV; each complete or not there at all."""
+"""What goes out besides labels: maps as TIFF, pictures as PNG; each complete or not there at all."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from napari_wnet.atomic import atomic_path, write_text
-from napari_wnet.core import measure
+from napari_wnet.atomic import atomic_path
 from napari_wnet.errors import OutputError
 from napari_wnet.io.tiff import PixelSize, write_tiff
 
@@ -93,14 +91,3 @@ def write_picture(path: str | Path, rgb: npt.NDArray[np.uint8], *, overwrite: bo
         raise OutputError(f"{path}: a picture must be (Y, X, 3) uint8, not {rgb.shape} {rgb.dtype}; convert it first.")
     with atomic_path(path, overwrite=overwrite) as partial:
         Image.fromarray(np.ascontiguousarray(rgb)).save(partial, format="PNG")
-
-
-def write_table(path: str | Path, columns: Mapping[str, Array], *, overwrite: bool = False) -> None:
-    """Write columns of equal length as CSV.
-
-    Raises
-    ------
-    OutputError
-        If the file exists or cannot be written, or the columns differ in length.
-    """
-    write_text(path, measure.format_table(columns), overwrite=overwrite)

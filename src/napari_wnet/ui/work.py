@@ -14,10 +14,11 @@ import numpy.typing as npt
 from napari.layers import Labels as LabelsLayer
 
 from napari_wnet.core.clustering import cluster
+from napari_wnet.core.columns import LIVE
 from napari_wnet.core.doubt import Doubts, doubts
 from napari_wnet.core.image import check_image, is_informative, match_channels
 from napari_wnet.core.maps import Maps
-from napari_wnet.core.measure import measure
+from napari_wnet.core.measure import measure_plane
 from napari_wnet.core.prompts import usual_length
 from napari_wnet.core.render import embedding_rgb
 from napari_wnet.errors import ImageError
@@ -123,7 +124,7 @@ class _Run:
         self.problems: list[ImageError] = []
 
     def add(self, index: Index, key: Hashable, maps: Maps, labels: Labels, image: Array) -> None:
-        self.keys[index], self.tables[index] = key, measure(labels, image)
+        self.keys[index], self.tables[index] = key, measure_plane(labels, image, properties=LIVE)
         self.distance[index], self.labels[index] = maps.distance, labels
         self.picture[index] = embedding_rgb(maps.embedding, maps.foreground)
 
@@ -202,7 +203,8 @@ def recluster_steps(tuning: Tuning, cache: MapsCache) -> Generator[PlaneLabels, 
         labels = cluster(maps, tuning.params.clustering, _mask(tuning.foreground, index, maps.shape), kept)
         yield PlaneLabels(index=index, labels=labels, checksum=checksum(labels), edited=edited)
         # After the labels are on their way to the screen, and never for a position the slider has already left.
-        tables[index] = measure(labels, prepared(tuning.source, index, tuning.in_channels, []))
+        image = prepared(tuning.source, index, tuning.in_channels, [])
+        tables[index] = measure_plane(labels, image, properties=LIVE)
     return Reclustered(tables=tables, features=stacked_features(tables), n_missing=n_missing)
 
 
@@ -226,11 +228,14 @@ def doubt_steps(
     """Rank the objects of a plane, and measure them anew where their layer is one of ours."""
     yield Progress(done=0, total=0, what="ranking")
     labels, (layer, index, image) = plane.copy(), where
+    table = None
+    if image is not None:
+        table = measure_plane(labels, prepared(image[0], index, image[1], []), properties=LIVE)
     return Ranked(
         doubts=doubts(labels, maps),
         layer=layer,
         index=index,
-        table=None if image is None else measure(labels, prepared(image[0], index, image[1], [])),
+        table=table,
         usual_px=usual_length(labels),
     )
 
