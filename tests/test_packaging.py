@@ -19,7 +19,7 @@ import napari_wnet
 
 ROOT = Path(__file__).parents[1]
 QT_BINDINGS = {"pyqt5", "pyqt6", "pyside2", "pyside6"}
-HEAVY = ("PyQt6", "PySide6", "magicgui", "napari", "numpy", "pooch", "qtpy", "scipy", "skimage", "torch")
+HEAVY = ("PyQt6", "PySide6", "magicgui", "napari", "numpy", "pandas", "pooch", "qtpy", "scipy", "skimage", "torch")
 
 
 def run(code: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_wnet.core.metrics import evaluate
+    from napari_wnet.core.tables import growth, measure, traits
     from napari_wnet.errors import WNetError
     from napari_wnet.fine_tune.data import TrainingPair
     from napari_wnet.fine_tune.job import train
@@ -30,9 +31,12 @@ __all__ = [
     "WNetError",
     "__version__",
     "evaluate",
+    "growth",
     "load_model",
+    "measure",
     "segment",
     "train",
+    "traits",
 ]
 
 _HOMES = MappingProxyType(
@@ -44,9 +48,12 @@ _HOMES = MappingProxyType(
         "WNetConfig": "params",
         "WNetError": "errors",
         "evaluate": "core.metrics",
+        "growth": "core.tables",
         "load_model": "network.registry",
+        "measure": "core.tables",
         "segment": "pipeline",
         "train": "fine_tune.job",
+        "traits": "core.tables",
     }
 )
 
