@@ -157,7 +157,12 @@ def read_labels(path: str | Path) -> npt.NDArray[np.int32]:
     ImageError
         If the file cannot be read or does not hold labels; the message says how to make it so.
     """
-    file = read_image(path, indices=True)
+    return labels_in(read_image(path, indices=True))
+
+
+def labels_in(file: ImageFile) -> npt.NDArray[np.int32]:
+    """Return the labels in a file that was read with ``indices=True``: see :func:`read_labels`."""
+    path = file.path
     array = _without_colour(file, "labels need a single number a pixel: save them as an integer TIFF or a palette PNG")
     while array.ndim > 2 and array.shape[0] == 1:
         array = array[0]

@@ -1,0 +1,185 @@
+"""Measuring as a use case: labels files in, tables of objects, images and frames out."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy.typing as npt
+
+from napari_wnet.core.columns import ALL
+from napari_wnet.core.measure import PixelSize
+from napari_wnet.core.tables import FRAME, growth, measure, traits
+from napari_wnet.datasets.folder import IMAGE_SUFFIX, LABELS_SUFFIX
+from napari_wnet.errors import ImageError, WNetError
+from napari_wnet.io.axes import UNKNOWN, arrange
+from napari_wnet.io.images import ImageFile, is_image_name, labels_in, read_image
+from napari_wnet.reports import Progress
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureJob:
+    """How files of labels are measured.
+
+    Attributes
+    ----------
+    image : Path or None
+        The image that was labelled, or a folder with an image of the same name for each labels file.
+    channels : str or None
+        Of the images; see :func:`napari_wnet.io.axes.arrange`.
+    pixel_size : (float, float) or None
+        Height and width of a pixel in micrometres; None: what the labels file says, or else the image.
+    axes : str or None
+        One letter an axis of the labels; None: what the file says.
+    properties : tuple of str
+    with_growth : bool
+        Whether the files are time series.
+    interval, time_unit
+        From frame to frame; see :func:`napari_wnet.core.tables.growth`.
+    """
+
+    image: Path | None = None
+    channels: str | None = None
+    pixel_size: PixelSize | None = None
+    axes: str | None = None
+    properties: tuple[str, ...] = ALL
+    with_growth: bool = False
+    interval: float = 1.0
+    time_unit: str = FRAME
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measured:
+    """The tables of all files, their first column being the file; and a line for each file that has none."""
+
+    objects: DataFrame
+    traits: DataFrame
+    growth: DataFrame
+    counts: dict[Path, int]
+    problems: tuple[str, ...]
+
+
+def find_labels(named: Iterable[str]) -> tuple[Path, ...]:
+    """Return the labels files behind names of files, folders and patterns, once each.
+
+    In a folder where names such as ``a_labels.tif`` or ``b_mask.png`` say which files are labels, only these count.
+
+    Raises
+    ------
+    ImageError
+        If a name leads nowhere.
+    """
+    files: dict[Path, Path] = {}
+    for name in named:
+        path = Path(name)
+        if path.is_dir():
+            found = [entry for entry in sorted(path.iterdir()) if entry.is_file() and is_image_name(entry)]
+            found = [entry for entry in found if LABELS_SUFFIX.search(_stem(entry))] or found
+        else:
+            found = [path] if path.is_file() else sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 - a pattern may be absolute
+        if not found:
+            raise ImageError(f"'{name}' names no labels file; check the name, or put a pattern in quotes.")
+        for entry in found:
+            files.setdefault(entry.resolve(), entry)
+    return tuple(files.values())
+
+
+def measure_files_steps(job: MeasureJob, files: Sequence[Path]) -> Generator[Progress, None, Measured]:
+    """Measure files one by one; one that fails is named among the problems, and the others go on.
+
+    Yields
+    ------
+    Progress
+        Before each file.
+    """
+    tables: dict[str, list[DataFrame]] = {"objects": [], "traits": [], "growth": []}
+    counts: dict[Path, int] = {}
+    problems: list[str] = []
+    unique = len({path.name for path in files}) == len(files)
+    for done, path in enumerate(files):
+        yield Progress(done=done, total=len(files), what=path.name)
+        try:
+            found = _tables(job, path)
+        except WNetError as error:
+            problems.append(str(error) if str(path) in str(error) else f"{path}: {error}")
+            continue
+        counts[path] = len(found["objects"])
+        for kind, table in found.items():
+            table.insert(0, "file", path.name if unique else str(path))
+            tables[kind].append(table)
+    joined = {kind: _joined(parts) for kind, parts in tables.items()}
+    return Measured(**joined, counts=counts, problems=tuple(problems))
+
+
+def _tables(job: MeasureJob, path: Path) -> dict[str, DataFrame]:
+    file = read_image(path, indices=True)
+    labels = labels_in(file)
+    axes = job.axes or _axes(file, labels.ndim)
+    image, image_file = None, None
+    if job.image is not None:
+        image_file = read_image(_image_path(job.image, path))
+        image = _fitting(image_file, labels.shape, job.channels)
+    size = job.pixel_size or file.pixel_size or (None if image_file is None else image_file.pixel_size)
+    tables = {
+        "objects": measure(labels, image, size, axes=axes, properties=job.properties),
+        "traits": traits(labels, size, axes=axes),
+    }
+    if job.with_growth:
+        if axes is not None and axes[:-2].upper() not in ("", "T"):
+            raise ImageError(f"{path} has the axes {axes}, no time series; if it is one, say so with --axes TYX.")
+        tables["growth"] = growth(labels, size, interval=job.interval, time_unit=job.time_unit)
+    return tables
+
+
+def _axes(file: ImageFile, ndim: int) -> str | None:
+    """Return the letters of the labels' axes, None where the file does not say."""
+    letters = None if file.axes is None else file.axes[-ndim:]
+    return None if letters is None or set(letters) & set(UNKNOWN) else letters
+
+
+def _fitting(file: ImageFile, shape: tuple[int, ...], channels: str | None) -> npt.NDArray[Any]:
+    """Return an image as (..., C, Y, X), or just as the labels where it has their shape."""
+    if file.array.shape == shape and channels is None:
+        return file.array
+    planes = arrange(file, channels=channels)
+    array = planes.array[..., :3, :, :] if planes.rgb else planes.array
+    if array.shape[:-3] + array.shape[-2:] != shape:
+        raise ImageError(
+            f"{file.path} has shape {file.array.shape}, its labels {shape}; give the image of these labels."
+        )
+    return array
+
+
+def _image_path(image: Path, labels: Path) -> Path:
+    """Return the image of a labels file."""
+    if not image.is_dir():
+        return image
+    names = {_stem(labels), LABELS_SUFFIX.sub("", _stem(labels))}
+    found = [
+        entry
+        for entry in sorted(image.iterdir())
+        if is_image_name(entry)
+        and entry.resolve() != labels.resolve()
+        and names & {_stem(entry), IMAGE_SUFFIX.sub("", _stem(entry))}
+    ]
+    if len(found) != 1:
+        what = "There is no image" if not found else f"There are several images ({', '.join(map(str, found))})"
+        raise ImageError(f"{what} for {labels} in {image}; an image and its labels need the same name.")
+    return found[0]
+
+
+def _stem(path: Path) -> str:
+    return path.stem.removesuffix(".ome")
+
+
+def _joined(parts: list[DataFrame]) -> DataFrame:
+    import pandas
+
+    filled = [part for part in parts if len(part)] or parts[:1]
+    return pandas.concat(filled, ignore_index=True) if filled else pandas.DataFrame()
