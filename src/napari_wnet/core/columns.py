@@ -112,31 +112,6 @@ COLUMNS: tuple[ShapeColumn | IntensityColumn, ...] = (
         about="Area over the area of the convex hull: 1 without dents.",
         values=lambda objects: objects.area / objects.hull_area,
     ),
-    ShapeColumn(
-        name="centroid_y",
-        power=1,
-        about="Mean row of the pixels, 0 at the centre of the first.",
-        values=lambda objects: objects.centroid[0] * objects.pixel_size[0],
-    ),
-    ShapeColumn(
-        name="centroid_x",
-        power=1,
-        about="Mean column of the pixels, 0 at the centre of the first.",
-        values=lambda objects: objects.centroid[1] * objects.pixel_size[1],
-    ),
-    ShapeColumn(
-        name="bbox_top_px",
-        about="First row of the bounding box; always in pixels, to cut the object out.",
-        values=lambda objects: objects.box[0],
-    ),
-    ShapeColumn(name="bbox_left_px", about="First column of the bounding box.", values=lambda objects: objects.box[1]),
-    ShapeColumn(name="bbox_bottom_px", about="The row after its last one.", values=lambda objects: objects.box[2]),
-    ShapeColumn(name="bbox_right_px", about="The column after its last one.", values=lambda objects: objects.box[3]),
-    ShapeColumn(
-        name="at_border",
-        about="Whether it touches the border of the image, and may go on beyond.",
-        values=_at_border,
-    ),
     IntensityColumn(name="mean_intensity", about="Mean of the image's values in the object.", values=Objects.mean),
     IntensityColumn(
         name="sd_intensity",
@@ -153,8 +128,33 @@ COLUMNS: tuple[ShapeColumn | IntensityColumn, ...] = (
         about="The largest of them.",
         values=lambda objects, image: objects.extreme(image, np.maximum),
     ),
+    ShapeColumn(
+        name="centroid_y",
+        power=1,
+        about="Mean row of the pixels, 0 at the centre of the first.",
+        values=lambda objects: objects.centroid[0] * objects.pixel_size[0],
+    ),
+    ShapeColumn(
+        name="centroid_x",
+        power=1,
+        about="Mean column of the pixels, 0 at the centre of the first.",
+        values=lambda objects: objects.centroid[1] * objects.pixel_size[1],
+    ),
+    ShapeColumn(
+        name="at_border",
+        about="Whether it touches the border of the image, and may go on beyond.",
+        values=_at_border,
+    ),
+    ShapeColumn(
+        name="bbox_top_px",
+        about="First row of the bounding box; always in pixels, to cut the object out.",
+        values=lambda objects: objects.box[0],
+    ),
+    ShapeColumn(name="bbox_left_px", about="First column of the bounding box.", values=lambda objects: objects.box[1]),
+    ShapeColumn(name="bbox_bottom_px", about="The row after its last one.", values=lambda objects: objects.box[2]),
+    ShapeColumn(name="bbox_right_px", about="The column after its last one.", values=lambda objects: objects.box[3]),
 )
 """All that is measured of an object, in the order of the table."""
 ALL = tuple(column.name for column in COLUMNS)
-LIVE = ("area", "centroid_y", "centroid_x", "mean_intensity")
+LIVE = ("area", "mean_intensity", "centroid_y", "centroid_x")
 """What the labels layer shows while sliders move."""

@@ -239,7 +239,7 @@ def full_size(layer: Layer) -> Any:
 
 def _shape(layer: Layer) -> tuple[int, ...]:
     shape = full_size(layer).shape
-    return tuple(shape[:-1] if layer.rgb else shape)
+    return tuple(shape[:-1] if getattr(layer, "rgb", False) else shape)
 
 
 def stacked_features(tables: Mapping[Index, Mapping[str, Array]]) -> dict[str, Array]:

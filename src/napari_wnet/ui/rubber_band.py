@@ -27,8 +27,9 @@ class RubberBand:
         """Show a box between two pixels, both inside."""
         box = self._overlay("selection_box")
         if box is not None:
-            low = [min(ends) - 0.5 for ends in zip(start, end, strict=True)]
-            high = [max(ends) + 0.5 for ends in zip(start, end, strict=True)]
+            # In the overlay's coordinates the first pixel begins at 0; its centre, 0 for everyone else, is at one half.
+            low = [min(ends) for ends in zip(start, end, strict=True)]
+            high = [max(ends) + 1 for ends in zip(start, end, strict=True)]
             box.bounds = tuple(low), tuple(high)
             box.visible = True
 
