@@ -2,7 +2,7 @@
 
     xvfb-run -s "-screen 0 1600x1000x24" python docs/screenshots.py [--model NAME_OR_FILE] [--image FILE] [--out DIR]
 
-Writes ``docs/images/segment-*.png``, ``repair.png`` and ``fine-tune.png``.
+Writes ``docs/images/segment-*.png``, ``measure.png``, ``repair.png`` and ``fine-tune.png``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import napari
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_wnet.sample_data import sample_path
@@ -60,11 +61,24 @@ def take_pictures(image: Path, model: str, out: Path) -> None:
     widget.findChildren(Section)[0].setOpened(True)
     picture("segment-embedding")
     labels.contour, embedding.visible = 0, False
+    measure(viewer, labels)
+    picture("measure")
     repair(viewer, labels)
     picture("repair")
     fine_tune(viewer)
     picture("fine-tune")
     viewer.close()
+
+
+def measure(viewer: napari.Viewer, labels: napari.layers.Labels) -> None:
+    """Look at the largest objects in the Measure dock."""
+    _, dock = viewer.window.add_plugin_dock_widget("napari-wnet", "Measure", tabify=True)
+    viewer.layers.selection.active = labels
+    dock.size_box.setValue((0.65, 0.65))
+    dock.size_box.valueChanged.emit()
+    wait_until(lambda: dock.model.rowCount() > 0 and not dock.measurer.busy)
+    dock.table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    dock.table.selectRow(2)
 
 
 def repair(viewer: napari.Viewer, labels: napari.layers.Labels) -> None:

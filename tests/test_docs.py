@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from napari_wnet.cli import parser
+from napari_wnet.core.columns import COLUMNS
+from napari_wnet.core.traits import TRAITS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -51,6 +53,17 @@ def test_there_are_snippets_to_test():
 def test_the_page_of_commands_is_up_to_date():
     page = runpy.run_path(str(ROOT / "scripts" / "commands_page.py"))["page"]()
     assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == page
+
+
+def test_every_column_of_a_table_is_explained():
+    text = (ROOT / "docs" / "measurements.md").read_text(encoding="utf-8")
+    explained = re.findall(
+        r"`(\w+)`", "".join(line.split("|")[1] for line in text.splitlines() if line.startswith("| `"))
+    )
+    assert sorted(explained) == sorted(
+        [*(column.name for column in (*COLUMNS, *TRAITS)), "t", "time_h", "time_day"]
+        + [f"{start}_per_{unit}" for start, unit in (("relative_growth_rate", "frame"), ("", "h"), ("", "day"))]
+    )
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

@@ -25,6 +25,19 @@ def segment_active_layer(viewer: Viewer) -> None:
     widget.choose_image(active)
 
 
+def measure_active_layer(viewer: Viewer) -> None:
+    """Open the Measure dock, or bring it to the front; it follows the active labels by itself.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Passed by napari.
+    """
+    dock, _ = viewer.window.add_plugin_dock_widget(PLUGIN, "Measure", tabify=True)
+    dock.show()
+    dock.raise_()
+
+
 def open_dock(viewer: Any) -> SegmentWidget:
     """Return the viewer's Segment dock, opened if need be and in front."""
     dock, widget = viewer.window.add_plugin_dock_widget(PLUGIN, DOCK, tabify=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_wnet.core.tables import FRAME
 from napari_wnet.ui.chooser import WideBox
@@ -71,15 +71,14 @@ class GrowthPage(QWidget):
         self.plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)  # else it wants 640 px
         self.plot.getAxis("left").enableAutoSIPrefix(False)
         self.plot.addItem(self._now)
-        time = QHBoxLayout()
-        time.addWidget(QLabel("one frame is"))
-        time.addWidget(self.interval_box)
-        time.addWidget(self.unit_box)
-        time.addWidget(QLabel("show"))
-        time.addWidget(self.what_box, 1)
+        time, form = QHBoxLayout(), QFormLayout()
+        time.addWidget(self.interval_box, 1)
+        time.addWidget(self.unit_box, 1)
+        form.addRow("one frame is", time)
+        form.addRow("show", self.what_box)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
-        layout.addLayout(time)
+        layout.addLayout(form)
         layout.addWidget(self.plot, 1)
         layout.addWidget(self.table, 1)
 

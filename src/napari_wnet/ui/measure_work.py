@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Layer
 
 from napari_wnet.core.measure import PixelSize, measure_plane
 from napari_wnet.core.tables import FRAME, object_table, trait_table, with_growth
@@ -41,6 +42,8 @@ class Tables:
     frames, object_growth : DataFrame or None
         Growth, where all planes of a stack with one further axis were measured.
     known : mapping of index to PlaneTables
+    layer : Labels
+        Which layer that is.
     """
 
     objects: DataFrame
@@ -49,6 +52,7 @@ class Tables:
     frames: DataFrame | None
     object_growth: DataFrame | None
     known: Mapping[Index, PlaneTables]
+    layer: Layer
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,6 +61,8 @@ class MeasureRequest:
 
     Attributes
     ----------
+    layer : Labels
+        Whose labels these are.
     labels : (*lead, Y, X) array-like
     indices : tuple of index
         Planes.
@@ -71,6 +77,7 @@ class MeasureRequest:
         What was measured before: planes that have not changed since are not measured again.
     """
 
+    layer: Layer
     labels: Any
     indices: tuple[Index, ...]
     names: tuple[str, ...] = ()
@@ -104,7 +111,13 @@ def measure_steps(request: MeasureRequest) -> Generator[Progress, None, Tables]:
             for table in (traits, objects)
         )
     return Tables(
-        objects=objects, traits=traits, names=request.names, frames=frames, object_growth=object_growth, known=known
+        objects=objects,
+        traits=traits,
+        names=request.names,
+        frames=frames,
+        object_growth=object_growth,
+        known=known,
+        layer=request.layer,
     )
 
 

@@ -119,6 +119,7 @@ class Measurer(QObject):
         data = full_size(self._labels)
         lead = data.shape[:-2]
         return MeasureRequest(
+            layer=self._labels,
             labels=data,
             indices=tuple(np.ndindex(*lead)) if self.everything else (self.index(),),
             names=_names(self._labels, len(lead)),
@@ -146,7 +147,7 @@ class Measurer(QObject):
         self._soon.start()
 
     def _on_measured(self, tables: Tables) -> None:
-        if self._labels is not None:
+        if tables.layer is self._labels:  # else others were chosen meanwhile, and are being measured
             self.tables = tables
             self.measured.emit(tables)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from qtpy.QtCore import QModelIndex, Qt, Signal
+from qtpy.QtGui import QFontMetrics
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QScrollBar, QTableView, QWidget
 
 from napari_wnet.ui.table_model import TableModel
 
-NARROWEST, ROOM = 60, 14
+NARROWEST, ROOM = 48, 18
 
 
 class MeasureTable(QTableView):
@@ -68,8 +69,13 @@ class MeasureTable(QTableView):
     def _restore(self) -> None:
         """Be where the table was before it changed; columns are as wide as their names."""
         header = self.horizontalHeader()
+        font = header.font()
+        font.setBold(True)
+        metrics = QFontMetrics(font)
         for column in range(self.model().columnCount()):
-            header.resizeSection(column, max(NARROWEST, header.sectionSizeHint(column) + ROOM))
+            lines = str(self.model().headerData(column, Qt.Orientation.Horizontal)).split("\n")
+            widest = max(metrics.horizontalAdvance(line) for line in lines)
+            header.resizeSection(column, max(NARROWEST, widest + ROOM))
         header.blockSignals(True)
         header.setSortIndicator(self.model().sorted_column(), header.sortIndicatorOrder())
         header.blockSignals(False)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 READY = "Choose a row to see its object, or pick an object in the image to see its row."
 NOTHING = "Open labels, or press Run in the Segment dock: there is nothing to measure yet."
 BOX = ("bbox_top_px", "bbox_left_px", "bbox_bottom_px", "bbox_right_px")
+TRAIT_LINES = 5
 PICK, MOVE = "pick", "pan_zoom"
 
 
@@ -82,6 +83,7 @@ class MeasureWidget(Dock):
         self.form.addRow("pixel size", self.size_box)
         self.form.addRow("measure", self.planes_box)
         self.traits.setWordWrap(True)
+        self.traits.setMinimumHeight(TRAIT_LINES * self.traits.fontMetrics().lineSpacing())
         self.pick_button.setCheckable(True)
         self.pick_button.setToolTip("Click an object in the image to find its row; press again to move the picture.")
         self.bar.setMaximumHeight(6)
@@ -134,9 +136,7 @@ class MeasureWidget(Dock):
             layer.events.mode.connect(self._on_mode)
             layer.events.scale.connect(self._on_placed)
             layer.events.units.connect(self._on_placed)
-            self.image_box.blockSignals(True)
             self.image_box.setLayer(image_for(layer, self._viewer.layers))
-            self.image_box.blockSignals(False)
             self.size_box.setValue(pixel_size_of(layer))
         stack = layer is not None and layer.ndim > 2
         self.form.setRowVisible(self.planes_box, stack)
