@@ -8,7 +8,7 @@ import numpy as np
 import pandas
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QMessageBox
+from qtpy.QtWidgets import QFileDialog, QLabel, QMessageBox
 
 from napari_wnet.core.tables import growth, measure, traits
 from napari_wnet.ui.commands import measure_active_layer
@@ -225,6 +225,29 @@ def test_an_edit_measures_only_its_plane(series, dock, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: dock.model.rowCount() == 6, timeout=TIMEOUT)
     after = dock.measurer.tables.known
     assert [after[index] is before[index] for index in ((0,), (1,), (2,))] == [True, True, False]
+
+
+def test_behind_another_dock_it_draws_nothing_and_takes_no_time(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer(show=True)
+    layer = viewer.add_labels(numbered(), name="discs")
+    dock = MeasureWidget(viewer)
+    frame = viewer.window.add_dock_widget(dock, name="Measure")
+    qtbot.waitUntil(lambda: dock.model.rowCount() == 4, timeout=TIMEOUT)
+    dock.table.selectRow(1)
+    box = layer._overlays["selection_box"]
+    assert box.visible
+    viewer.window.add_dock_widget(QLabel("other"), name="other", tabify=True).raise_()
+    qtbot.waitUntil(lambda: dock.measurer.resting, timeout=TIMEOUT)
+    assert not box.visible
+    layer.selected_label = 3
+    layer.fill(np.argwhere(layer.data == 2)[0], 0)
+    assert not box.visible
+    assert not dock.measurer.busy
+    frame.raise_()
+    qtbot.waitUntil(lambda: dock.model.rowCount() == 3, timeout=TIMEOUT)
+    assert box.visible
+    dock.close_down()
+    assert dock.measurer.wait(60)
 
 
 def test_other_labels_are_followed_and_none_leave_an_empty_table(viewer, layer, dock, qtbot):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtWidgets import QFrame, QLabel, QProgressBar, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QFrame, QLabel, QProgressBar, QScrollArea, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -58,9 +58,12 @@ class Dock(QWidget):
     ----------
     left : Signal()
         The dock is closed; what runs is to stop, and layers are to be let go.
+    fronted : Signal(bool)
+        Whether the dock is to be seen, as it comes before the other docks of its place, or goes behind one.
     """
 
     left = Signal()
+    fronted = Signal(bool)
 
     def __init__(self, napari_viewer: Viewer, lines: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,6 +71,17 @@ class Dock(QWidget):
         self._viewer: Any = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.status = StatusLine(lines)
         self._docked = False
+        self._frame: QDockWidget | None = None
+
+    def showEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Find the frame that napari has put around the dock, which knows whether it is to be seen."""
+        super().showEvent(event)
+        frame = self.parentWidget()
+        while frame is not None and not isinstance(frame, QDockWidget):
+            frame = frame.parentWidget()
+        if frame is not None and frame is not self._frame:
+            self._frame = frame
+            frame.visibilityChanged.connect(self.fronted)
 
     def event(self, event: QEvent) -> bool:
         """Notice that the dock is closed: napari then takes this widget out of its parent."""

@@ -47,6 +47,7 @@ class Measurer(QObject):
         self.interval, self.time_unit = 1.0, FRAME
         self.tables: Tables | None = None
         self.note = ""
+        self._resting = self._stale = False
         self._runner = LatestRunner(self)
         self._runner.progressed.connect(self.progressed)
         self._runner.returned.connect(self._on_measured)
@@ -72,6 +73,11 @@ class Measurer(QObject):
         """Whether something is being measured, or will be in a moment."""
         return self._runner.busy or self._soon.isActive()
 
+    @property
+    def resting(self) -> bool:
+        """Whether nobody looks."""
+        return self._resting
+
     def index(self) -> Index:
         """Return the plane that is seen."""
         return () if self._labels is None else displayed_index(self._labels, self._viewer.dims.point)
@@ -88,6 +94,7 @@ class Measurer(QObject):
     def measure(self) -> None:
         """Measure now; `note` then says what could not be."""
         self.note = ""
+        self._stale = False
         self._soon.stop()
         if self._labels is None:
             self._runner.cancel()
@@ -96,6 +103,12 @@ class Measurer(QObject):
             return
         self._runner.submit(lambda: measure_steps(self._request()))
         self.busyChanged.emit(True)
+
+    def rest(self, resting: bool) -> None:
+        """Leave edits unmeasured for a while, as nobody looks; what was left is measured afterwards."""
+        self._resting = resting
+        if not resting and self._stale:
+            self.measure()
 
     def close(self) -> None:
         """Stop everything and let go of the layer."""
@@ -144,7 +157,10 @@ class Measurer(QObject):
         return self._source[1]
 
     def _soon_again(self) -> None:
-        self._soon.start()
+        if self._resting:
+            self._stale = True
+        else:
+            self._soon.start()
 
     def _on_measured(self, tables: Tables) -> None:
         if tables.layer is self._labels:  # else others were chosen meanwhile, and are being measured

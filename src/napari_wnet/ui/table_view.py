@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QScrollBar, QTableVie
 
 from napari_wnet.ui.table_model import TableModel
 
-NARROWEST, ROOM = 48, 18
+NARROWEST, ROOM = 48, 24
 
 
 class MeasureTable(QTableView):

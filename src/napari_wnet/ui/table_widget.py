@@ -112,6 +112,7 @@ class MeasureWidget(Dock):
 
     def _connect(self) -> None:
         self.left.connect(self.close_down)
+        self.fronted.connect(self._on_front)
         self.labels_box.layerChanged.connect(self._on_labels)
         self.image_box.layerChanged.connect(self._on_image)
         self.size_box.valueChanged.connect(self._on_size)
@@ -127,6 +128,14 @@ class MeasureWidget(Dock):
         for speaker in (self.measurer, self.saver):
             speaker.said.connect(self.status.say)
         self._viewer.dims.events.current_step.connect(self._on_plane)
+
+    def _on_front(self, front: bool) -> None:
+        """Behind another dock, draw nothing into the picture and take no time."""
+        self.measurer.rest(not front)
+        if front:
+            self._show_selected()
+        else:
+            self.spotlight.hide()
 
     def _on_labels(self, layer: Labels | None) -> None:
         self._release()
@@ -221,7 +230,7 @@ class MeasureWidget(Dock):
         row = self.model.row((*self.measurer.index(), label))
         self.table.show_row(row, scroll=scroll)
         self.growth.setLabel(label)
-        if row is None:
+        if row is None or self.measurer.resting:
             self.spotlight.hide()
         else:
             self.spotlight.mark(self._layer, self._box(row))
