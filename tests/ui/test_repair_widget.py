@@ -480,7 +480,7 @@ def test_what_is_dragged_is_seen_until_the_button_is_released(labels, repair, to
     next(steps)
     assert seen.visible
     if tool == "add":
-        assert seen.bounds == ((9.5, 9.5), (20.5, 30.5))
+        assert seen.bounds == ((10, 10), (21, 31))  # the overlay counts from the corner of the first pixel
     else:
         assert [list(point) for point in seen.points] == [[10, 10], [20, 30]]
     event.type = "mouse_release"
