@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from napari_wnet.errors import OutputError
+from napari_wnet.errors import NoRoomError, OutputError
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -55,7 +55,7 @@ def atomic_path(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         partial.replace(path)
         _flush_folder(path.parent)
     except OSError as error:
-        raise OutputError(_explain(path, error)) from error
+        raise _explained(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -90,11 +90,26 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     try:
         is_folder, exists = path.is_dir(), path.exists()
     except OSError as error:
-        raise OutputError(_explain(path, error)) from error
+        raise _explained(path, error) from error
     if is_folder:
         raise OutputError(f"{path} is a folder; give the name of a file in it.")
     if exists and not overwrite:
         raise OutputError(f"{path} exists already; choose another folder (--out) or have it replaced (--overwrite).")
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says of a file that cannot be written into words for the user.
+
+    Raises
+    ------
+    OutputError
+        For an OSError in the block; :class:`NoRoomError` where the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _explained(path, error) from error
 
 
 def _flush(partial: Path) -> None:
@@ -113,10 +128,15 @@ def _flush_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _explain(path: Path, error: OSError) -> str:
-    reason = error.strerror or str(error)
+def _explained(path: Path, error: OSError) -> OutputError:
     # numpy and tifffile report a short write without an error number.
-    if error.errno in FULL or (error.errno is None and "written" in str(error)):
+    full = error.errno in FULL or (error.errno is None and "written" in str(error))
+    return (NoRoomError if full else OutputError)(_explain(path, error, full))
+
+
+def _explain(path: Path, error: OSError, full: bool) -> str:
+    reason = error.strerror or str(error)
+    if full:
         room = _free(path.parent)
         return f"{path} could not be written: the disk is full{room}. Make room or choose another disk (--out)."
     if error.errno == errno.EFBIG:

@@ -33,6 +33,10 @@ class OutputError(WNetError):
     """A result that could not be written, or that would overwrite something."""
 
 
+class NoRoomError(OutputError):
+    """A disk that is full, or too full for what is to be written: nothing more can be done there."""
+
+
 class ProjectError(WNetError):
     """A project folder that is damaged, in use or made by a newer version."""
 
