@@ -83,6 +83,8 @@ def staged(out: Path, stem: str, targets: Mapping[str, Path], *, overwrite: bool
         _move(stage, targets)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
+        with contextlib.suppress(OSError):  # others are being written, or a batch has its lock there
+            stage.parent.rmdir()
 
 
 def _move(stage: Path, targets: Mapping[str, Path]) -> None:

@@ -61,11 +61,22 @@ def load(job: BatchJob, item: Item) -> Loaded | FileResult:
     WNetError
         If it cannot be used, changes while it is read, or results of another kind are in the way.
     """
-    mask_path = _mask_path(job, item.path)
     if not job.overwrite:
-        finished = _finished(job, item, mask_path)
+        finished = _finished(job, item, _mask_path(job, item.path))
         if finished is not None:
             return finished
+    return read(job, item)
+
+
+def read(job: BatchJob, item: Item) -> Loaded:
+    """Read an image.
+
+    Raises
+    ------
+    WNetError
+        If it cannot be used, or changes while it is read.
+    """
+    mask_path = _mask_path(job, item.path)
     before = _stamp(item.path)
     file = read_image(item.path)
     sha256 = file_sha256(item.path)

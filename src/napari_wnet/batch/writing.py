@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from napari_wnet.atomic import writing
 from napari_wnet.batch.job import BatchJob, FileResult
 from napari_wnet.batch.outputs import output_paths, staged
 from napari_wnet.batch.reading import Loaded
@@ -76,7 +77,9 @@ def _check_room(job: BatchJob, loaded: Loaded) -> None:
     pixels = sum(image.shape[-2] * image.shape[-1] for image in loaded.images)
     each = BYTES_PER_PIXEL | {"embedding": 4 * job.model.header.config.embedding_dim}
     needed = pixels * sum(each[kind] for kind in {"labels", *job.save}) + SPARE_BYTES
-    free = shutil.disk_usage(job.out).free
+    with writing(job.out):
+        job.out.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(job.out).free
     if free < needed:
         raise NoRoomError(
             f"The disk of {job.out} is too full: the results of {loaded.item.path.name} may need "
