@@ -125,4 +125,4 @@ def test_a_damaged_work_folder_is_cleared(tmp_path):
 
 def test_own_outputs_are_those_that_sidecars_name(tmp_path):
     run(tmp_path, "new", moves=9)
-    assert own_outputs(tmp_path / "plate 1") == {"ä_labels.tif", "ä_overlay.png", "ä.csv"}
+    assert own_outputs(tmp_path / "plate 1") == {"ä.json", "ä_labels.tif", "ä_overlay.png", "ä.csv"}

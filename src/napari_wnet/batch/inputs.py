@@ -15,6 +15,7 @@ from napari_wnet.errors import ImageError
 from napari_wnet.io.images import is_image_name
 
 EVERYTHING = ("*",)
+OUR_LISTS = frozenset({"failed.csv", "report.html"})
 LISTS = frozenset({"failed"})
 """Names that a batch needs for itself: an image called so keeps its ending in the names of its results."""
 
@@ -68,6 +69,7 @@ def find_inputs(
     """
     files: dict[Path, tuple[Path, str]] = {}
     problems: list[str] = []
+    outputs = _Outputs()
     for name in named:
         path = Path(name)
         if path.is_file() or _is_zarr(path):
@@ -79,11 +81,12 @@ def find_inputs(
         for entry, within in found:
             if not any(fnmatch(entry.name, pattern) or fnmatch(within, pattern) for pattern in patterns):
                 continue
+            if entry.name in outputs.of(entry.parent) or entry.name in OUR_LISTS:
+                continue
             if not is_image_name(entry):
                 problems.append(f"{entry}: not an image, skipped")
             else:
                 files.setdefault(entry.absolute(), (entry, within))
-    outputs = _Outputs()
     kept = [(path, within) for path, within in files.values() if path.name not in outputs.of(path.parent)]
     if not kept:
         raise ImageError(

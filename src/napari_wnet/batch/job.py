@@ -35,6 +35,8 @@ class BatchJob:
     overwrite : bool
         Replace earlier results. Otherwise those that are finished and were made the same way are left alone, and
         others are not replaced.
+    report : bool
+        Write a page on the whole batch, if that is more than one image.
     """
 
     model: Model
@@ -46,6 +48,7 @@ class BatchJob:
     axes: str | None = None
     channels: str | None = None
     overwrite: bool = False
+    report: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

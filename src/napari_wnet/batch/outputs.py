@@ -39,13 +39,14 @@ def output_paths(out: Path, stem: str, kinds: Sequence[str]) -> dict[str, Path]:
 
 
 def own_outputs(folder: Path) -> frozenset[str]:
-    """Return the names of the files in a folder that sidecars there name as results."""
+    """Return the names of the sidecars in a folder, and of the files that they name as results."""
     names: set[str] = set()
     for path in folder.glob("*.json"):
         with contextlib.suppress(ParamsError):  # some other JSON
             result = read_sidecar(path).get("result")
             files = result.get("files") if isinstance(result, dict) else None
-            names.update(map(str, files.values()) if isinstance(files, dict) else ())
+            if isinstance(files, dict):
+                names.update({path.name, *map(str, files.values())})
     return frozenset(names)
 
 

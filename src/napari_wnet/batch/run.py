@@ -21,6 +21,7 @@ from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import BatchJob, FileResult, FileStarted
 from napari_wnet.batch.outputs import WORK, tidy
 from napari_wnet.batch.reading import Loaded, load
+from napari_wnet.batch.report import report_steps
 from napari_wnet.batch.writing import PlaneResult, label_plane, store
 from napari_wnet.core.maps import Maps
 from napari_wnet.errors import NoRoomError, WNetError
@@ -88,6 +89,8 @@ def batch_steps(job: BatchJob, items: Sequence[Item]) -> Generator[Report, None,
                 yield report
         if len(items) > 1:
             write_failures(job.out, results)
+            if job.report:
+                yield from report_steps(job, results)
     finally:
         lock.release()
         _clear(job.out / WORK)

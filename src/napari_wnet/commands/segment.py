@@ -37,6 +37,12 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         metavar="PATTERN",
         help="in folders, only files like this, such as '*.tif'",
     )
+    parser.add_argument(
+        "--report",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="write report.html, a page on all images, if there is more than one",
+    )
     parser.add_argument("--threads", type=int, help="processor threads of the network")
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results, also finished ones")
     add_flags(parser, SegmentParams)
@@ -72,6 +78,7 @@ def run(given: argparse.Namespace) -> int:
         axes=given.axes,
         channels=given.channels,
         overwrite=given.overwrite,
+        report=given.report,
     )
     if given.threads:
         import torch
