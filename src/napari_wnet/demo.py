@@ -6,8 +6,8 @@ from collections.abc import Generator
 from pathlib import Path
 
 from napari_wnet.batch.inputs import Item
-from napari_wnet.batch.job import BatchJob, FileResult
-from napari_wnet.batch.run import Report, batch_steps
+from napari_wnet.batch.job import BatchJob, FileResult, Report
+from napari_wnet.batch.run import batch_steps
 from napari_wnet.network.registry import load_model
 from napari_wnet.sample_data import sample_path
 

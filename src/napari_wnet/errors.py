@@ -41,6 +41,10 @@ class ProjectError(WNetError):
     """A project folder that is damaged, in use or made by a newer version."""
 
 
+class SchedulerError(WNetError):
+    """A scheduler or its workers that are not there, not alike, or lost."""
+
+
 class TrainingError(WNetError):
     """Training that cannot start or cannot go on."""
 

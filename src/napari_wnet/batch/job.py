@@ -8,6 +8,7 @@ from typing import Literal
 
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.params import SegmentParams
+from napari_wnet.reports import Progress
 
 Kind = Literal["labels", "distmap", "embedding", "pca", "overlay"]
 KINDS: tuple[Kind, ...] = ("labels", "distmap", "embedding", "pca", "overlay")
@@ -85,3 +86,6 @@ class FileResult:
     error: str = ""
     notes: tuple[str, ...] = ()
     outputs: dict[str, Path] = field(default_factory=dict)
+
+
+Report = Progress | FileStarted | FileResult

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -70,9 +71,9 @@ def staged(out: Path, stem: str, targets: Mapping[str, Path], *, overwrite: bool
     """
     for target in targets.values():
         refuse_existing(target, overwrite=overwrite)
-    stage = out / WORK / hashlib.sha1(stem.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
+    # Its own: a worker that is given up for lost may be alive, and write the same results.
+    stage = out / WORK / f"{_key(stem)}-{secrets.token_hex(4)}"
     with writing(stage):
-        shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir(parents=True)
         (stage / STEM_FILE).write_bytes(os.fsencode(stem))
     try:
@@ -97,9 +98,21 @@ def _move(stage: Path, targets: Mapping[str, Path]) -> None:
                 source.replace(target)
 
 
-def tidy(out: Path) -> None:
-    """Bring what a killed run left behind to its end where all of it was written, and clear the rest away."""
-    for stage in sorted(path for path in (out / WORK).glob("*") if (path / STEM_FILE).exists()):
+def _key(stem: str) -> str:
+    return hashlib.sha1(stem.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
+
+
+def tidy(out: Path, stem: str | None = None) -> None:
+    """Bring what a killed run left behind to its end where all of it was written, and clear the rest away.
+
+    Parameters
+    ----------
+    out : Path
+    stem : str, optional
+        Of one image; by default of all.
+    """
+    found = (out / WORK).glob("*" if stem is None else f"{_key(stem)}-*")
+    for stage in sorted(path for path in found if (path / STEM_FILE).exists()):
         with contextlib.suppress(WNetError, OSError, KeyError, TypeError, ValueError):  # damaged: it is made anew
             _finish(out, stage)
         shutil.rmtree(stage, ignore_errors=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
@@ -11,24 +10,26 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_wnet.batch.distributed import distributed_steps
 from napari_wnet.batch.failures import write_failures
 from napari_wnet.batch.inputs import Item
-from napari_wnet.batch.job import BatchJob, FileResult, FileStarted
+from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
+from napari_wnet.batch.outcome import outcome
 from napari_wnet.batch.outputs import WORK, tidy
 from napari_wnet.batch.reading import Loaded, load
 from napari_wnet.batch.report import report_steps
 from napari_wnet.batch.writing import PlaneResult, label_plane, store
 from napari_wnet.core.maps import Maps
-from napari_wnet.errors import NoRoomError, WNetError
+from napari_wnet.errors import WNetError
 from napari_wnet.lock import FolderLock
 from napari_wnet.network.device import choose_device
 from napari_wnet.pipeline import predict_group_steps
-from napari_wnet.reports import Progress
+from napari_wnet.scheduler import THREADS, check_scheduler
 
 LOCK = "lock"
 IN_USE = "being written to by another batch{0}; wait until it is done, or choose another folder (--out)"
@@ -41,16 +42,23 @@ LABELLERS = 3
 GROUP_PX = 8 * 2**20
 """Pixels that a graphics card looks at at once, and planes."""
 GROUP = 16
-Report = Progress | FileStarted | FileResult
-Outcome = TypeVar("Outcome")
-logger = logging.getLogger("napari_wnet")
 
 
-def batch_steps(job: BatchJob, items: Sequence[Item]) -> Generator[Report, None, tuple[FileResult, ...]]:
+def batch_steps(
+    job: BatchJob, items: Sequence[Item], *, scheduler: str = THREADS
+) -> Generator[Report, None, tuple[FileResult, ...]]:
     """Segment files; one that fails is reported, noted in ``failed.csv``, and the others go on.
 
     What an earlier run has finished and would come out the same is skipped. A run can be ended at any time, also by
     killing it: no result is there in part, and the same call goes on where it ended.
+
+    Parameters
+    ----------
+    job : BatchJob
+    items : sequence of Item
+        See :func:`napari_wnet.batch.inputs.find_inputs`.
+    scheduler : str
+        See :mod:`napari_wnet.scheduler`.
 
     Yields
     ------
@@ -74,13 +82,17 @@ def batch_steps(job: BatchJob, items: Sequence[Item]) -> Generator[Report, None,
         If another batch is writing into it.
     NoRoomError
         If its disk is full: the other files would fare no better.
+    SchedulerError
+        If the scheduler cannot be used, or is lost.
     """
+    check_scheduler(scheduler)
     is_new = not job.out.exists()
     lock = FolderLock(job.out / WORK, LOCK, IN_USE)
     results: list[FileResult] = []
     try:
         tidy(job.out)
-        with contextlib.closing(_Batch(job).steps(items)) as steps:
+        begun = _Batch(job).steps(items) if scheduler == THREADS else distributed_steps(job, items, scheduler)
+        with contextlib.closing(begun) as steps:
             for report in steps:
                 if isinstance(report, FileResult):
                     results.append(report)
@@ -181,7 +193,7 @@ class _Batch:
             item, future = ahead.popleft()
             while not future.done():
                 yield from self._finished(also=future)
-            loaded = _outcome(future, item.path)
+            loaded = outcome(item.path, future.result)
             if isinstance(loaded, FileResult):
                 yield loaded
                 continue
@@ -249,20 +261,4 @@ class _Batch:
     def _result(self, work: _Work) -> FileResult:
         assert work.stored is not None
         seconds = monotonic() - work.began
-        return replace(_outcome(work.stored, work.loaded.item.path), seconds=seconds)
-
-
-def _outcome(future: Future[Outcome], path: Path) -> Outcome | FileResult:
-    """Return what came of a stage of a file; whatever went wrong there is that file's alone, but for a full disk."""
-    try:
-        return future.result()
-    except NoRoomError:
-        raise
-    except WNetError as error:
-        return FileResult(path=path, state="failed", error=str(error))
-    except MemoryError:
-        text = "There is not enough memory for this image; close other programs, or cut it into parts."
-    except Exception as error:
-        logger.exception("%s could not be segmented", path)
-        text = f"An unexpected error ({type(error).__name__}: {error}); please report it."
-    return FileResult(path=path, state="failed", error=text)
+        return replace(outcome(work.loaded.item.path, work.stored.result), seconds=seconds)

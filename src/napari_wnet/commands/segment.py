@@ -43,6 +43,12 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         default=True,
         help="write report.html, a page on all images, if there is more than one",
     )
+    parser.add_argument(
+        "--scheduler",
+        default="threads",
+        help="threads (this process), processes (one for each processor), or the address of a Dask scheduler, "
+        "such as tcp://host:8786 (default %(default)s)",
+    )
     parser.add_argument("--threads", type=int, help="processor threads of the network")
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results, also finished ones")
     add_flags(parser, SegmentParams)
@@ -84,7 +90,7 @@ def run(given: argparse.Namespace) -> int:
         import torch
 
         torch.set_num_threads(given.threads)
-    results = show_files(batch_steps(job, inputs.items), len(inputs.items))
+    results = show_files(batch_steps(job, inputs.items, scheduler=given.scheduler), len(inputs.items))
     failed = sum(bool(result.error) for result in results)
     say(f"{len(results) - failed} of {len(results)} images segmented into {given.out}")
     if failed:
