@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -84,6 +84,27 @@ def _segment(work: ItemWork) -> FileResult:
     return store(job, loaded, planes)
 
 
+def distributed_work(job: BatchJob, items: Iterable[Item], model: Path, *, threads: int | None) -> Iterator[ItemWork]:
+    """Yield the pieces of work that a batch consists of; all paths are made absolute.
+
+    Parameters
+    ----------
+    job : BatchJob
+    items : iterable of Item
+    model : Path
+        Copy of the model's file that all workers see.
+    threads : int or None
+        See :class:`ItemWork`.
+    """
+    settings = {name: value for name, value in vars(job).items() if name != "model"}
+    settings |= {"out": job.out.absolute(), "report": False}
+    if job.foreground is not None:
+        settings["foreground"] = job.foreground.absolute()
+    for item in items:
+        there = replace(item, path=item.path.absolute())
+        yield ItemWork(item=there, model=model, sha256=job.model.sha256, settings=settings, threads=threads)
+
+
 def distributed_steps(job: BatchJob, items: Sequence[Item], scheduler: str) -> Generator[Report, None, None]:
     """Segment files on the workers of a scheduler; the results stream back as they come.
 
@@ -103,25 +124,11 @@ def distributed_steps(job: BatchJob, items: Sequence[Item], scheduler: str) -> G
         partial = copy.with_suffix(".partial")
         shutil.copyfile(job.model.path, partial)
         partial.replace(copy)
-    settings = {name: value for name, value in vars(job).items() if name != "model"}
-    settings |= {"out": job.out.absolute(), "report": False}
-    if job.foreground is not None:
-        settings["foreground"] = job.foreground.absolute()
     paths = {item.path.absolute(): item.path for item in items}
-    threads = 1 if scheduler == PROCESSES else None
     try:
         with workers(scheduler) as pool:
             pool.check_sees(copy)
-            work = (
-                ItemWork(
-                    item=replace(item, path=item.path.absolute()),
-                    model=copy,
-                    sha256=job.model.sha256,
-                    settings=settings,
-                    threads=threads,
-                )
-                for item in items
-            )
+            work = distributed_work(job, items, copy, threads=1 if scheduler == PROCESSES else None)
             for piece, found in pool.outcomes(segment_item, work):
                 path = paths[piece.item.path]
                 if found is None:
