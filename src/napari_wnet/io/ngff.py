@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_wnet.errors import ImageError
-from napari_wnet.io.ngff_metadata import axis_letter, bare_axes, is_rgb, items, read_axes, read_pixel_size, within
+from napari_wnet.io.ngff_metadata import (
+    axis_letter,
+    bare_axes,
+    is_rgb,
+    items,
+    pixel_size,
+    read_axes,
+    read_scale,
+    within,
+)
 from napari_wnet.io.tiff import UNIT, PixelSize
 
 if TYPE_CHECKING:
@@ -38,6 +47,9 @@ class NgffImage:
         The same picture, smaller from one to the next; the first has the full resolution.
     axes : str or None
         One letter an axis, such as ``"TCZYX"``; Q for an axis of another name; None for a bare array without names.
+    scale, axis_units : tuple of float, tuple of str or None
+        Length of a pixel of the first level along each axis, and its unit, as the folder has them; empty where it
+        says nothing.
     pixel_size : (float, float) or None
         Height and width of a pixel of the first level in micrometres, where the folder gives a unit.
     unit : str
@@ -53,6 +65,8 @@ class NgffImage:
     path: Path
     levels: tuple[zarr.Array[Any], ...]
     axes: str | None
+    scale: tuple[float, ...] = ()
+    axis_units: tuple[str | None, ...] = ()
     pixel_size: PixelSize | None = None
     unit: str = "pixel"
     rgb: bool = False
@@ -91,6 +105,22 @@ def open_ngff_labels(path: str | Path) -> NgffImage:
         As :func:`open_ngff`, and if the image has several labels to choose from.
     """
     return _guarded(Path(path), _open_labels)
+
+
+def label_names(path: str | Path) -> tuple[str, ...]:
+    """Return the names of the labels that an image has with it.
+
+    Parameters
+    ----------
+    path : str or Path
+        The image's folder, or the one named ``labels`` in it.
+
+    Raises
+    ------
+    ImageError
+        If this is no zarr folder, or its metadata is damaged.
+    """
+    return _guarded(Path(path), _label_names)[1]
 
 
 def _guarded(path: Path, read: Callable[[Path], Result]) -> Result:
@@ -195,14 +225,17 @@ def _open_multiscales(path: Path, attributes: dict[str, Any], version: str) -> N
     if any(level.ndim != levels[0].ndim for level in levels):
         raise ValueError("the levels differ in their axes")
     letters = "".join(map(axis_letter, axes))
-    pixel_size = read_pixel_size(axes, first, datasets[0])
+    scale = read_scale(axes, first, datasets[0])
+    size = pixel_size(axes, scale)
     notes = (f"{path.name} describes {len(multiscales)} images; the first is used.",) if len(multiscales) > 1 else ()
     return NgffImage(
         path=path,
         levels=levels,
         axes=letters,
-        pixel_size=pixel_size,
-        unit="pixel" if pixel_size is None else UNIT,
+        scale=scale,
+        axis_units=tuple(str(axis["unit"]) if "unit" in axis else None for axis in axes),
+        pixel_size=size,
+        unit="pixel" if size is None else UNIT,
         rgb=is_rgb(attributes, levels[0], letters),
         version=version,
         notes=notes,

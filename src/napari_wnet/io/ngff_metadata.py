@@ -76,8 +76,8 @@ def bare_axes(array: Any) -> str | None:
     return "".join(axis_letter({"name": name}) for name in names)
 
 
-def read_pixel_size(axes: list[Axis], multiscale: dict[str, Any], dataset: dict[str, Any]) -> PixelSize | None:
-    """Return height and width of a dataset's pixel in micrometres; None where no known unit is given.
+def read_scale(axes: list[Axis], multiscale: dict[str, Any], dataset: dict[str, Any]) -> tuple[float, ...]:
+    """Return the length of a dataset's pixel along each axis, in the axis's unit; 1 where nothing is said.
 
     Raises
     ------
@@ -93,13 +93,17 @@ def read_pixel_size(axes: list[Axis], multiscale: dict[str, Any], dataset: dict[
             if not isinstance(scale, list) or len(scale) != len(axes):
                 raise ValueError("a scale does not fit the axes")
             sizes = [size * float(factor) for size, factor in zip(sizes, scale, strict=True)]
+    if not all(math.isfinite(size) and size > 0 for size in sizes):
+        raise ValueError(f"the scale {sizes} is not above 0")
+    return tuple(sizes)
+
+
+def pixel_size(axes: list[Axis], scale: tuple[float, ...]) -> PixelSize | None:
+    """Return height and width of a pixel in micrometres; None where no known unit is given."""
     names = [axis["name"].lower() for axis in axes]
-    found = []
-    for name in "yx":
-        place = names.index(name)
-        size = sizes[place] * MICROMETRES.get(str(axes[place].get("unit")).lower(), math.nan)
-        found.append(size)
-    return (found[0], found[1]) if all(math.isfinite(size) and size > 0 for size in found) else None
+    places = (names.index("y"), names.index("x"))
+    height, width = (scale[i] * MICROMETRES.get(str(axes[i].get("unit")).lower(), math.nan) for i in places)
+    return (height, width) if math.isfinite(height * width) else None
 
 
 def is_rgb(attributes: dict[str, Any], array: zarr.Array[Any], letters: str) -> bool:
