@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -88,10 +89,20 @@ def test_missing_bioio_is_named(monkeypatch, file):
         read_image(file)
 
 
-def test_what_a_plug_in_cannot_read_is_damaged(stand_in, file):
+def test_what_a_plug_in_cannot_read_is_damaged_and_said_once(stand_in, file, monkeypatch, capfd):
     del stand_in.dims
     with pytest.raises(ImageError, match="damaged"):
         read_image(file)
+
+    def refuse(path):
+        logging.getLogger("bioio.bio_image").warning("failed with error")
+        raise RuntimeError("You may need to install an extra format dependency")
+
+    monkeypatch.setattr(sys.modules["bioio"], "BioImage", refuse)
+    with pytest.raises(ImageError, match="damaged or not what its name says; copy"):
+        read_image(file)
+    assert capfd.readouterr() == ("", "")
+    assert logging.getLogger("bioio").propagate
 
 
 def test_a_real_czi_is_read_through_bioio(tmp_path):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import logging
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -60,7 +63,8 @@ def read_foreign(path: Path) -> tuple[Array, str, PixelSize | None, tuple[str, .
     Raises
     ------
     ImageError
-        If bioio or its plug-in for this format is not installed; the message says what to install.
+        If bioio or its plug-in for this format is not installed, which the message then names, or the plug-in can make
+        nothing of the file.
     Exception
         Whatever the plug-in raises for a damaged file.
     """
@@ -70,12 +74,31 @@ def read_foreign(path: Path) -> tuple[Array, str, PixelSize | None, tuple[str, .
         raise ImageError(f"{path} needs another package to be read: {remedy}, or save it as OME-TIFF.")
     from bioio import BioImage
 
-    image = BioImage(path)
+    with _quietly():
+        try:
+            image = BioImage(path)
+        except Exception as error:
+            # Its message asks for a plug-in, even where the one that is there could make nothing of the file.
+            raise ImageError(f"{path} is damaged or not what its name says; copy or export it again.") from error
+        array, axes = np.asarray(image.data), str(image.dims.order)
     notes: tuple[str, ...] = ()
     if len(image.scenes) > 1:
         first = image.scenes[0]
         notes = (f"{path.name} holds {len(image.scenes)} images; the first, {first}, is used. Export the others.",)
-    return np.asarray(image.data), str(image.dims.order), _pixel_size(image), notes
+    return array, axes, _pixel_size(image), notes
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep from the terminal what bioio says of a file; what matters of it comes again, in our words."""
+    logger, silent = logging.getLogger("bioio"), logging.NullHandler()
+    before, logger.propagate = logger.propagate, False
+    logger.addHandler(silent)
+    try:
+        yield
+    finally:
+        logger.propagate = before
+        logger.removeHandler(silent)
 
 
 def _pixel_size(image: Any) -> PixelSize | None:
