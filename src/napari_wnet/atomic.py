@@ -61,6 +61,68 @@ def atomic_path(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def atomic_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary folder to fill, and put it in place when the block ends without an error.
+
+    As :func:`atomic_path`, for results that are folders, such as zarr's. A folder that is replaced is first moved
+    aside, so that a crash leaves the old one, the new one or neither, but never a mixture under that name.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where the finished folder goes.
+    overwrite : bool
+        Whether a folder that is there already may be replaced, with all that is in it.
+
+    Yields
+    ------
+    Path
+        The temporary folder: there, and empty.
+
+    Raises
+    ------
+    OutputError
+        If `path` exists and may not be replaced, is a file, or cannot be written.
+    """
+    path = Path(path)
+    _refuse_existing_folder(path, overwrite=overwrite)
+    partial, aside = (path.with_name(f".{secrets.token_hex(8)}{PARTIAL}") for _ in range(2))
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        for file in partial.rglob("*"):
+            if file.is_file():
+                _flush(file)
+        _refuse_existing_folder(path, overwrite=overwrite)
+        _swap_folder(path, partial, aside)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise _explained(path, error) from error
+    finally:
+        for left in (partial, aside):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _swap_folder(path: Path, partial: Path, aside: Path) -> None:
+    if path.exists():
+        path.rename(aside)
+    try:
+        partial.rename(path)
+    except OSError:
+        if aside.exists():
+            aside.rename(path)
+        raise
+
+
+def _refuse_existing_folder(path: Path, *, overwrite: bool) -> None:
+    if path.is_dir() and overwrite:
+        return
+    if path.is_dir() or path.exists():
+        remedy = "have it replaced (--overwrite)" if path.is_dir() else "give the name of a folder"
+        raise OutputError(f"{path} exists already; choose another folder (--out) or {remedy}.")
+
+
 def write_text(path: str | Path, text: str, *, overwrite: bool = False) -> None:
     """Write text as UTF-8, its line ends as they are: see :func:`write_bytes`."""
     write_bytes(path, text.encode(), overwrite=overwrite)

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import napari_wnet
-from napari_wnet.commands import convert, demo, evaluate, models, replay, segment, train, train_outline
+from napari_wnet.commands import convert, demo, evaluate, export, models, replay, segment, train, train_outline
 from napari_wnet.errors import ParamsError, WNetError
 
 Command: TypeAlias = Callable[[argparse.Namespace], int]
-COMMANDS = (demo, segment, replay, train, evaluate, models, convert, train_outline)
+COMMANDS = (demo, segment, replay, export, train, evaluate, models, convert, train_outline)
 
 
 SILENT = logging.NullHandler()

@@ -208,15 +208,20 @@ def read_sidecar(path: str | Path) -> dict[str, Any]:
 
 
 def file_sha256(path: str | Path) -> str:
-    """Return a file's SHA-256 in hexadecimal.
+    """Return a file's SHA-256 in hexadecimal; of a folder, such as zarr's, that of all names and files in it.
 
     Raises
     ------
     ImageError
         If it cannot be read.
     """
+    path = Path(path)
+    if path.is_dir():
+        files = sorted((file.relative_to(path).as_posix(), file) for file in path.rglob("*") if file.is_file())
+        lines = [f"{file_sha256(file)} {name}\n" for name, file in files]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
     try:
-        with Path(path).open("rb") as file:
+        with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ImageError(f"{path} cannot be read ({error.strerror}); put it back and run again.") from error
