@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_wnet.atomic import atomic_path, write_text
+from napari_wnet.atomic import atomic_folder, atomic_path, write_text
 from napari_wnet.errors import OutputError
 
 
@@ -141,3 +141,60 @@ def test_a_limit_on_file_sizes_stops_the_write_and_leaves_nothing(tmp_path: Path
     )
     assert "larger than this disk or account allows" in run.stdout
     assert names(tmp_path) == []
+
+
+# Folders
+
+
+def test_a_folder_appears_only_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "result.zarr"
+    with atomic_folder(path) as partial:
+        (partial / "0").mkdir()
+        (partial / "0" / "chunk").write_text("whole")
+        assert not path.exists()
+        assert partial.name.startswith(".")
+    assert (path / "0" / "chunk").read_text() == "whole"
+    assert names(path.parent) == ["result.zarr"]
+
+
+def test_an_interrupted_folder_leaves_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "result.zarr"
+    write_text(path / "chunk", "old")
+    with pytest.raises(KeyboardInterrupt), atomic_folder(path, overwrite=True) as partial:
+        (partial / "chunk").write_text("half")
+        raise KeyboardInterrupt
+    assert (path / "chunk").read_text() == "old"
+    assert names(tmp_path) == ["result.zarr"]
+
+
+def test_a_folder_is_replaced_as_a_whole_and_only_if_asked(tmp_path: Path) -> None:
+    path = tmp_path / "result.zarr"
+    write_text(path / "old", "old")
+    with pytest.raises(OutputError, match="--overwrite"), atomic_folder(path):
+        raise AssertionError("the block must not run")
+    with atomic_folder(path, overwrite=True) as partial:
+        (partial / "new").write_text("new")
+    assert names(path) == ["new"]
+    assert names(tmp_path) == ["result.zarr"]
+    write_text(tmp_path / "file", "x")
+    with pytest.raises(OutputError, match="name of a folder"), atomic_folder(tmp_path / "file", overwrite=True):
+        raise AssertionError("the block must not run")
+
+
+def test_a_folder_that_cannot_take_its_place_brings_the_old_one_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "result.zarr"
+    write_text(path / "chunk", "old")
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if (self / "new").exists():
+            raise PermissionError(errno.EACCES, "no")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OutputError, match="no permission"), atomic_folder(path, overwrite=True) as partial:
+        (partial / "new").write_text("new")
+    assert (path / "chunk").read_text() == "old"
+    assert names(tmp_path) == ["result.zarr"]

@@ -87,9 +87,13 @@ def test_patterns_and_a_second_run(tmp_path, images, capsys):
     out = tmp_path / "out"
     pattern = str(images / "*.tif")
     assert segment(pattern, "--out", out) == 0
-    assert segment(pattern, "--out", out) == 1
-    assert "--overwrite" in capsys.readouterr().err
-    assert segment(pattern, "--out", out, "--overwrite") == 0
+    written = {path: path.stat().st_mtime_ns for path in out.iterdir() if path.name != "report.html"}
+    assert segment(pattern, "--out", out) == 0
+    assert "2 images finished before, skipped" in capsys.readouterr().out
+    assert {path: path.stat().st_mtime_ns for path in written} == written
+    assert segment(pattern, "--out", out, "--angle", "30") == 1
+    assert "other parameters" in capsys.readouterr().err
+    assert segment(pattern, "--out", out, "--angle", "30", "--overwrite") == 0
 
 
 def test_results_beside_the_images_are_not_segmented_again(tmp_path, images, capsys):
@@ -100,11 +104,11 @@ def test_results_beside_the_images_are_not_segmented_again(tmp_path, images, cap
     assert "3 of 3 images" in capsys.readouterr().out
 
 
-def test_two_images_of_one_name_do_not_overwrite_each_other(tmp_path, images, nuclei_image, capsys):
+def test_two_images_of_one_name_do_not_overwrite_each_other(tmp_path, images, nuclei_image):
     np.save(images / "a.npy", nuclei_image[0, :96, :96])
-    assert segment(images / "a.npy", images / "a.tif", "--out", tmp_path / "out") == 1
-    assert "different folders" in capsys.readouterr().err
-    assert tifffile.imread(tmp_path / "out" / "a_labels.tif").shape == (96, 96)
+    assert segment(images / "a.npy", images / "a.tif", "--out", tmp_path / "out") == 0
+    assert tifffile.imread(tmp_path / "out" / "a.npy_labels.tif").shape == (96, 96)
+    assert tifffile.imread(tmp_path / "out" / "a.tif_labels.tif").shape == (160, 160)
 
 
 def test_parameters_reach_the_result(tmp_path, images):
@@ -169,7 +173,7 @@ def test_a_place_that_cannot_be_written(tmp_path, images, capsys):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     assert segment(images / "a.tif", "--out", blocked) == 1
-    assert "Choose another" in capsys.readouterr().err
+    assert "choose another" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04 a zip", b"\x80\x02 a pickle", b"", b"\xff" * 40])

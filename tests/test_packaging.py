@@ -49,9 +49,14 @@ def pins() -> dict[str, list[Requirement]]:
     return found
 
 
-def imported(path: Path) -> set[str]:
-    """Return the packages that a file imports, anywhere in it."""
-    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+def imported(path: Path, *, late: bool = True) -> set[str]:
+    """Return the packages that a file imports, anywhere in it, or, if not `late`, as it is imported itself."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes: list[ast.AST] = list(ast.walk(tree))
+    if not late:
+        functions = (node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+        inside = {id(node) for function in functions for node in ast.walk(function)}
+        nodes = [node for node in nodes if id(node) not in inside]
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
     return {name.partition(".")[0] for name in names}
@@ -124,13 +129,22 @@ def test_every_import_is_declared():
     owners = importlib.metadata.packages_distributions()
     declared = project()["project"]
     plain = {Requirement(line).name.lower() for line in declared["dependencies"]}
-    docks = plain | {Requirement(line).name.lower() for line in declared["optional-dependencies"]["napari"]}
+    extras = {
+        name: plain | {Requirement(line).name.lower() for line in lines}
+        for name, lines in declared["optional-dependencies"].items()
+    }
+    optional = set().union(*(extras[name] for name in extras if name not in ("all", "napari")))
     source = ROOT / "src" / "napari_wnet"
     for path in source.rglob("*.py"):
-        allowed = docks if path.is_relative_to(source / "ui") else plain
-        for name in imported(path) - sys.stdlib_module_names - {"napari_wnet"}:
-            distributions = {owner.lower() for owner in owners.get(name, [name])}
-            assert distributions & allowed, f"{path.name} imports {name}, which pyproject.toml does not declare"
+        in_dock = path.is_relative_to(source / "ui")
+        # What is optional is imported where it is used, so that nothing else fails without it.
+        for names, allowed in (
+            (imported(path, late=False), extras["napari"] if in_dock else plain),
+            (imported(path), optional | extras["napari"] if in_dock else optional),
+        ):
+            for name in names - sys.stdlib_module_names - {"napari_wnet"}:
+                distributions = {owner.lower() for owner in owners.get(name, [name])}
+                assert distributions & allowed, f"{path.name} imports {name}, which pyproject.toml does not declare"
 
 
 def test_pins_are_in_the_constraints_and_nowhere_else():

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from napari_wnet.errors import OutputError
+from napari_wnet.errors import NoRoomError, OutputError
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -55,10 +55,72 @@ def atomic_path(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         partial.replace(path)
         _flush_folder(path.parent)
     except OSError as error:
-        raise OutputError(_explain(path, error)) from error
+        raise _explained(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary folder to fill, and put it in place when the block ends without an error.
+
+    As :func:`atomic_path`, for results that are folders, such as zarr's. A folder that is replaced is first moved
+    aside, so that a crash leaves the old one, the new one or neither, but never a mixture under that name.
+
+    Parameters
+    ----------
+    path : str or Path
+        Where the finished folder goes.
+    overwrite : bool
+        Whether a folder that is there already may be replaced, with all that is in it.
+
+    Yields
+    ------
+    Path
+        The temporary folder: there, and empty.
+
+    Raises
+    ------
+    OutputError
+        If `path` exists and may not be replaced, is a file, or cannot be written.
+    """
+    path = Path(path)
+    _refuse_existing_folder(path, overwrite=overwrite)
+    partial, aside = (path.with_name(f".{secrets.token_hex(8)}{PARTIAL}") for _ in range(2))
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        for file in partial.rglob("*"):
+            if file.is_file():
+                _flush(file)
+        _refuse_existing_folder(path, overwrite=overwrite)
+        _swap_folder(path, partial, aside)
+        _flush_folder(path.parent)
+    except OSError as error:
+        raise _explained(path, error) from error
+    finally:
+        for left in (partial, aside):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _swap_folder(path: Path, partial: Path, aside: Path) -> None:
+    if path.exists():
+        path.rename(aside)
+    try:
+        partial.rename(path)
+    except OSError:
+        if aside.exists():
+            aside.rename(path)
+        raise
+
+
+def _refuse_existing_folder(path: Path, *, overwrite: bool) -> None:
+    if path.is_dir() and overwrite:
+        return
+    if path.is_dir() or path.exists():
+        remedy = "have it replaced (--overwrite)" if path.is_dir() else "give the name of a folder"
+        raise OutputError(f"{path} exists already; choose another folder (--out) or {remedy}.")
 
 
 def write_text(path: str | Path, text: str, *, overwrite: bool = False) -> None:
@@ -90,11 +152,26 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     try:
         is_folder, exists = path.is_dir(), path.exists()
     except OSError as error:
-        raise OutputError(_explain(path, error)) from error
+        raise _explained(path, error) from error
     if is_folder:
         raise OutputError(f"{path} is a folder; give the name of a file in it.")
     if exists and not overwrite:
         raise OutputError(f"{path} exists already; choose another folder (--out) or have it replaced (--overwrite).")
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says of a file that cannot be written into words for the user.
+
+    Raises
+    ------
+    OutputError
+        For an OSError in the block; :class:`NoRoomError` where the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _explained(path, error) from error
 
 
 def _flush(partial: Path) -> None:
@@ -113,10 +190,15 @@ def _flush_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def _explain(path: Path, error: OSError) -> str:
-    reason = error.strerror or str(error)
+def _explained(path: Path, error: OSError) -> OutputError:
     # numpy and tifffile report a short write without an error number.
-    if error.errno in FULL or (error.errno is None and "written" in str(error)):
+    full = error.errno in FULL or (error.errno is None and "written" in str(error))
+    return (NoRoomError if full else OutputError)(_explain(path, error, full))
+
+
+def _explain(path: Path, error: OSError, full: bool) -> str:
+    reason = error.strerror or str(error)
+    if full:
         room = _free(path.parent)
         return f"{path} could not be written: the disk is full{room}. Make room or choose another disk (--out)."
     if error.errno == errno.EFBIG:

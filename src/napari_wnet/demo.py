@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Generator
 from pathlib import Path
 
-from napari_wnet.batch import BatchJob, FileResult, segment_files_steps
+from napari_wnet.batch.inputs import Item
+from napari_wnet.batch.job import BatchJob, FileResult, Report
+from napari_wnet.batch.run import batch_steps
 from napari_wnet.network.registry import load_model
-from napari_wnet.reports import Progress
 from napari_wnet.sample_data import sample_path
 
 MODEL = "nuclei"
 
 
-def demo_steps(out: Path, *, device: str = "auto") -> Generator[Progress | FileResult, None, None]:
+def demo_steps(out: Path, *, device: str = "auto") -> Generator[Report, None, tuple[FileResult, ...]]:
     """Segment the bundled nuclei into a folder, with every kind of output; a former demo there is replaced.
 
     Yields
     ------
-    Progress, FileResult
+    Progress, FileStarted, FileResult
     """
     model = load_model(MODEL)
     job = BatchJob(
@@ -29,4 +30,4 @@ def demo_steps(out: Path, *, device: str = "auto") -> Generator[Progress | FileR
         device=device,
         overwrite=True,
     )
-    yield from segment_files_steps(job, [sample_path(MODEL)])
+    return (yield from batch_steps(job, [Item(path=sample_path(MODEL), stem=MODEL)]))

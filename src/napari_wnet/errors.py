@@ -33,8 +33,16 @@ class OutputError(WNetError):
     """A result that could not be written, or that would overwrite something."""
 
 
+class NoRoomError(OutputError):
+    """A disk that is full, or too full for what is to be written: nothing more can be done there."""
+
+
 class ProjectError(WNetError):
     """A project folder that is damaged, in use or made by a newer version."""
+
+
+class SchedulerError(WNetError):
+    """A scheduler or its workers that are not there, not alike, or lost."""
 
 
 class TrainingError(WNetError):

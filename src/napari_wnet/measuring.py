@@ -16,7 +16,7 @@ from napari_wnet.core.tables import FRAME, growth, measure, traits
 from napari_wnet.datasets.folder import IMAGE_SUFFIX, LABELS_SUFFIX
 from napari_wnet.errors import ImageError, WNetError
 from napari_wnet.io.axes import UNKNOWN, arrange
-from napari_wnet.io.images import ImageFile, is_image_name, labels_in, read_image
+from napari_wnet.io.images import ImageFile, is_image_name, labels_of, read_image
 from napari_wnet.reports import Progress
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def measure_files_steps(job: MeasureJob, files: Sequence[Path]) -> Generator[Pro
 
 def _tables(job: MeasureJob, path: Path) -> dict[str, DataFrame]:
     file = read_image(path, indices=True)
-    labels = labels_in(file)
+    labels = labels_of(file)
     axes = job.axes or _axes(file, labels.ndim)
     image, image_file = None, None
     if job.image is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from napari_wnet.core.maps import Maps
 from napari_wnet.errors import ImageError, ParamsError
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.device import choose_device
-from napari_wnet.network.inference import fused, predict_tiles
+from napari_wnet.network.inference import fused, predict_group
 from napari_wnet.network.registry import load_model
 from napari_wnet.network.wnet import WNet
 from napari_wnet.params import DEFAULT_MODEL, NormalizeParams, SegmentParams
@@ -138,6 +138,13 @@ def segment_steps(
     """Do what :func:`segment` does for (C, Y, X) in small steps, reporting after each tile."""
     params = params or model.header.params
     maps = yield from predict_steps(image, model, params, device=device)
+    return finish(image, model, params, maps, foreground)
+
+
+def finish(
+    image: Array, model: Model, params: SegmentParams, maps: Maps, foreground: Array | None = None
+) -> Segmentation:
+    """Make the labels of an image, (C, Y, X), from its maps."""
     labels = cluster(maps, params.clustering, foreground)
     result = Segmentation(
         labels=labels, maps=maps, params=params, model=model.name, model_sha256=model.sha256, notes=model.header.notes
@@ -152,11 +159,18 @@ def segment_steps(
 def predict_steps(
     image: Array, model: Model, params: SegmentParams, *, device: str = "auto"
 ) -> Generator[Progress, None, Maps]:
-    """Run the network over one image.
+    """Run the network over one image: :func:`predict_group_steps` of one."""
+    return (yield from predict_group_steps([image], model, params, device=device))[0]
+
+
+def predict_group_steps(
+    images: Sequence[Array], model: Model, params: SegmentParams, *, device: str = "auto"
+) -> Generator[Progress, None, list[Maps]]:
+    """Run the network over images of one size, all at once.
 
     Parameters
     ----------
-    image : (C, Y, X) array
+    images : sequence of (C, Y, X) arrays
         With as many channels as the model reads.
     model : Model
     params : SegmentParams
@@ -170,31 +184,35 @@ def predict_steps(
 
     Returns
     -------
-    Maps
-        At the size of `image`.
+    list of Maps
+        At the size of the images.
 
     Raises
     ------
     ImageError, ParamsError, DeviceError
-        If the image, the diameter or the device cannot be used.
+        If an image, the diameter or the device cannot be used.
     """
     config = model.header.config
-    check_image(image)
-    if image.ndim != 3 or image.shape[0] != config.in_channels:
-        raise ImageError(
-            f"Model {model.name} reads {config.in_channels} channel(s); the image has shape {image.shape}."
-        )
-    shape = (image.shape[1], image.shape[2])
+    for image in images:
+        check_image(image)
+        if image.ndim != 3 or image.shape[0] != config.in_channels:
+            raise ImageError(
+                f"Model {model.name} reads {config.in_channels} channel(s); the image has shape {image.shape}."
+            )
+    shape = (images[0].shape[1], images[0].shape[2])
     target = choose_device(device)
-    if not is_informative(image):
-        return Maps.empty(shape, config.embedding_dim, foreground=config.foreground_head)
-    normed = normalize(image, params.normalize)
-    scale = rescaling(model.header.diameter, params.normalize)
-    if scale == 1.0:
-        return (yield from predict_tiles(_ready(model, target), normed, params.tiles, device=target))
-    small = resize_plane(normed, (max(2, round(shape[0] * scale)), max(2, round(shape[1] * scale))))
-    maps = yield from predict_tiles(_ready(model, target), small, params.tiles, device=target)
-    return resized_maps(maps, shape)
+    seen = [number for number, image in enumerate(images) if is_informative(image)]
+    found = [Maps.empty(shape, config.embedding_dim, foreground=config.foreground_head) for _ in images]
+    if seen:
+        normed = [normalize(images[number], params.normalize) for number in seen]
+        scale = rescaling(model.header.diameter, params.normalize)
+        if scale != 1.0:
+            small = (max(2, round(shape[0] * scale)), max(2, round(shape[1] * scale)))
+            normed = [resize_plane(image, small) for image in normed]
+        maps = yield from predict_group(_ready(model, target), normed, params.tiles, device=target)
+        for number, own in zip(seen, maps, strict=True):
+            found[number] = own if scale == 1.0 else resized_maps(own, shape)
+    return found
 
 
 def rescaling(model_diameter: float, params: NormalizeParams) -> float:

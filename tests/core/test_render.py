@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_wnet.core.maps import Maps, to_fixed
-from napari_wnet.core.render import DARKEST, PALETTE, embedding_rgb, label_colours, overlay
+from napari_wnet.core.render import DARKEST, PALETTE, embedding_rgb, label_colours, outlines, overlay
 from napari_wnet.errors import ImageError
 from scenes import label_pair
 
@@ -146,6 +146,29 @@ def test_outlines_are_wider_on_larger_images_but_do_not_fill_small_objects() -> 
     small = disks(1024, 100)
     drawn = overlay(np.zeros((1, 1024, 1024)), small).any(axis=-1)
     assert drawn[small > 0].mean() < 0.75
+
+
+NEIGHBOURS = [
+    (slice(None, -2), slice(1, -1)),
+    (slice(2, None), slice(1, -1)),
+    (slice(1, -1), slice(None, -2)),
+    (slice(1, -1), slice(2, None)),
+]
+
+
+def test_thin_outlines_are_the_objects_outermost_pixels_on_an_image_of_any_size() -> None:
+    for side in (100, 2000):
+        labels = np.zeros((side, side), int)
+        labels[10:60, 10:60], labels[10:60, 60:90], labels[80, 80], labels[-5:, -5:] = 70_000, 2, 3, 4
+        image = np.arange(side * side).reshape(1, side, side)
+        plain, drawn = outlines(image, labels * 0), outlines(image, labels)
+        changed = (plain != drawn).any(axis=-1)
+        # The edge of the image is no outline.
+        up, down, left, right = (np.pad(labels, 1, mode="edge")[rows, columns] for rows, columns in NEIGHBOURS)
+        same = (labels == up) & (labels == down) & (labels == left) & (labels == right)
+        np.testing.assert_array_equal(changed, (labels > 0) & ~same)
+        assert (drawn[20, 59] != drawn[20, 60]).any()
+    np.testing.assert_array_equal(plain, overlay(image, labels * 0))
 
 
 def test_outlines_show_on_white_and_on_black() -> None:

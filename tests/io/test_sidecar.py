@@ -14,6 +14,7 @@ from napari_wnet.io.sidecar import (
     FORMAT_VERSION,
     RunRecord,
     count_objects,
+    file_sha256,
     labels_sha256,
     read_sidecar,
     record_from,
@@ -141,3 +142,16 @@ def test_a_sidecar_of_the_first_format_still_loads() -> None:
     assert (record.axes, record.channels, record.plane) == ("TCYX", (2, 0), (1,))
     assert (params.clustering.angle, params.tiles.size) == (30.0, 512)
     assert info["result"]["labels_sha256"] == labels_sha256(LABELS)
+
+
+def test_the_hash_of_a_folder_tells_of_any_change_in_it(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a.zarr", "b.zarr")]
+    for folder in folders:
+        (folder / "0").mkdir(parents=True)
+        (folder / "0" / "0.0").write_bytes(b"chunk")
+        (folder / ".zattrs").write_text("{}")
+    first = file_sha256(folders[0])
+    assert file_sha256(folders[1]) == first
+    (folders[0] / "0" / "0.0").write_bytes(b"other")
+    (folders[1] / "0" / "0.0").rename(folders[1] / "0" / "0.1")
+    assert len({first, *map(file_sha256, folders)}) == 3

@@ -381,13 +381,13 @@ def test_a_disk_without_locks_is_used_all_the_same(tmp_path, monkeypatch):
 
 def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot hold a project"):
+    with pytest.raises(OutputError, match="cannot be written to"):
         save_project(tmp_path / "file", ProjectState())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a file system that nobody can write to")
 def test_a_folder_that_cannot_be_written_to_is_named():
-    with pytest.raises(OutputError, match=r"cannot hold a project.*choose"):
+    with pytest.raises(OutputError, match=r"cannot be written to.*choose"):
         save_project("/proc/self/project", ProjectState())
 
 

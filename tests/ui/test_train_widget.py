@@ -15,8 +15,8 @@ from napari_wnet.fine_tune.compare import Comparison, HeldOutPiece
 from napari_wnet.fine_tune.files import read_pairs_steps
 from napari_wnet.fine_tune.interrupted import save_request
 from napari_wnet.fine_tune.worker import FineTuneOutcome, fine_tune_to_file
+from napari_wnet.lock import FolderLock
 from napari_wnet.network.checkpoint import read_header
-from napari_wnet.project.lock import FolderLock
 from napari_wnet.project.training import REQUEST
 from napari_wnet.reports import EpochReport, Progress, drain
 from napari_wnet.train_params import FINE_TUNE

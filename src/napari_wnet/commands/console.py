@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,7 +11,7 @@ from napari_wnet.errors import ParamsError
 from napari_wnet.reports import EpochReport, Progress
 
 if TYPE_CHECKING:
-    from napari_wnet.batch import FileResult
+    from napari_wnet.batch.job import FileResult, FileStarted
 
 Result = TypeVar("Result")
 VALIDATION_NAMES = {"symmetric_best_dice": "SBD", "average_precision_0.5": "AP .5"}
@@ -54,25 +54,41 @@ def show(bar: object, report: Progress) -> None:
     bar.set_description_str(report.what, refresh=True)  # type: ignore[attr-defined]
 
 
-def show_files(reports: Iterable[Progress | FileResult]) -> list[FileResult]:
-    """Show tiles as a bar and each finished file as a line; return the files."""
+def show_files(
+    steps: Generator[Progress | FileStarted | FileResult, None, tuple[FileResult, ...]], total: int
+) -> tuple[FileResult, ...]:
+    """Show files as a bar, and each that is finished as a line; return them."""
     from tqdm import tqdm
 
-    finished: list[FileResult] = []
-    with tqdm(disable=None, leave=False) as bar:
-        for report in reports:
-            if isinstance(report, Progress):
-                show(bar, report)
+    from napari_wnet.batch.job import FileResult
+
+    skipped = 0
+    with tqdm(total=total, unit="image", disable=None, leave=False) as bar:
+        while True:
+            try:
+                report = next(steps)
+            except StopIteration as stop:
+                results: tuple[FileResult, ...] = stop.value
+                break
+            if not isinstance(report, FileResult):
                 continue
-            bar.clear()
-            finished.append(report)
-            if report.error:
-                warn(f"{report.path}: {report.error}")
-                continue
-            say(f"{report.path}: {counted(report.n_objects, 'object')}, {report.seconds:.1f} s")
-            for note in report.notes:
-                say(f"  {note}")
-    return finished
+            bar.update()
+            skipped += report.state == "skipped"
+            if report.state != "skipped":
+                bar.clear()
+                _show_file(report)
+    if skipped:
+        say(f"{counted(skipped, 'image')} finished before, skipped")
+    return results
+
+
+def _show_file(result: FileResult) -> None:
+    if result.error:
+        warn(f"{result.path}: {result.error}")
+        return
+    say(f"{result.path}: {counted(result.n_objects, 'object')}, {result.seconds:.1f} s")
+    for note in result.notes:
+        say(f"  {note}")
 
 
 def read_config(path: Path | None) -> dict[str, Any]:

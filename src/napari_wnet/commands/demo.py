@@ -31,7 +31,7 @@ def run(given: argparse.Namespace) -> int:
         return 0
     from napari_wnet.demo import demo_steps
 
-    finished = show_files(demo_steps(given.out, device=given.device))
+    finished = show_files(demo_steps(given.out, device=given.device), 1)
     for result in finished:
         for kind, path in result.outputs.items():
             say(f"  {kind}: {path}")

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import TYPE_CHECKING
 
 from napari_wnet.commands.console import say, with_bar
-
-if TYPE_CHECKING:
-    from napari_wnet.network.checkpoint import ModelHeader
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -38,37 +34,18 @@ def run_list(given: argparse.Namespace) -> int:
 
 def run_info(given: argparse.Namespace) -> int:
     """Print what a model's header says."""
+    from napari_wnet.network.card import card
     from napari_wnet.network.registry import load_model
 
     model = load_model(given.model)
     if given.json:
         say(json.dumps(json.loads(model.header.to_json()), indent=2, sort_keys=True))
         return 0
-    for line in describe(model.header):
-        say(line)
+    for name, meaning in card(model.header).items():
+        say(f"{name:<12} {meaning}")
     say(f"file         {model.path}")
     say(f"SHA-256      {model.sha256}")
     return 0
-
-
-def describe(header: ModelHeader) -> list[str]:
-    """Return a model's header as lines of text."""
-    config = header.config
-    lines = [
-        f"name         {header.name}",
-        f"description  {header.description or '-'}",
-        f"licence      {header.licence or '-'}",
-        f"channels     {', '.join(header.channels) or config.in_channels}",
-        f"diameter     {header.diameter:.0f} px",
-        f"network      widths {'-'.join(map(str, config.widths))}, {config.embedding_dim} dimensions",
-    ]
-    for part, scores in header.scores.items():
-        told = ", ".join(f"{name} {value}" for name, value in scores.items()) if isinstance(scores, dict) else scores
-        lines.append(f"{part:<12} {told}")
-    for name in ("data", "split", "n_images", "n_objects", "best_step", "seed", "date", "hardware", "code"):
-        if name in header.provenance:
-            lines.append(f"{name:<12} {header.provenance[name]}")
-    return lines
 
 
 def run_fetch(given: argparse.Namespace) -> int:

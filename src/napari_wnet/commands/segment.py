@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from napari_wnet.commands.console import say, show_files, warn
+from napari_wnet.commands.console import counted, say, show_files, warn
 from napari_wnet.flags import add_flags, apply_flags
 from napari_wnet.params import DEFAULT_MODEL, SegmentParams
 
@@ -29,7 +29,28 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument("--axes", help="what the axes are, one letter each, such as TCYX, where the file does not say")
     parser.add_argument("--channels", help="channels to use, in order, counted from 0, such as 2,0")
-    parser.add_argument("--overwrite", action="store_true", help="replace earlier results")
+    parser.add_argument("--recursive", action="store_true", help="look into the folders of a folder")
+    parser.add_argument(
+        "--pattern",
+        nargs="+",
+        default=["*"],
+        metavar="PATTERN",
+        help="in folders, only files like this, such as '*.tif'",
+    )
+    parser.add_argument(
+        "--report",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="write report.html, a page on all images, if there is more than one",
+    )
+    parser.add_argument(
+        "--scheduler",
+        default="threads",
+        help="threads (this process), processes (one for each processor), or the address of a Dask scheduler, "
+        "such as tcp://host:8786 (default %(default)s)",
+    )
+    parser.add_argument("--threads", type=int, help="processor threads of the network")
+    parser.add_argument("--overwrite", action="store_true", help="replace earlier results, also finished ones")
     add_flags(parser, SegmentParams)
     parser.set_defaults(run=run, error=parser.error)
 
@@ -40,7 +61,9 @@ def run(given: argparse.Namespace) -> int:
     unknown = [kind for kind in save if kind not in KINDS]
     if unknown:
         given.error(f"--save knows {', '.join(KINDS)}, not {', '.join(unknown)}")
-    from napari_wnet.batch import BatchJob, find_inputs, segment_files_steps
+    from napari_wnet.batch.inputs import EVERYTHING, find_inputs
+    from napari_wnet.batch.job import BatchJob
+    from napari_wnet.batch.run import batch_steps
     from napari_wnet.network.device import choose_device
     from napari_wnet.network.registry import load_model
 
@@ -48,7 +71,7 @@ def run(given: argparse.Namespace) -> int:
     choose_device(given.device)
     model = load_model(given.model)
     params = apply_flags(model.header.params, vars(given))
-    inputs = find_inputs(given.inputs, given.out)
+    inputs = find_inputs(given.inputs, given.out, recursive=given.recursive, patterns=given.pattern or EVERYTHING)
     for problem in inputs.problems:
         warn(problem)
     job = BatchJob(
@@ -61,8 +84,15 @@ def run(given: argparse.Namespace) -> int:
         axes=given.axes,
         channels=given.channels,
         overwrite=given.overwrite,
+        report=given.report,
     )
-    finished = show_files(segment_files_steps(job, inputs.files))
-    failed = sum(bool(result.error) for result in finished)
-    say(f"{len(finished) - failed} of {len(finished)} images segmented into {given.out}")
-    return 1 if failed or not finished else 0
+    if given.threads:
+        import torch
+
+        torch.set_num_threads(given.threads)
+    results = show_files(batch_steps(job, inputs.items, scheduler=given.scheduler), len(inputs.items))
+    failed = sum(bool(result.error) for result in results)
+    say(f"{len(results) - failed} of {len(results)} images segmented into {given.out}")
+    if failed:
+        warn(f"{counted(failed, 'image')} failed, see {given.out / 'failed.csv'}; the same command tries them again")
+    return 1 if failed else 0

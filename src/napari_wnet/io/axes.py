@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def arrange(file: ImageFile, *, axes: str | None = None, channels: tuple[int, ..
         If it is not clear which axis is what, or if what was asked for is not there; the message names ``--axes`` and
         ``--channels`` and the shape.
     """
-    wanted = _parse_channels(file, channels)
+    wanted = parse_channels(file.path, channels)
     array, letters = _known_axes(file, axes, wanted)
     channel = "S" if "S" in letters else "C"
     lead = "".join(letter for letter in letters if letter not in "YX" + channel)
@@ -80,7 +81,14 @@ def arrange(file: ImageFile, *, axes: str | None = None, channels: tuple[int, ..
     return Planes(array=planes, lead=lead, rgb=rgb, channels=chosen)
 
 
-def _parse_channels(file: ImageFile, channels: tuple[int, ...] | str | None) -> tuple[int, ...] | None:
+def parse_channels(path: Path, channels: tuple[int, ...] | str | None) -> tuple[int, ...] | None:
+    """Return the channels that a user names, such as ``"2,0"``; None for all.
+
+    Raises
+    ------
+    ImageError
+        If that is no list of channel numbers; `path` is the file of which this is said.
+    """
     if channels is None:
         return None
     parts = channels.split(",") if isinstance(channels, str) else channels
@@ -89,7 +97,7 @@ def _parse_channels(file: ImageFile, channels: tuple[int, ...] | str | None) -> 
     except ValueError:
         numbers = ()
     if not numbers or min(numbers) < 0:
-        raise ImageError(f"{file.path}: --channels {channels!r} is no list of channel numbers; write for example 2,0.")
+        raise ImageError(f"{path}: --channels {channels!r} is no list of channel numbers; write for example 2,0.")
     return numbers
 
 

@@ -1,4 +1,4 @@
-"""Images and labels in files: TIFF, PNG, JPEG and NPY, with messages that say what is wrong and what to do."""
+"""Images and labels in files: TIFF, PNG, JPEG, NPY, OME-Zarr and others; messages say what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from skimage.measure import label
 from napari_wnet.atomic import atomic_path
 from napari_wnet.core.labels import check_labels
 from napari_wnet.errors import ImageError
+from napari_wnet.io.foreign import PLUGINS, bioio_reads, read_foreign
+from napari_wnet.io.ngff import ZARR_ENDING, is_zarr
+from napari_wnet.io.ngff_pixels import read_ngff
 from napari_wnet.io.raster import plain_colours, read_npy, read_picture
 from napari_wnet.io.tiff import UNIT, PixelSize, read_palette, read_tiff, write_tiff
 
 Array = npt.NDArray[Any]
 TIFF_ENDINGS = (".tif", ".tiff")
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg")
-ENDINGS = (*TIFF_ENDINGS, *PICTURE_ENDINGS, ".npy")
-"""Endings of the files that can be read, in lower case."""
+ENDINGS = (*TIFF_ENDINGS, *PICTURE_ENDINGS, ".npy", ZARR_ENDING, *PLUGINS)
+"""Endings of what can be read, in lower case: files, and the folders of zarr. The last need a plug-in of bioio."""
 MOST_LABELS = np.iinfo(np.int32).max
 
 
@@ -57,19 +60,20 @@ class ImageFile:
 
 
 def is_image_name(path: str | Path) -> bool:
-    """Tell by its name whether a file can be read; hidden files, unfinished ones among them, cannot."""
+    """Tell by its name whether a file or a zarr folder can be read; hidden ones, unfinished among them, cannot."""
     path = Path(path)
     return path.suffix.lower() in ENDINGS and not path.name.startswith(".")
 
 
 def read_image(path: str | Path, *, indices: bool = False) -> ImageFile:
-    """Read an image file: TIFF (OME, ImageJ), PNG, JPEG or NPY.
+    """Read an image: TIFF (OME, ImageJ), PNG, JPEG, NPY, an OME-Zarr folder, or what a plug-in of bioio reads.
 
     Parameters
     ----------
     path : str or Path
     indices : bool
-        A palette becomes colours, or grey where all its colours are; with `indices` on, its indices are returned.
+        Whether labels are wanted: a palette's indices, else its colours, or grey where all of them are; and of an
+        OME-Zarr image the labels that it has with it.
 
     Raises
     ------
@@ -105,11 +109,15 @@ def read_image(path: str | Path, *, indices: bool = False) -> ImageFile:
 
 def _check_readable(path: Path) -> None:
     try:
+        if is_zarr(path):
+            return
         if path.is_dir():
             raise ImageError(f"{path} is a folder; name a file in it.")
         if not path.exists():
             raise ImageError(f"{path} does not exist; check the name.")
-        if path.suffix.lower() not in ENDINGS:
+        if path.suffix.lower() == ZARR_ENDING:
+            raise ImageError(f"{path} is a file, but OME-Zarr is a folder; unpack or copy it again.")
+        if path.suffix.lower() not in ENDINGS and not bioio_reads(path):
             raise ImageError(f"{path} cannot be read: the known endings are {', '.join(ENDINGS)}. Convert it to TIFF.")
         if path.stat().st_size == 0:
             raise ImageError(f"{path} is empty (0 bytes); copy or export it again.")
@@ -121,6 +129,8 @@ def _check_readable(path: Path) -> None:
 
 def _decode(path: Path, *, indices: bool) -> tuple[Array, str | None, PixelSize | None, tuple[str, ...]]:
     ending = path.suffix.lower()
+    if is_zarr(path):
+        return read_ngff(path, labels=indices)
     if ending == ".npy":
         array = read_npy(path)
         if array.ndim < 2:
@@ -129,6 +139,12 @@ def _decode(path: Path, *, indices: bool) -> tuple[Array, str | None, PixelSize 
     if ending in PICTURE_ENDINGS:
         array, axes, notes = read_picture(path, indices=indices)
         return array, axes, None, notes
+    if ending not in TIFF_ENDINGS:
+        return read_foreign(path)
+    return _decode_tiff(path, indices=indices)
+
+
+def _decode_tiff(path: Path, *, indices: bool) -> tuple[Array, str, PixelSize | None, tuple[str, ...]]:
     array, axes, pixel_size, notes = read_tiff(path)
     if array.dtype.kind not in "biuf":
         raise ImageError(f"{path} holds {array.dtype} values; save it as whole or floating-point numbers.")
@@ -144,8 +160,9 @@ def _decode(path: Path, *, indices: bool) -> tuple[Array, str | None, PixelSize 
 def read_labels(path: str | Path) -> npt.NDArray[np.int32]:
     """Read a labels file: one number an object, 0 is background.
 
-    Palette pictures give their indices. Whole numbers stored as floats are accepted, as some programs write nothing
-    else. A bool file (1 bit a pixel) has no numbers: each connected region, corners included, becomes an object.
+    Palette pictures give their indices, and an OME-Zarr image the labels that it has with it. Whole numbers stored as
+    floats are accepted, as some programs write nothing else. A bool file (1 bit a pixel) has no numbers: each connected
+    region, corners included, becomes an object.
 
     Returns
     -------
@@ -157,11 +174,17 @@ def read_labels(path: str | Path) -> npt.NDArray[np.int32]:
     ImageError
         If the file cannot be read or does not hold labels; the message says how to make it so.
     """
-    return labels_in(read_image(path, indices=True))
+    return labels_of(read_image(path, indices=True))
 
 
-def labels_in(file: ImageFile) -> npt.NDArray[np.int32]:
-    """Return the labels in a file that was read with ``indices=True``: see :func:`read_labels`."""
+def labels_of(file: ImageFile) -> npt.NDArray[np.int32]:
+    """Return the labels in a file that was read with its indices: see :func:`read_labels`.
+
+    Raises
+    ------
+    ImageError
+        If it does not hold labels.
+    """
     path = file.path
     array = _without_colour(file, "labels need a single number a pixel: save them as an integer TIFF or a palette PNG")
     while array.ndim > 2 and array.shape[0] == 1:

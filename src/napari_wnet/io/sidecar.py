@@ -34,8 +34,10 @@ class RunRecord:
     ----------
     input_path : str
         The image file, as the user gave it.
-    model_name, model_sha256 : str
-        The model, as the user gave it, and the hash of its file.
+    input_sha256 : str
+        Of that file, where it is known already; it is read again otherwise.
+    model_name, model_sha256, model_path : str
+        The model, the hash of its file, and where that was read; empty: not known.
     shape, dtype : tuple of int, str
         Of the array in the file.
     file_axes : str or None
@@ -63,6 +65,8 @@ class RunRecord:
     model_sha256: str
     shape: tuple[int, ...]
     dtype: str
+    input_sha256: str = ""
+    model_path: str = ""
     file_axes: str | None = None
     axes: str | None = None
     channels: tuple[int, ...] | None = None
@@ -98,7 +102,7 @@ def sidecar_info(record: RunRecord, params: SegmentParams, labels: npt.NDArray[A
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "input": {
-            **_file_info(record.input_path),
+            **_file_info(record.input_path, record.input_sha256),
             "shape": list(record.shape),
             "dtype": record.dtype,
             "file_axes": record.file_axes,
@@ -110,7 +114,7 @@ def sidecar_info(record: RunRecord, params: SegmentParams, labels: npt.NDArray[A
             "unit": record.unit,
         },
         "foreground": None if foreground is None else _file_info(foreground),
-        "model": {"name": record.model_name, "sha256": record.model_sha256},
+        "model": {"name": record.model_name, "sha256": record.model_sha256, "path": record.model_path},
         "params": params.to_dict(),
         "run": {"device": record.device, "threads": record.threads, "precision": record.precision},
         "result": {
@@ -123,9 +127,9 @@ def sidecar_info(record: RunRecord, params: SegmentParams, labels: npt.NDArray[A
     }
 
 
-def _file_info(path: str) -> dict[str, str]:
+def _file_info(path: str, sha256: str = "") -> dict[str, str]:
     # The path as given is what the user knows; the absolute one finds the file again from another folder.
-    return {"path": path, "absolute_path": str(Path(path).resolve()), "sha256": file_sha256(path)}
+    return {"path": path, "absolute_path": str(Path(path).resolve()), "sha256": sha256 or file_sha256(path)}
 
 
 def record_from(info: Mapping[str, Any]) -> tuple[RunRecord, SegmentParams]:
@@ -143,6 +147,7 @@ def record_from(info: Mapping[str, Any]) -> tuple[RunRecord, SegmentParams]:
             input_path=source["path"],
             model_name=info["model"]["name"],
             model_sha256=info["model"]["sha256"],
+            model_path=info["model"].get("path", ""),
             shape=tuple(source["shape"]),
             dtype=source["dtype"],
             file_axes=source["file_axes"],
@@ -203,15 +208,20 @@ def read_sidecar(path: str | Path) -> dict[str, Any]:
 
 
 def file_sha256(path: str | Path) -> str:
-    """Return a file's SHA-256 in hexadecimal.
+    """Return a file's SHA-256 in hexadecimal; of a folder, such as zarr's, that of all names and files in it.
 
     Raises
     ------
     ImageError
         If it cannot be read.
     """
+    path = Path(path)
+    if path.is_dir():
+        files = sorted((file.relative_to(path).as_posix(), file) for file in path.rglob("*") if file.is_file())
+        lines = [f"{file_sha256(file)} {name}\n" for name, file in files]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
     try:
-        with Path(path).open("rb") as file:
+        with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ImageError(f"{path} cannot be read ({error.strerror}); put it back and run again.") from error

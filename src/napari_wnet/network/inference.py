@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 from typing import TypeVar
@@ -42,16 +42,24 @@ def fused(network: Net) -> Net:
 def predict_tiles(
     network: WNet, image: npt.NDArray[np.float32], params: TileParams, *, device: torch.device
 ) -> Generator[Progress, None, Maps]:
-    """Compute the maps of a plane, tile by tile.
+    """Compute the maps of a plane, tile by tile: :func:`predict_group` of one."""
+    return (yield from predict_group(network, [image], params, device=device))[0]
+
+
+def predict_group(
+    network: WNet, images: Sequence[npt.NDArray[np.float32]], params: TileParams, *, device: torch.device
+) -> Generator[Progress, None, list[Maps]]:
+    """Compute the maps of planes of one size, tile by tile, all of them at once.
 
     Parameters
     ----------
     network : WNet
         In evaluation mode, on `device`; see :func:`fused`.
-    image : (C, Y, X) float32 array
-        Normalised.
+    images : sequence of (C, Y, X) float32 arrays
+        Normalised; one or more. On a processor, more than one at once is no faster.
     params : TileParams
-        Where the device has too little memory for a tile, its size is halved, again and again.
+        Where the device has too little memory for a tile of all planes, they are taken one by one, and then the tile's
+        size is halved, again and again.
     device : torch.device
 
     Yields
@@ -61,7 +69,7 @@ def predict_tiles(
 
     Returns
     -------
-    Maps
+    list of Maps
         Equal to the untiled ones when the overlap is the receptive radius.
 
     Raises
@@ -70,8 +78,8 @@ def predict_tiles(
         If even the smallest tile does not fit into memory.
     """
     config = network.config
-    shape = (image.shape[1], image.shape[2])
-    maps = Maps.empty(shape, config.embedding_dim, foreground=config.foreground_head)
+    shape = (images[0].shape[1], images[0].shape[2])
+    maps = [Maps.empty(shape, config.embedding_dim, foreground=config.foreground_head) for _ in images]
     factor, radius = config.pooling_factor, receptive_radius(config)
     while True:
         tiles = plan_tiles(shape, params, factor=factor, radius=radius)
@@ -79,11 +87,16 @@ def predict_tiles(
         try:
             with reusing_memory() if device.type == "cpu" else nullcontext():
                 for done, tile in enumerate(tiles, start=1):
-                    _predict_tile(network, _read(image, tile, factor), tile, (maps, device))
+                    parts = np.stack([_read(image, tile, factor) for image in images])
+                    _predict_tile(network, parts, tile, (maps, device))
                     yield Progress(done=done, total=len(tiles), what="tiles")
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
+            if device.type == "cuda":
+                torch.cuda.empty_cache()
+            if len(images) > 1:
+                break
             smaller = _smaller(params, shape, factor=factor, radius=radius)
             if smaller is None:
                 raise DeviceError(
@@ -91,10 +104,11 @@ def predict_tiles(
                     "close other programs or choose the device 'cpu'."
                 ) from error
             params = smaller
-            if device.type == "cuda":
-                torch.cuda.empty_cache()
         else:
             return maps
+    for number, image in enumerate(images):
+        maps[number] = yield from predict_tiles(network, image, params, device=device)
+    return maps
 
 
 def _smaller(params: TileParams, shape: tuple[int, int], *, factor: int, radius: int) -> TileParams | None:
@@ -124,17 +138,20 @@ def _read(image: npt.NDArray[np.float32], tile: Tile, factor: int) -> npt.NDArra
     return part
 
 
-def _predict_tile(network: WNet, part: npt.NDArray[np.float32], tile: Tile, into: tuple[Maps, torch.device]) -> None:
+def _predict_tile(
+    network: WNet, parts: npt.NDArray[np.float32], tile: Tile, into: tuple[list[Maps], torch.device]
+) -> None:
     maps, device = into
     with inference(device):
-        image = torch.from_numpy(np.ascontiguousarray(part))[None].to(device, memory_format=torch.channels_last)
-        output = network(image)
+        images = torch.from_numpy(parts).to(device, memory_format=torch.channels_last)
+        output = network(images)
         distance, embedding, foreground = _finished(output)
     rows, columns = tile.crop
-    maps.distance[tile.write] = distance[0, 0, rows, columns].cpu().numpy()
-    maps.embedding[:, tile.write[0], tile.write[1]] = embedding[0, :, rows, columns].cpu().numpy()
-    if maps.foreground is not None and foreground is not None:
-        maps.foreground[tile.write] = foreground[0, 0, rows, columns].cpu().numpy()
+    for index, own in enumerate(maps):
+        own.distance[tile.write] = distance[index, 0, rows, columns].cpu().numpy()
+        own.embedding[:, tile.write[0], tile.write[1]] = embedding[index, :, rows, columns].cpu().numpy()
+        if own.foreground is not None and foreground is not None:
+            own.foreground[tile.write] = foreground[index, 0, rows, columns].cpu().numpy()
 
 
 def _finished(output: WNetOutput) -> tuple[Tensor, Tensor, Tensor | None]:

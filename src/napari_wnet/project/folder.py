@@ -18,8 +18,8 @@ import numpy as np
 
 from napari_wnet.atomic import PARTIAL, write_text
 from napari_wnet.errors import ImageError, ProjectError
+from napari_wnet.lock import FolderLock
 from napari_wnet.project.arrays import FILE_NAME, ArrayRecord, fetch, file_size, store
-from napari_wnet.project.lock import FolderLock
 from napari_wnet.project.parse import damaged, parse_record
 from napari_wnet.project.record import MAX_BYTES, ImageRecord, LabelsRecord, Record, format_record, labels_record
 from napari_wnet.project.state import Array, ImageState, LabelsState, ProjectState

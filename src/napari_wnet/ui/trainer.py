@@ -18,8 +18,8 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_wnet.errors import ChannelsError, OutputError, TrainingError, WNetError
 from napari_wnet.flags import changed_flags
+from napari_wnet.lock import FolderLock
 from napari_wnet.process import in_process
-from napari_wnet.project.lock import FolderLock
 from napari_wnet.project.training import REQUEST, STATE
 from napari_wnet.reports import Progress
 from napari_wnet.train_params import TrainParams

@@ -12,6 +12,7 @@ from pathlib import Path
 from napari_wnet.errors import OutputError, ProjectError
 
 LOCK = "project.lock"
+IN_USE = "open in another window{0}; close it there, or choose another folder"
 TAKEN = frozenset({errno.EACCES, errno.EAGAIN, errno.EDEADLK})
 FAR = 2**30
 """Where the lock lies, for Windows: what is locked cannot be read there, and who has the lock should be."""
@@ -27,32 +28,34 @@ class FolderLock:
     ----------
     folder : Path
         Made if need be.
+    name : str
+        Of the lock file.
+    in_use : str
+        What is said of a folder that another process has, ``{0}`` being which.
 
     Raises
     ------
     ProjectError
-        If another window has it.
+        If another process has it.
     OutputError
         If the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path) -> None:
-        path = folder / LOCK
+    def __init__(self, folder: Path, name: str = LOCK, in_use: str = IN_USE) -> None:
+        path = folder / name
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
         except OSError as error:
             raise OutputError(
-                f"{folder} cannot hold a project ({error.strerror or error}); choose a folder that can be written to."
+                f"{folder} cannot be written to ({error.strerror or error}); choose another folder."
             ) from error
         try:
             _grab(self._handle)
         except OSError as error:
             if error.errno in TAKEN:
                 os.close(self._handle)
-                raise ProjectError(
-                    f"{folder} is open in another window{_owner(path)}; close it there, or choose another folder."
-                ) from error
+                raise ProjectError(f"{folder} is {in_use.format(_owner(path))}.") from error
         self._note(f"{os.getpid()} {platform.node()}\n")
 
     @property

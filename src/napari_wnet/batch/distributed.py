@@ -1,0 +1,143 @@
+"""A batch on other processes or machines: each file is a piece of work of its own, done from reading to writing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import torch
+
+from napari_wnet.atomic import writing
+from napari_wnet.batch.inputs import Item
+from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
+from napari_wnet.batch.outcome import outcome
+from napari_wnet.batch.outputs import WORK, tidy
+from napari_wnet.batch.reading import load
+from napari_wnet.batch.writing import label_plane, store
+from napari_wnet.errors import NoRoomError, WNetError
+from napari_wnet.network.checkpoint import Model, read_model
+from napari_wnet.pipeline import predict_steps
+from napari_wnet.reports import drain
+from napari_wnet.scheduler import PROCESSES, workers
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ItemWork:
+    """One file, and all that a worker must know of the job; the model is read from a copy that all workers see.
+
+    Attributes
+    ----------
+    item : Item
+    model, sha256 : Path, str
+    settings : dict
+        The other fields of :class:`BatchJob`.
+    threads : int or None
+        Of the network; None: as the worker was started.
+    """
+
+    item: Item
+    model: Path
+    sha256: str
+    settings: dict[str, Any]
+    threads: int | None
+
+    def job(self) -> BatchJob:
+        """Return the job; the model stays loaded for the next file."""
+        return BatchJob(model=_model(self.model, self.sha256), **self.settings)
+
+
+@lru_cache(maxsize=2)
+def _model(path: Path, sha256: str) -> Model:
+    return read_model(path)
+
+
+def segment_item(work: ItemWork) -> FileResult:
+    """Segment a file; this runs in a worker.
+
+    Raises
+    ------
+    NoRoomError
+        If the disk is full.
+    """
+    began = monotonic()
+    if work.threads:
+        torch.set_num_threads(work.threads)
+    result = outcome(work.item.path, lambda: _segment(work))
+    return replace(result, seconds=monotonic() - began) if result.state != "skipped" else result
+
+
+def _segment(work: ItemWork) -> FileResult:
+    job = work.job()
+    tidy(job.out, work.item.stem)  # a worker that was lost may have been about to put its results in place
+    loaded = load(job, work.item)
+    if isinstance(loaded, FileResult):
+        return loaded
+    planes = []
+    for index, image in enumerate(loaded.images):
+        maps = drain(predict_steps(image, job.model, job.params, device=job.device))
+        planes.append(label_plane(job, loaded, index, maps))
+    return store(job, loaded, planes)
+
+
+def distributed_work(job: BatchJob, items: Iterable[Item], model: Path, *, threads: int | None) -> Iterator[ItemWork]:
+    """Yield the pieces of work that a batch consists of; all paths are made absolute.
+
+    Parameters
+    ----------
+    job : BatchJob
+    items : iterable of Item
+    model : Path
+        Copy of the model's file that all workers see.
+    threads : int or None
+        See :class:`ItemWork`.
+    """
+    settings = {name: value for name, value in vars(job).items() if name != "model"}
+    settings |= {"out": job.out.absolute(), "report": False}
+    if job.foreground is not None:
+        settings["foreground"] = job.foreground.absolute()
+    for item in items:
+        there = replace(item, path=item.path.absolute())
+        yield ItemWork(item=there, model=model, sha256=job.model.sha256, settings=settings, threads=threads)
+
+
+def distributed_steps(job: BatchJob, items: Sequence[Item], scheduler: str) -> Generator[Report, None, None]:
+    """Segment files on the workers of a scheduler; the results stream back as they come.
+
+    Yields
+    ------
+    FileStarted, FileResult
+
+    Raises
+    ------
+    SchedulerError
+        If the scheduler cannot be used, or is lost.
+    NoRoomError
+        If the disk is full.
+    """
+    copy = (job.out / WORK / f"{job.model.sha256}.safetensors").absolute()
+    with writing(copy):
+        partial = copy.with_suffix(".partial")
+        shutil.copyfile(job.model.path, partial)
+        partial.replace(copy)
+    paths = {item.path.absolute(): item.path for item in items}
+    try:
+        with workers(scheduler) as pool:
+            pool.check_sees(copy)
+            work = distributed_work(job, items, copy, threads=1 if scheduler == PROCESSES else None)
+            for piece, found in pool.outcomes(segment_item, work):
+                path = paths[piece.item.path]
+                if found is None:
+                    yield FileStarted(path=path)
+                elif isinstance(found, NoRoomError):
+                    raise found
+                elif isinstance(found, WNetError):
+                    yield FileResult(path=path, state="failed", error=str(found))
+                else:
+                    yield replace(found, path=path, notes=(*pool.notes, *found.notes))
+    finally:
+        copy.unlink(missing_ok=True)

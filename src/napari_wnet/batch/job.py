@@ -1,0 +1,91 @@
+"""How a set of images is segmented, and what is said of each of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from napari_wnet.network.checkpoint import Model
+from napari_wnet.params import SegmentParams
+from napari_wnet.reports import Progress
+
+Kind = Literal["labels", "distmap", "embedding", "pca", "overlay"]
+KINDS: tuple[Kind, ...] = ("labels", "distmap", "embedding", "pca", "overlay")
+State = Literal["done", "skipped", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class BatchJob:
+    """How a set of files is segmented.
+
+    Attributes
+    ----------
+    model : Model
+    params : SegmentParams
+    out : Path
+        Folder of the results.
+    save : tuple of str
+        Kinds of :data:`KINDS`; labels, table and sidecar are always written.
+    device : str
+    foreground : Path or None
+        A mask file, or a folder with a mask of the same name for each image.
+    axes : str or None
+    channels : str or None
+        See :func:`napari_wnet.io.axes.arrange`.
+    overwrite : bool
+        Replace earlier results. Otherwise those that are finished and were made the same way are left alone, and
+        others are not replaced.
+    report : bool
+        Write a page on the whole batch, if that is more than one image.
+    """
+
+    model: Model
+    params: SegmentParams
+    out: Path
+    save: tuple[Kind, ...] = ("labels",)
+    device: str = "auto"
+    foreground: Path | None = None
+    axes: str | None = None
+    channels: str | None = None
+    overwrite: bool = False
+    report: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileStarted:
+    """The network has begun to look at a file."""
+
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileResult:
+    """What became of one file.
+
+    Attributes
+    ----------
+    path : Path
+    state : str
+        ``done``, ``skipped`` (was finished before) or ``failed``.
+    n_objects : int
+    seconds : float
+        From the time that the network began to look at it until all was written.
+    error : str
+        Why it failed.
+    notes : tuple of str
+        What the user should know.
+    outputs : dict of str to Path
+        What was written, by kind.
+    """
+
+    path: Path
+    state: State = "done"
+    n_objects: int = 0
+    seconds: float = 0.0
+    error: str = ""
+    notes: tuple[str, ...] = ()
+    outputs: dict[str, Path] = field(default_factory=dict)
+
+
+Report = Progress | FileStarted | FileResult

@@ -1,0 +1,129 @@
+"""The files that a batch writes for an image: their names, how they get into place, and whether they are there.
+
+They are written into a folder of their own within the output folder and then moved, the sidecar last: a sidecar means
+that everything it names is there. A run that is killed between two moves is brought to its end by the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from napari_wnet.atomic import refuse_existing, writing
+from napari_wnet.errors import ParamsError, WNetError
+from napari_wnet.io.sidecar import read_sidecar
+
+WORK = ".napari-wnet"
+"""Folder within the output folder for what is not finished; hidden, so that nobody takes it for results."""
+STEM_FILE, DECIDED_FILE = "stem", "decided"
+ENDINGS: Mapping[str, str] = {
+    "labels": "_labels.tif",
+    "distmap": "_distmap.tif",
+    "embedding": "_embedding.tif",
+    "pca": "_pca.png",
+    "overlay": "_overlay.png",
+    "table": ".csv",
+    "sidecar": ".json",
+}
+ALWAYS = ("labels", "table", "sidecar")
+
+
+def output_paths(out: Path, stem: str, kinds: Sequence[str]) -> dict[str, Path]:
+    """Return where the results of an image go, by kind, the sidecar last."""
+    ordered = [kind for kind in dict.fromkeys((*ALWAYS, *kinds)) if kind != "sidecar"]
+    return {kind: out / (stem + ENDINGS[kind]) for kind in (*ordered, "sidecar")}
+
+
+def own_outputs(folder: Path) -> frozenset[str]:
+    """Return the names of the sidecars in a folder, and of the files that they name as results."""
+    names: set[str] = set()
+    for path in folder.glob("*.json"):
+        with contextlib.suppress(ParamsError):  # some other JSON
+            result = read_sidecar(path).get("result")
+            files = result.get("files") if isinstance(result, dict) else None
+            if isinstance(files, dict):
+                names.update({path.name, *map(str, files.values())})
+    return frozenset(names)
+
+
+@contextlib.contextmanager
+def staged(out: Path, stem: str, targets: Mapping[str, Path], *, overwrite: bool) -> Iterator[dict[str, Path]]:
+    """Give places to write results to, and move all of them to where they go when the block ends without an error.
+
+    Parameters
+    ----------
+    out : Path
+    stem : str
+    targets : mapping of str to Path
+        See :func:`output_paths`.
+    overwrite : bool
+        Whether earlier results may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If something is in the way or cannot be written.
+    """
+    for target in targets.values():
+        refuse_existing(target, overwrite=overwrite)
+    # Its own: a worker that is given up for lost may be alive, and write the same results.
+    stage = out / WORK / f"{_key(stem)}-{secrets.token_hex(4)}"
+    with writing(stage):
+        stage.mkdir(parents=True)
+        (stage / STEM_FILE).write_bytes(os.fsencode(stem))
+    try:
+        yield {kind: stage / target.name for kind, target in targets.items()}
+        for target in targets.values():
+            refuse_existing(target, overwrite=overwrite)  # someone else may have written it meanwhile
+        with writing(stage):
+            (stage / DECIDED_FILE).write_text("overwrite" if overwrite else "new", encoding="utf-8")
+        _move(stage, targets)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+        with contextlib.suppress(OSError):  # others are being written, or a batch has its lock there
+            stage.parent.rmdir()
+
+
+def _move(stage: Path, targets: Mapping[str, Path]) -> None:
+    for target in targets.values():  # the sidecar is the last
+        source = stage / target.name
+        if source.exists():
+            with writing(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                source.replace(target)
+
+
+def _key(stem: str) -> str:
+    return hashlib.sha1(stem.encode(errors="surrogatepass"), usedforsecurity=False).hexdigest()
+
+
+def tidy(out: Path, stem: str | None = None) -> None:
+    """Bring what a killed run left behind to its end where all of it was written, and clear the rest away.
+
+    Parameters
+    ----------
+    out : Path
+    stem : str, optional
+        Of one image; by default of all.
+    """
+    found = (out / WORK).glob("*" if stem is None else f"{_key(stem)}-*")
+    for stage in sorted(path for path in found if (path / STEM_FILE).exists()):
+        with contextlib.suppress(WNetError, OSError, KeyError, TypeError, ValueError):  # damaged: it is made anew
+            _finish(out, stage)
+        shutil.rmtree(stage, ignore_errors=True)
+
+
+def _finish(out: Path, stage: Path) -> None:
+    decided = (stage / DECIDED_FILE).read_text(encoding="utf-8")
+    stem = os.fsdecode((stage / STEM_FILE).read_bytes())
+    names = read_sidecar(stage / (Path(stem).name + ENDINGS["sidecar"]))["result"]["files"]
+    targets = output_paths(out, stem, [kind for kind in names if kind in ENDINGS])
+    inside = (out / stem).parent.resolve().is_relative_to(out.resolve())
+    in_the_way = any((stage / path.name).exists() and path.exists() for path in targets.values())
+    if inside and (decided == "overwrite" or not in_the_way):
+        _move(stage, targets)

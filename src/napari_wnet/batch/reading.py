@@ -1,0 +1,173 @@
+"""The first stage of a file: is there anything to do, and what is in it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_wnet.atomic import refuse_existing
+from napari_wnet.batch.inputs import Item
+from napari_wnet.batch.job import BatchJob, FileResult
+from napari_wnet.batch.outputs import output_paths
+from napari_wnet.core.image import match_channels
+from napari_wnet.errors import ImageError, OutputError, ParamsError
+from napari_wnet.io.axes import Planes, arrange, parse_channels
+from napari_wnet.io.images import ImageFile, is_image_name, read_image, read_mask
+from napari_wnet.io.sidecar import file_sha256, read_sidecar
+
+Array = npt.NDArray[Any]
+Info = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Loaded:
+    """An image, ready for the network.
+
+    Attributes
+    ----------
+    item : Item
+    file : ImageFile
+    sha256 : str
+        Of the file.
+    planes : Planes
+    images : list of (C, Y, X) arrays
+        The planes, with as many channels as the model reads.
+    mask : (N, Y, X) bool array or None
+        Foreground of each plane.
+    mask_path : Path or None
+    notes : tuple of str
+    """
+
+    item: Item
+    file: ImageFile
+    sha256: str
+    planes: Planes
+    images: list[Array]
+    mask: npt.NDArray[np.bool_] | None
+    mask_path: Path | None
+    notes: tuple[str, ...]
+
+
+def load(job: BatchJob, item: Item) -> Loaded | FileResult:
+    """Read an image, or tell that its results are there already.
+
+    Raises
+    ------
+    WNetError
+        If it cannot be used, changes while it is read, or results of another kind are in the way.
+    """
+    if not job.overwrite:
+        finished = _finished(job, item, _mask_path(job, item.path))
+        if finished is not None:
+            return finished
+    return read(job, item)
+
+
+def read(job: BatchJob, item: Item) -> Loaded:
+    """Read an image.
+
+    Raises
+    ------
+    WNetError
+        If it cannot be used, or changes while it is read.
+    """
+    mask_path = _mask_path(job, item.path)
+    before = _stamp(item.path)
+    file = read_image(item.path)
+    sha256 = file_sha256(item.path)
+    if _stamp(item.path) != before:
+        raise ImageError(f"{item.path} changed while it was read; segment it when it is complete.")
+    planes = arrange(file, axes=job.axes, channels=job.channels)
+    stack = planes.array.reshape(-1, *planes.array.shape[-3:])
+    matched = [match_channels(plane, job.model.header.config.in_channels, rgb=planes.rgb) for plane in stack]
+    return Loaded(
+        item=item,
+        file=file,
+        sha256=sha256,
+        planes=planes,
+        images=[image for image, _ in matched],
+        mask=None if mask_path is None else _matching(read_mask(mask_path), planes, mask_path),
+        mask_path=mask_path,
+        notes=tuple(dict.fromkeys((*file.notes, *(note for _, note in matched if note is not None)))),
+    )
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a path that is given as text elsewhere
+    except OSError:
+        return 0, 0  # reading it says what is wrong
+    return found.st_mtime_ns, found.st_size
+
+
+def _finished(job: BatchJob, item: Item, mask_path: Path | None) -> FileResult | None:
+    """Return what an earlier run has made of an image, if all of it is there and was made the same way."""
+    targets = output_paths(job.out, item.stem, job.save)
+    sidecar = targets["sidecar"]
+    if not sidecar.exists():
+        for target in targets.values():
+            refuse_existing(target, overwrite=False)
+        return None
+    try:
+        info = read_sidecar(sidecar)
+    except ParamsError:  # somebody else's
+        refuse_existing(sidecar, overwrite=False)
+        raise
+    try:
+        differs = _difference(job, item, mask_path, info)
+        names = {str(kind): Path(str(name)) for kind, name in info["result"]["files"].items()}
+        n_objects = int(info["result"]["objects"])
+    except (KeyError, TypeError, AttributeError, ValueError):
+        differs = "settings that cannot be read"
+    else:
+        there = {kind: sidecar.with_name(name.name) for kind, name in names.items()}
+        if not differs and all(path.exists() for path in there.values()) and set(targets) - {"sidecar"} <= set(there):
+            outputs = {**there, "sidecar": sidecar}
+            return FileResult(path=item.path, state="skipped", n_objects=n_objects, outputs=outputs)
+        differs = differs or "other outputs"
+    raise OutputError(
+        f"{sidecar.parent} holds results of {item.path.name} with {differs}; choose another folder (--out) or have "
+        "them replaced (--overwrite)."
+    )
+
+
+def _difference(job: BatchJob, item: Item, mask_path: Path | None, info: Info) -> str:
+    """Return in what an earlier result was made differently; empty: in nothing."""
+    source, foreground = info["input"], info["foreground"]
+    channels = parse_channels(item.path, job.channels)
+    asked = None if channels is None else list(channels)
+    mask = None if mask_path is None else file_sha256(mask_path)
+    reasons = {
+        "another model": info["model"]["sha256"] != job.model.sha256,
+        "other parameters": info["params"] != job.params.to_dict(),
+        "other axes or channels": (source["axes"], source["channels"], source["plane"]) != (job.axes, asked, None),
+        "another foreground": (None if foreground is None else foreground["sha256"]) != mask,
+        "another image of this name": source["sha256"] != file_sha256(item.path),
+    }
+    return next((reason for reason, is_so in reasons.items() if is_so), "")
+
+
+def _mask_path(job: BatchJob, path: Path) -> Path | None:
+    if job.foreground is None or not job.foreground.is_dir():
+        return job.foreground
+    found = [entry for entry in sorted(job.foreground.iterdir()) if entry.stem == path.stem and is_image_name(entry)]
+    if not found:
+        raise ParamsError(f"There is no foreground mask named {path.stem}.* in {job.foreground}; add it.")
+    return found[0]
+
+
+def _matching(mask: npt.NDArray[np.bool_], planes: Planes, path: Path) -> npt.NDArray[np.bool_]:
+    """Return the mask as one plane for each of the image's, (N, Y, X)."""
+    lead, plane = planes.array.shape[:-3], planes.array.shape[-2:]
+    if mask.shape == plane:
+        return np.broadcast_to(mask, (int(np.prod(lead, dtype=int)), *plane))
+    if mask.shape != (*lead, *plane):
+        raise ImageError(
+            f"{path}: the foreground mask has shape {mask.shape}, the image {(*lead, *plane)}; they must agree."
+        )
+    return mask.reshape(-1, *plane)

@@ -1,0 +1,264 @@
+"""Files in, files out: while the network looks at one image, the next is read and the last is labelled and written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_wnet.batch.distributed import distributed_steps
+from napari_wnet.batch.failures import write_failures
+from napari_wnet.batch.inputs import Item
+from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
+from napari_wnet.batch.outcome import outcome
+from napari_wnet.batch.outputs import WORK, tidy
+from napari_wnet.batch.reading import Loaded, load
+from napari_wnet.batch.report import report_steps
+from napari_wnet.batch.writing import PlaneResult, label_plane, store
+from napari_wnet.core.maps import Maps
+from napari_wnet.errors import WNetError
+from napari_wnet.lock import FolderLock
+from napari_wnet.network.device import choose_device
+from napari_wnet.pipeline import predict_group_steps
+from napari_wnet.scheduler import THREADS, check_scheduler
+
+LOCK = "lock"
+IN_USE = "being written to by another batch{0}; wait until it is done, or choose another folder (--out)"
+AHEAD = 2
+"""Files that are read before the network asks for them."""
+BEHIND = 3
+"""Planes that the network is ahead of their labels at most: their maps take memory."""
+LABELLERS = 3
+"""Threads that label and write at most; more would not come to their turn."""
+GROUP_PX = 8 * 2**20
+"""Pixels that a graphics card looks at at once, and planes."""
+GROUP = 16
+
+
+def batch_steps(
+    job: BatchJob, items: Sequence[Item], *, scheduler: str = THREADS
+) -> Generator[Report, None, tuple[FileResult, ...]]:
+    """Segment files; one that fails is reported, noted in ``failed.csv``, and the others go on.
+
+    What an earlier run has finished and would come out the same is skipped. A run can be ended at any time, also by
+    killing it: no result is there in part, and the same call goes on where it ended.
+
+    Parameters
+    ----------
+    job : BatchJob
+    items : sequence of Item
+        See :func:`napari_wnet.batch.inputs.find_inputs`.
+    scheduler : str
+        See :mod:`napari_wnet.scheduler`.
+
+    Yields
+    ------
+    FileStarted
+        As the network begins to look at a file.
+    Progress
+        Within a file, after each tile.
+    FileResult
+        As a file is finished, in the order in which they are, or fails.
+
+    Returns
+    -------
+    tuple of FileResult
+        All of them.
+
+    Raises
+    ------
+    OutputError
+        If the output folder cannot be written to.
+    ProjectError
+        If another batch is writing into it.
+    NoRoomError
+        If its disk is full: the other files would fare no better.
+    SchedulerError
+        If the scheduler cannot be used, or is lost.
+    """
+    check_scheduler(scheduler)
+    is_new = not job.out.exists()
+    lock = FolderLock(job.out / WORK, LOCK, IN_USE)
+    results: list[FileResult] = []
+    try:
+        tidy(job.out)
+        begun = _Batch(job).steps(items) if scheduler == THREADS else distributed_steps(job, items, scheduler)
+        with contextlib.closing(begun) as steps:
+            for report in steps:
+                if isinstance(report, FileResult):
+                    results.append(report)
+                    if report.state == "failed" and len(items) > 1:
+                        write_failures(job.out, results)
+                yield report
+        if len(items) > 1:
+            write_failures(job.out, results)
+            if job.report:
+                yield from report_steps(job, results)
+    finally:
+        lock.release()
+        _clear(job.out / WORK)
+        if is_new:
+            with contextlib.suppress(OSError):  # there is something in it, as there should
+                job.out.rmdir()
+    return tuple(results)
+
+
+def _clear(work: Path) -> None:
+    with contextlib.suppress(OSError):  # another batch may have begun
+        (work / LOCK).unlink(missing_ok=True)
+        work.rmdir()
+
+
+@dataclass(kw_only=True, eq=False)
+class _Work:
+    """A file that the network looks at or has looked at: the labels of its planes to come, or why it failed."""
+
+    loaded: Loaded
+    began: float = field(default_factory=monotonic)
+    planes: list[Future[PlaneResult]] = field(default_factory=list)
+    error: str = ""
+    stored: Future[FileResult] | None = None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether all planes have been labelled, or need not be."""
+        return bool(self.error) or (len(self.planes) == len(self.loaded.images) and all(f.done() for f in self.planes))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Plane:
+    work: _Work
+    index: int
+
+    @property
+    def image(self) -> npt.NDArray[np.generic]:
+        return self.work.loaded.images[self.index]
+
+
+class _Batch:
+    """The state of a run."""
+
+    def __init__(self, job: BatchJob) -> None:
+        self.job = job
+        self.reader = ThreadPoolExecutor(1, "napari-wnet-read")
+        self.labellers = ThreadPoolExecutor(max(1, min(LABELLERS, (os.cpu_count() or 1) - 1)), "napari-wnet-label")
+        self.open: deque[_Work] = deque()
+
+    def steps(self, items: Sequence[Item]) -> Generator[Report, None, None]:
+        """Segment files."""
+        group: list[_Plane] = []
+        try:
+            for found in self._planes(items):
+                if not isinstance(found, _Plane):
+                    yield found
+                    continue
+                if group and (found.image.shape != group[0].image.shape or len(group) >= self._most(group[0])):
+                    yield from self._predict(group)
+                    group = []
+                group.append(found)
+                if len(group) >= self._most(found):
+                    yield from self._predict(group)
+                    group = []
+            if group:
+                yield from self._predict(group)
+            yield from self._finished(at_most=0)
+        finally:
+            for pool in (self.reader, self.labellers):
+                pool.shutdown(cancel_futures=True)  # what is being written is written to its end
+
+    def _most(self, plane: _Plane) -> int:
+        """Return how many planes go to the network together: on a processor that gains nothing."""
+        if choose_device(self.job.device).type == "cpu":
+            return 1
+        return max(1, min(GROUP, GROUP_PX // int(np.prod(plane.image.shape[-2:]))))
+
+    def _planes(self, items: Sequence[Item]) -> Iterator[Report | _Plane]:
+        """Yield the planes of all files as they are read, and results of files that are not segmented."""
+        todo = iter(items)
+        ahead: deque[tuple[Item, Future[Loaded | FileResult]]] = deque()
+        while True:
+            while len(ahead) <= AHEAD and (item := next(todo, None)) is not None:
+                ahead.append((item, self.reader.submit(load, self.job, item)))
+            if not ahead:
+                return
+            item, future = ahead.popleft()
+            while not future.done():
+                yield from self._finished(also=future)
+            loaded = outcome(item.path, future.result)
+            if isinstance(loaded, FileResult):
+                yield loaded
+                continue
+            work = _Work(loaded=loaded)
+            self.open.append(work)
+            yield FileStarted(path=item.path)
+            for index in range(len(loaded.images)):
+                if not work.error:
+                    yield _Plane(work=work, index=index)
+
+    def _predict(self, group: Sequence[_Plane]) -> Iterator[Report]:
+        """Let the network look at planes, and pass their maps on."""
+        job = self.job
+        try:
+            maps = yield from predict_group_steps(
+                [plane.image for plane in group], job.model, job.params, device=job.device
+            )
+        except WNetError as error:
+            if len(group) > 1:  # it may be one of them only
+                for plane in group:
+                    yield from self._predict([plane])
+                return
+            group[0].work.error = str(error)
+        else:
+            for plane, own in zip(group, maps, strict=True):
+                self._label(plane, own)
+        yield from self._finished(at_most=BEHIND)
+
+    def _label(self, plane: _Plane, maps: Maps) -> None:
+        work = plane.work
+        work.planes.append(self.labellers.submit(label_plane, self.job, work.loaded, plane.index, maps))
+
+    def _finished(
+        self, *, at_most: int | None = None, also: Future[Loaded | FileResult] | None = None
+    ) -> Iterator[FileResult]:
+        """Yield the files that have been written.
+
+        With `at_most`, wait until no more planes than that are being labelled, or files written; with `also`, wait for
+        that or for any of them.
+        """
+        while True:
+            for work in [work for work in self.open if work.labelled and work.stored is None]:
+                self._store(work)
+            for work in [work for work in self.open if work.stored is not None and work.stored.done()]:
+                self.open.remove(work)
+                yield self._result(work)
+            waiting: list[Future[Any]] = [
+                future for work in self.open for future in (*work.planes, work.stored) if future and not future.done()
+            ]
+            if also is not None:
+                wait([also, *waiting], return_when=FIRST_COMPLETED)
+                return
+            if not waiting or at_most is None or len(waiting) <= at_most:
+                return
+            wait(waiting, return_when=FIRST_COMPLETED)
+
+    def _store(self, work: _Work) -> None:
+        def stored() -> FileResult:
+            if work.error:
+                return FileResult(path=work.loaded.item.path, state="failed", error=work.error)
+            return store(self.job, work.loaded, [future.result() for future in work.planes])
+
+        work.stored = self.labellers.submit(stored)
+
+    def _result(self, work: _Work) -> FileResult:
+        assert work.stored is not None
+        seconds = monotonic() - work.began
+        return replace(outcome(work.loaded.item.path, work.stored.result), seconds=seconds)

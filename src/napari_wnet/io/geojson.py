@@ -1,0 +1,71 @@
+"""GeoJSON as QuPath reads it: a polygon for each object, in pixels, with its plane."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy.typing as npt
+
+from napari_wnet.atomic import write_text
+from napari_wnet.core.contours import Part, Ring, outline_parts
+from napari_wnet.errors import OutputError
+from napari_wnet.io.export_context import ExportContext, LabelPlane, label_planes
+
+ALL_CHANNELS = -1
+
+
+def write_geojson(path: str | Path, labels: npt.ArrayLike, context: ExportContext | None = None) -> None:
+    """Write the objects as a collection of polygons.
+
+    Parameters
+    ----------
+    path : str or Path
+    labels : (..., Y, X) integer array
+        Up to two axes before Y and X, time and depth.
+    context : ExportContext, optional
+        Its category becomes the objects' class in QuPath.
+
+    Raises
+    ------
+    ImageError
+        If these are no labels.
+    OutputError
+        If the file exists or cannot be written, or the labels have other axes than time and depth.
+    """
+    context = context or ExportContext()
+    properties = {"objectType": context.object_type, "classification": {"name": context.category}}
+    features = [feature for plane in label_planes(labels, context.lead) for feature in _features(plane, properties)]
+    text = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False, separators=(",", ":"))
+    write_text(path, text + "\n", overwrite=context.overwrite)
+
+
+def _features(plane: LabelPlane, properties: dict[str, Any]) -> list[dict[str, Any]]:
+    other = set(plane.place) - set("TZ")
+    if other:
+        raise OutputError(
+            f"GeoJSON for QuPath has no place for the axis {', '.join(sorted(other))}; export such stacks as COCO, or "
+            "name the axes T and Z with --axes."
+        )
+    where = {"c": ALL_CHANNELS, "z": plane.place.get("Z", 0), "t": plane.place.get("T", 0)} if plane.place else None
+    found = []
+    for label, parts in outline_parts(plane.labels).items():
+        geometry = _geometry(parts)
+        if where is not None:
+            geometry["plane"] = where
+        found.append({"type": "Feature", "geometry": geometry, "properties": {**properties, "name": str(label)}})
+    return found
+
+
+def _geometry(parts: Sequence[Part]) -> dict[str, Any]:
+    polygons = [[_closed(ring) for ring in (part.outer, *part.holes)] for part in parts]
+    if len(polygons) == 1:
+        return {"type": "Polygon", "coordinates": polygons[0]}
+    return {"type": "MultiPolygon", "coordinates": polygons}
+
+
+def _closed(ring: Ring) -> list[list[int]]:
+    points: list[list[int]] = ring.tolist()
+    return [*points, points[0]]
