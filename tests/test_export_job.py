@@ -12,8 +12,8 @@ import tifffile
 from PIL import Image
 
 from napari_wnet import cli
+from napari_wnet.datasets.naming import find_labels
 from napari_wnet.errors import ImageError
-from napari_wnet.export_job import find_labels
 from napari_wnet.io.images import read_labels, write_labels
 from napari_wnet.io.ngff_labels import write_ngff_labels
 from odd_labels import ODD

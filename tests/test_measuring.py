@@ -11,7 +11,9 @@ import tifffile
 
 from napari_wnet import cli
 from napari_wnet.core.tables import growth, measure, traits
+from napari_wnet.io.export_context import ExportContext
 from napari_wnet.io.images import write_labels
+from napari_wnet.io.ngff_labels import write_ngff_labels
 from scenes import label_pair
 
 
@@ -145,3 +147,12 @@ def test_wrong_use_is_told_before_any_work(folder, tmp_path, monkeypatch, capsys
 def test_a_name_that_leads_nowhere(tmp_path, capsys):
     assert run(tmp_path / "nothing*.tif", "--out", tmp_path / "o.csv") == 1
     assert "names no labels file" in capsys.readouterr().err
+
+
+def test_labels_in_a_zarr_folder_are_one_file(tmp_path):
+    labels = label_pair(0)[1]
+    write_ngff_labels(tmp_path / "in" / "a_labels.ome.zarr", labels, ExportContext(pixel_size=(0.5, 0.25)))
+    for name in (tmp_path / "in", tmp_path / "in" / "a_labels.ome.zarr"):
+        assert run(name, "--out", tmp_path / "o.csv", "--overwrite") == 0
+        table = pandas.read_csv(tmp_path / "o.csv")
+        assert table["area_um2"].tolist() == measure(labels, pixel_size=(0.5, 0.25))["area_um2"].tolist()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_wnet.atomic import refuse_existing
+from napari_wnet.datasets.naming import stem
 from napari_wnet.errors import ImageError, OutputError, WNetError
 from napari_wnet.io.axes import UNKNOWN, arrange
 from napari_wnet.io.coco import write_coco_set
@@ -68,32 +68,6 @@ class ExportResult:
     notes: tuple[str, ...] = field(default=())
 
 
-def find_labels(named: Iterable[str]) -> tuple[Path, ...]:
-    """Return the labels files behind names of files, folders and patterns, in order and once each.
-
-    Of a folder with results, the files whose names end in ``_labels`` are taken; where there are none, all images.
-
-    Raises
-    ------
-    ImageError
-        If a name leads nowhere.
-    """
-    found: dict[Path, Path] = {}
-    for name in named:
-        path = Path(name)
-        if path.is_file() or is_zarr(path):
-            found.setdefault(path.resolve(), path)
-            continue
-        entries = sorted(path.iterdir()) if path.is_dir() else sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 - a pattern may be absolute
-        images = [entry for entry in entries if is_image_name(entry) and (entry.is_file() or is_zarr(entry))]
-        chosen = [entry for entry in images if _stem(entry).endswith(LABELS)] or images
-        if not chosen:
-            raise ImageError(f"'{name}' names no labels file; check the name, or put a pattern in quotes.")
-        for entry in chosen:
-            found.setdefault(entry.resolve(), entry)
-    return tuple(found.values())
-
-
 def export_steps(job: ExportJob, files: Sequence[Path]) -> Iterator[ExportResult]:
     """Export files one by one; one that fails is reported and the others go on.
 
@@ -105,7 +79,7 @@ def export_steps(job: ExportJob, files: Sequence[Path]) -> Iterator[ExportResult
     taken: dict[str, Path] = {}
     good: list[Path] = []
     for path in files:
-        name = _stem(path).removesuffix(LABELS)
+        name = stem(path).removesuffix(LABELS)
         try:
             if name in taken:
                 raise OutputError(f"Its results would have the names of those of {taken[name]}; use another --out.")
@@ -182,8 +156,8 @@ def _lead(job: ExportJob, file: ImageFile, n_axes: int) -> str:
 
 def _record(path: Path) -> RunRecord | None:
     """Return what the sidecar of a result says, if it has one."""
-    sidecar = path.with_name(_stem(path).removesuffix(LABELS) + ".json")
-    if not _stem(path).endswith(LABELS) or not sidecar.is_file():
+    sidecar = path.with_name(stem(path).removesuffix(LABELS) + ".json")
+    if not stem(path).endswith(LABELS) or not sidecar.is_file():
         return None
     return record_from(read_sidecar(sidecar))[0]
 
@@ -197,12 +171,8 @@ def _image_path(job: ExportJob, path: Path, record: RunRecord | None) -> Path | 
         return next((found for found in (Path(record.input_path), near) if found.exists()), None)
     if not job.image.is_dir() or is_zarr(job.image):
         return job.image
-    name = _stem(path).removesuffix(LABELS)
-    found = [entry for entry in sorted(job.image.iterdir()) if is_image_name(entry) and _stem(entry) == name]
+    name = stem(path).removesuffix(LABELS)
+    found = [entry for entry in sorted(job.image.iterdir()) if is_image_name(entry) and stem(entry) == name]
     if not found:
         raise ImageError(f"There is no image named {name}.* in {job.image} for {path}; add it, or name it.")
     return found[0]
-
-
-def _stem(path: Path) -> str:
-    return path.stem.removesuffix(".ome")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import glob
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +12,11 @@ import numpy.typing as npt
 from napari_wnet.core.columns import ALL
 from napari_wnet.core.measure import PixelSize
 from napari_wnet.core.tables import FRAME, growth, measure, traits
-from napari_wnet.datasets.folder import IMAGE_SUFFIX, LABELS_SUFFIX
+from napari_wnet.datasets.naming import image_of
 from napari_wnet.errors import ImageError, WNetError
 from napari_wnet.io.axes import UNKNOWN, arrange
-from napari_wnet.io.images import ImageFile, is_image_name, labels_of, read_image
+from napari_wnet.io.images import ImageFile, labels_of, read_image
+from napari_wnet.io.ngff import is_zarr
 from napari_wnet.reports import Progress
 
 if TYPE_CHECKING:
@@ -65,31 +65,6 @@ class Measured:
     problems: tuple[str, ...]
 
 
-def find_labels(named: Iterable[str]) -> tuple[Path, ...]:
-    """Return the labels files behind names of files, folders and patterns, once each.
-
-    In a folder where names such as ``a_labels.tif`` or ``b_mask.png`` say which files are labels, only these count.
-
-    Raises
-    ------
-    ImageError
-        If a name leads nowhere.
-    """
-    files: dict[Path, Path] = {}
-    for name in named:
-        path = Path(name)
-        if path.is_dir():
-            found = [entry for entry in sorted(path.iterdir()) if entry.is_file() and is_image_name(entry)]
-            found = [entry for entry in found if LABELS_SUFFIX.search(_stem(entry))] or found
-        else:
-            found = [path] if path.is_file() else sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 - a pattern may be absolute
-        if not found:
-            raise ImageError(f"'{name}' names no labels file; check the name, or put a pattern in quotes.")
-        for entry in found:
-            files.setdefault(entry.resolve(), entry)
-    return tuple(files.values())
-
-
 def measure_files_steps(job: MeasureJob, files: Sequence[Path]) -> Generator[Progress, None, Measured]:
     """Measure files one by one; one that fails is named among the problems, and the others go on.
 
@@ -123,7 +98,7 @@ def _tables(job: MeasureJob, path: Path) -> dict[str, DataFrame]:
     axes = job.axes or _axes(file, labels.ndim)
     image, image_file = None, None
     if job.image is not None:
-        image_file = read_image(_image_path(job.image, path))
+        image_file = read_image(image_of(path, job.image) if _is_folder(job.image) else job.image)
         image = _fitting(image_file, labels.shape, job.channels)
     size = job.pixel_size or file.pixel_size or (None if image_file is None else image_file.pixel_size)
     tables = {
@@ -156,26 +131,8 @@ def _fitting(file: ImageFile, shape: tuple[int, ...], channels: str | None) -> n
     return array
 
 
-def _image_path(image: Path, labels: Path) -> Path:
-    """Return the image of a labels file."""
-    if not image.is_dir():
-        return image
-    names = {_stem(labels), LABELS_SUFFIX.sub("", _stem(labels))}
-    found = [
-        entry
-        for entry in sorted(image.iterdir())
-        if is_image_name(entry)
-        and entry.resolve() != labels.resolve()
-        and names & {_stem(entry), IMAGE_SUFFIX.sub("", _stem(entry))}
-    ]
-    if len(found) != 1:
-        what = "There is no image" if not found else f"There are several images ({', '.join(map(str, found))})"
-        raise ImageError(f"{what} for {labels} in {image}; an image and its labels need the same name.")
-    return found[0]
-
-
-def _stem(path: Path) -> str:
-    return path.stem.removesuffix(".ome")
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not is_zarr(path)
 
 
 def _joined(parts: list[DataFrame]) -> DataFrame:

@@ -42,7 +42,8 @@ def run(given: argparse.Namespace) -> int:
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         given.error(f"--as knows {', '.join(FORMATS)}, not {', '.join(unknown)}")
-    from napari_wnet.export_job import ExportJob, export_steps, find_labels
+    from napari_wnet.datasets.naming import find_labels
+    from napari_wnet.export_job import ExportJob, export_steps
 
     job = ExportJob(
         formats=formats,

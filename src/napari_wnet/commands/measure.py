@@ -39,8 +39,9 @@ def run(given: argparse.Namespace) -> int:
     from napari_wnet.atomic import refuse_existing
     from napari_wnet.core.columns import ALL
     from napari_wnet.core.measure import check_pixel_size, check_properties
+    from napari_wnet.datasets.naming import find_labels
     from napari_wnet.io.tables import check_ending, write_table
-    from napari_wnet.measuring import MeasureJob, find_labels, measure_files_steps
+    from napari_wnet.measuring import MeasureJob, measure_files_steps
 
     for path in outputs.values():  # before any work is done for them
         check_ending(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage.measure import label
 
+from napari_wnet.datasets.naming import IMAGE_SUFFIX, LABELS_SUFFIX, stem
 from napari_wnet.errors import ImageError, TrainingError
 from napari_wnet.io.axes import arrange
 from napari_wnet.io.images import is_image_name, read_image, read_labels
@@ -19,8 +19,6 @@ from napari_wnet.network.dataset import Sample
 from napari_wnet.reports import Progress
 
 Labels = npt.NDArray[np.int32]
-IMAGE_SUFFIX = re.compile(r"[-_. ](image|img|raw|rgb)s?$", re.IGNORECASE)
-LABELS_SUFFIX = re.compile(r"[-_. ](cp[-_])?(label|mask)s?$", re.IGNORECASE)
 DESKTOP_FILES = frozenset({"thumbs.db", "desktop.ini"})
 SUSPECT_REGIONS = 3
 """Labels with one number for so many separate regions are a mask whose objects nobody numbered."""
@@ -65,7 +63,7 @@ def pairs(images_dir: str | Path, labels_dir: str | Path) -> FolderPairs:
     images_dir, labels_dir = Path(images_dir), Path(labels_dir)
     image_files, problems = _list(images_dir, "images")
     if images_dir.resolve() == labels_dir.resolve():
-        label_files = [path for path in image_files if LABELS_SUFFIX.search(_stem(path))]
+        label_files = [path for path in image_files if LABELS_SUFFIX.search(stem(path))]
         image_files = [path for path in image_files if path not in label_files]
     else:
         label_files, more = _list(labels_dir, "labels")
@@ -93,10 +91,6 @@ def _list(folder: Path, what: str) -> tuple[list[Path], list[str]]:
     return files, [f"{path}: {'a folder, not looked into' if path.is_dir() else 'not an image file'}" for path in stray]
 
 
-def _stem(path: Path) -> str:
-    return path.stem.removesuffix(".ome")
-
-
 Match = tuple[list[Pair], tuple[list[Path], list[Path]], list[str]]
 
 
@@ -105,7 +99,7 @@ def _match(images: list[Path], labels: list[Path], *, strip: bool) -> Match:
     by_name: dict[str, tuple[list[Path], list[Path]]] = {}
     for place, (paths, suffix) in enumerate(((images, IMAGE_SUFFIX), (labels, LABELS_SUFFIX))):
         for path in paths:
-            name = suffix.sub("", _stem(path)) if strip else _stem(path)
+            name = suffix.sub("", stem(path)) if strip else stem(path)
             by_name.setdefault(name, ([], []))[place].append(path)
     found, unclear = [], []
     for name, (own_images, own_labels) in by_name.items():
