@@ -86,7 +86,7 @@ def atomic_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
         If `path` exists and may not be replaced, is a file, or cannot be written.
     """
     path = Path(path)
-    _refuse_existing_folder(path, overwrite=overwrite)
+    refuse_existing_folder(path, overwrite=overwrite)
     partial, aside = (path.with_name(f".{secrets.token_hex(8)}{PARTIAL}") for _ in range(2))
     try:
         partial.mkdir(parents=True)
@@ -94,7 +94,7 @@ def atomic_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
         for file in partial.rglob("*"):
             if file.is_file():
                 _flush(file)
-        _refuse_existing_folder(path, overwrite=overwrite)
+        refuse_existing_folder(path, overwrite=overwrite)
         _swap_folder(path, partial, aside)
         _flush_folder(path.parent)
     except OSError as error:
@@ -115,7 +115,14 @@ def _swap_folder(path: Path, partial: Path, aside: Path) -> None:
         raise
 
 
-def _refuse_existing_folder(path: Path, *, overwrite: bool) -> None:
+def refuse_existing_folder(path: Path, *, overwrite: bool) -> None:
+    """Do what :func:`refuse_existing` does for results that are folders.
+
+    Raises
+    ------
+    OutputError
+        If `path` is a file, or a folder while `overwrite` is off.
+    """
     if path.is_dir() and overwrite:
         return
     if path.is_dir() or path.exists():

@@ -16,9 +16,12 @@ import tifffile
 from napari_wnet.batch import reading, run, writing
 from napari_wnet.batch.inputs import find_inputs
 from napari_wnet.batch.job import BatchJob, FileResult, FileStarted
-from napari_wnet.batch.outputs import WORK
+from napari_wnet.batch.kinds import KINDS
+from napari_wnet.batch.outputs import ENDINGS, WORK
 from napari_wnet.batch.run import batch_steps
 from napari_wnet.errors import NoRoomError, ProjectError
+from napari_wnet.io.exports import EXPORTS
+from napari_wnet.io.images import read_labels
 from napari_wnet.network.registry import load_model
 from napari_wnet.pipeline import segment
 from napari_wnet.reports import drain
@@ -291,3 +294,23 @@ def test_somebody_elses_json_is_left_alone(job, images):
 def test_a_file_without_permission_fails_alone(job, images):
     (images / "0.tif").chmod(0)
     assert [stem for stem, state in states(job, images).items() if state == "failed"] == ["0"]
+
+
+def test_every_kind_is_written_and_replaced(job, images):
+    for path in sorted(images.iterdir())[1:]:
+        path.unlink()
+    everything = other(job, save=tuple(KINDS))
+    outputs = done(everything, images)["0"].outputs
+    assert set(outputs) == {*KINDS, "table", "sidecar"}
+    assert all(path.exists() for path in outputs.values())
+    np.testing.assert_array_equal(read_labels(outputs["zarr"]), read_labels(outputs["labels"]))
+    assert done(everything, images)["0"].state == "skipped"
+    changed = other(everything, params=job.params.replace(clustering__seed_threshold=0.9), overwrite=True)
+    assert done(changed, images)["0"].state == "done"
+    np.testing.assert_array_equal(read_labels(outputs["zarr"]), read_labels(outputs["labels"]))
+    assert sorted(path.name for path in job.out.iterdir()) == sorted(path.name for path in outputs.values())
+
+
+def test_the_kinds_that_are_named_are_those_that_can_be_written():
+    assert [*KINDS] == [kind for kind in ENDINGS if kind not in ("table", "sidecar")]
+    assert set(EXPORTS) < set(KINDS)

@@ -13,6 +13,7 @@ from pathlib import Path
 from napari_wnet.batch.outputs import own_outputs
 from napari_wnet.errors import ImageError
 from napari_wnet.io.images import is_image_name
+from napari_wnet.io.ngff import is_zarr
 
 EVERYTHING = ("*",)
 OUR_LISTS = frozenset({"failed.csv", "report.html"})
@@ -72,7 +73,7 @@ def find_inputs(
     outputs = _Outputs()
     for name in named:
         path = Path(name)
-        if path.is_file() or _is_zarr(path):
+        if path.is_file() or is_zarr(path):
             files.setdefault(path.absolute(), (path, path.name))
             continue
         found = list(_within(path, out, recursive)) if path.is_dir() else _matching(name)
@@ -106,7 +107,7 @@ def _within(folder: Path, out: Path, recursive: bool) -> Iterator[tuple[Path, st
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if entry.is_file() or _is_zarr(entry):
+        if entry.is_file() or is_zarr(entry):
             yield entry, entry.name
         elif (
             recursive and entry.is_dir() and entry.resolve() != out and not entry.is_symlink()
@@ -115,15 +116,10 @@ def _within(folder: Path, out: Path, recursive: bool) -> Iterator[tuple[Path, st
                 yield path, f"{entry.name}/{within}"
 
 
-def _is_zarr(path: Path) -> bool:
-    """Tell whether a folder is an image."""
-    return path.suffix.lower() == ".zarr" and path.is_dir()
-
-
 def _matching(pattern: str) -> list[tuple[Path, str]]:
     """Return the files that a pattern names; results lie as they do, below what all of them have in common."""
     found = [Path(name) for name in sorted(glob.glob(pattern, recursive=True))]  # noqa: PTH207 - it may be absolute
-    files = [path for path in found if (path.is_file() or _is_zarr(path)) and not path.name.startswith(".")]
+    files = [path for path in found if (path.is_file() or is_zarr(path)) and not path.name.startswith(".")]
     if not files:
         return []
     top = os.path.commonpath([path.parent.absolute() for path in files])

@@ -10,8 +10,6 @@ from napari_wnet.network.checkpoint import Model
 from napari_wnet.params import SegmentParams
 from napari_wnet.reports import Progress
 
-Kind = Literal["labels", "distmap", "embedding", "pca", "overlay"]
-KINDS: tuple[Kind, ...] = ("labels", "distmap", "embedding", "pca", "overlay")
 State = Literal["done", "skipped", "failed"]
 
 
@@ -26,7 +24,7 @@ class BatchJob:
     out : Path
         Folder of the results.
     save : tuple of str
-        Kinds of :data:`KINDS`; labels, table and sidecar are always written.
+        Of :data:`napari_wnet.batch.kinds.KINDS`; labels, table and sidecar are always written.
     device : str
     foreground : Path or None
         A mask file, or a folder with a mask of the same name for each image.
@@ -43,7 +41,7 @@ class BatchJob:
     model: Model
     params: SegmentParams
     out: Path
-    save: tuple[Kind, ...] = ("labels",)
+    save: tuple[str, ...] = ("labels",)
     device: str = "auto"
     foreground: Path | None = None
     axes: str | None = None

@@ -14,8 +14,9 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from napari_wnet.atomic import refuse_existing, writing
+from napari_wnet.atomic import refuse_existing, refuse_existing_folder, writing
 from napari_wnet.errors import ParamsError, WNetError
+from napari_wnet.io.exports import EXPORTS
 from napari_wnet.io.sidecar import read_sidecar
 
 WORK = ".napari-wnet"
@@ -27,6 +28,7 @@ ENDINGS: Mapping[str, str] = {
     "embedding": "_embedding.tif",
     "pca": "_pca.png",
     "overlay": "_overlay.png",
+    **{kind: export.ending for kind, export in EXPORTS.items()},
     "table": ".csv",
     "sidecar": ".json",
 }
@@ -43,6 +45,8 @@ def own_outputs(folder: Path) -> frozenset[str]:
     """Return the names of the sidecars in a folder, and of the files that they name as results."""
     names: set[str] = set()
     for path in folder.glob("*.json"):
+        if path.name.endswith(ENDINGS["coco"]) and (folder / path.name.replace(ENDINGS["coco"], ".json")).exists():
+            continue  # named there, and megabytes long
         with contextlib.suppress(ParamsError):  # some other JSON
             result = read_sidecar(path).get("result")
             files = result.get("files") if isinstance(result, dict) else None
@@ -70,7 +74,7 @@ def staged(out: Path, stem: str, targets: Mapping[str, Path], *, overwrite: bool
         If something is in the way or cannot be written.
     """
     for target in targets.values():
-        refuse_existing(target, overwrite=overwrite)
+        refuse_result(target, overwrite=overwrite)
     # Its own: a worker that is given up for lost may be alive, and write the same results.
     stage = out / WORK / f"{_key(stem)}-{secrets.token_hex(4)}"
     with writing(stage):
@@ -79,7 +83,7 @@ def staged(out: Path, stem: str, targets: Mapping[str, Path], *, overwrite: bool
     try:
         yield {kind: stage / target.name for kind, target in targets.items()}
         for target in targets.values():
-            refuse_existing(target, overwrite=overwrite)  # someone else may have written it meanwhile
+            refuse_result(target, overwrite=overwrite)  # someone else may have written it meanwhile
         with writing(stage):
             (stage / DECIDED_FILE).write_text("overwrite" if overwrite else "new", encoding="utf-8")
         _move(stage, targets)
@@ -95,7 +99,20 @@ def _move(stage: Path, targets: Mapping[str, Path]) -> None:
         if source.exists():
             with writing(target):
                 target.parent.mkdir(parents=True, exist_ok=True)
+                if target.is_dir():  # a folder takes the place of none but an empty one
+                    target.rename(stage / f"{target.name}.old")
                 source.replace(target)
+
+
+def refuse_result(target: Path, *, overwrite: bool) -> None:
+    """Refuse a place where something is that must not be replaced, be it a file or, for zarr, a folder.
+
+    Raises
+    ------
+    OutputError
+    """
+    refuse = refuse_existing_folder if target.name.endswith(ENDINGS["zarr"]) else refuse_existing
+    refuse(target, overwrite=overwrite)
 
 
 def _key(stem: str) -> str:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from napari_wnet.atomic import refuse_existing
 from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import BatchJob, FileResult
-from napari_wnet.batch.outputs import output_paths
+from napari_wnet.batch.outputs import output_paths, refuse_result
 from napari_wnet.core.image import match_channels
 from napari_wnet.errors import ImageError, OutputError, ParamsError
 from napari_wnet.io.axes import Planes, arrange, parse_channels
@@ -111,7 +111,7 @@ def _finished(job: BatchJob, item: Item, mask_path: Path | None) -> FileResult |
     sidecar = targets["sidecar"]
     if not sidecar.exists():
         for target in targets.values():
-            refuse_existing(target, overwrite=False)
+            refuse_result(target, overwrite=False)
         return None
     try:
         info = read_sidecar(sidecar)

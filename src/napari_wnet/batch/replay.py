@@ -12,12 +12,14 @@ import numpy as np
 import torch
 
 from napari_wnet.batch.inputs import Item
-from napari_wnet.batch.job import KINDS, BatchJob, FileResult
+from napari_wnet.batch.job import BatchJob, FileResult
+from napari_wnet.batch.kinds import KINDS
 from napari_wnet.batch.outputs import output_paths
 from napari_wnet.batch.reading import read
 from napari_wnet.batch.writing import PlaneResult, label_plane, store
 from napari_wnet.errors import ImageError, ModelError, WNetError
 from napari_wnet.io.images import read_labels
+from napari_wnet.io.ngff import is_zarr
 from napari_wnet.io.sidecar import RunRecord, file_sha256, labels_sha256, read_sidecar, record_from, versions
 from napari_wnet.network.checkpoint import Model, read_model
 from napari_wnet.network.device import choose_device, fast_dtype
@@ -119,7 +121,7 @@ def replay_steps(
 def _found(file: Mapping[str, Any], sidecar: Path) -> Path:
     """Return where a file is now: where it was, or, if all was moved together, beside the sidecar or from there."""
     places = [Path(file["absolute_path"]), sidecar.parent / file["path"], sidecar.parent / Path(file["path"]).name]
-    there: list[Path] = [path for path in places if path.is_file()]
+    there: list[Path] = [path for path in places if path.is_file() or is_zarr(path)]
     if not there:
         raise ImageError(f"{places[0]} is not there any more; put it back, or beside {sidecar.name}.")
     same = next((path for path in there if file_sha256(path) == str(file["sha256"])), None)

@@ -20,14 +20,15 @@ from napari_wnet.core.maps import Maps, to_float
 from napari_wnet.core.measure import measure_plane
 from napari_wnet.core.render import embedding_rgb, overlay
 from napari_wnet.errors import NoRoomError
-from napari_wnet.io.exports import write_distance, write_embedding, write_picture
+from napari_wnet.io.export_context import ExportContext
+from napari_wnet.io.exports import EXPORTS, write_distance, write_embedding, write_picture
 from napari_wnet.io.images import write_labels
 from napari_wnet.io.sidecar import RunRecord, sidecar_info, write_sidecar
 from napari_wnet.io.tables import write_table
 from napari_wnet.network.device import choose_device, fast_dtype
 from napari_wnet.pipeline import finish
 
-BYTES_PER_PIXEL = {"labels": 4, "distmap": 4, "pca": 3, "overlay": 3}
+BYTES_PER_PIXEL = {"labels": 4, "distmap": 4, "pca": 3, "overlay": 3, **dict.fromkeys(EXPORTS, 4)}
 SPARE_BYTES = 16 * 2**20
 """Left free, beside what is written: tables, sidecars, and what else happens on the disk."""
 
@@ -135,6 +136,11 @@ def _write(
         write_picture(places["pca"], embedding_rgb(shown.embedding, shown.foreground))
     if "overlay" in places:
         write_picture(places["overlay"], overlay(_plane(loaded, middle), planes[middle].labels))
+    context = ExportContext(
+        name=loaded.item.path.name, lead=loaded.planes.lead, image=loaded.planes.array, pixel_size=size
+    )
+    for kind in [kind for kind in EXPORTS if kind in places]:
+        EXPORTS[kind].write(places[kind], labels, context)
 
 
 def _table(loaded: Loaded, planes: Sequence[PlaneResult]) -> dict[str, npt.NDArray[Any]]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from napari_wnet.batch.kinds import KINDS
 from napari_wnet.commands.console import counted, say, show_files, warn
 from napari_wnet.flags import add_flags, apply_flags
 from napari_wnet.params import DEFAULT_MODEL, SegmentParams
-
-KINDS = ("labels", "distmap", "embedding", "pca", "overlay")
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -1,0 +1,22 @@
+"""What a batch can write for an image, by the names that the command line and the dock use; quick to import, for help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "labels": "labels",
+        "distmap": "distance map",
+        "embedding": "embedding",
+        "pca": "picture of the embedding",
+        "overlay": "outlines on the image",
+        "roi": "ImageJ ROIs",
+        "geojson": "GeoJSON for QuPath",
+        "coco": "COCO JSON",
+        "outlines": "outlines as PNG",
+        "zarr": "OME-Zarr labels",
+    }
+)
+"""Names, and what a person reads. Labels are always written, with a table and a sidecar."""
