@@ -265,3 +265,20 @@ def test_pages_that_are_missing_are_noticed_on_the_command_line_too(tmp_path, ca
     cut.write_bytes(whole.read_bytes()[: int(0.6 * whole.stat().st_size)])
     assert cli.main(["segment", str(cut), "--axes", "ZYX", "--out", str(tmp_path / "out")]) == 1
     assert "truncated" in capsys.readouterr().err
+
+
+def test_track_gives_objects_numbers_that_last(tmp_path, capsys):
+    pytest.importorskip("laptrack")
+    stack = np.zeros((3, 30, 30), np.uint16)
+    for frame in range(3):
+        stack[frame, 5 + frame : 12 + frame, 5:12] = 4 + frame
+    tifffile.imwrite(tmp_path / "a_labels.tif", stack, imagej=True, metadata={"axes": "TYX"})
+    (tmp_path / "b_labels.tif").write_bytes(b"no")
+    assert cli.main(["track", str(tmp_path), "--out", str(tmp_path / "out"), "--gap", "0"]) == 1
+    captured = capsys.readouterr()
+    assert "1 track" in captured.out
+    assert "b_labels.tif" in captured.err
+    tracked = tifffile.imread(tmp_path / "out" / "a_labels_tracked.tif")
+    assert (tracked == (stack > 0)).all()
+    with (tmp_path / "out" / "a_labels_tracks.csv").open(newline="") as file:
+        assert [row["track"] for row in csv.DictReader(file)] == ["1", "1", "1"]

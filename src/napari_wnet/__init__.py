@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_wnet.core.metrics import evaluate
     from napari_wnet.core.tables import growth, measure, traits
+    from napari_wnet.core.tracking import link
     from napari_wnet.errors import WNetError
     from napari_wnet.fine_tune.data import TrainingPair
     from napari_wnet.fine_tune.job import train
     from napari_wnet.network.registry import load_model
-    from napari_wnet.params import SegmentParams, WNetConfig
+    from napari_wnet.params import SegmentParams, TrackParams, WNetConfig
     from napari_wnet.pipeline import Segmentation, segment
     from napari_wnet.train_params import TrainParams
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SegmentParams",
     "Segmentation",
+    "TrackParams",
     "TrainParams",
     "TrainingPair",
     "WNetConfig",
@@ -32,6 +34,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "growth",
+    "link",
     "load_model",
     "measure",
     "segment",
@@ -43,12 +46,14 @@ _HOMES = MappingProxyType(
     {
         "SegmentParams": "params",
         "Segmentation": "pipeline",
+        "TrackParams": "params",
         "TrainParams": "train_params",
         "TrainingPair": "fine_tune.data",
         "WNetConfig": "params",
         "WNetError": "errors",
         "evaluate": "core.metrics",
         "growth": "core.tables",
+        "link": "core.tracking",
         "load_model": "network.registry",
         "measure": "core.tables",
         "segment": "pipeline",

@@ -9,11 +9,23 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import napari_wnet
-from napari_wnet.commands import convert, demo, evaluate, export, measure, models, replay, segment, train, train_outline
+from napari_wnet.commands import (
+    convert,
+    demo,
+    evaluate,
+    export,
+    measure,
+    models,
+    replay,
+    segment,
+    track,
+    train,
+    train_outline,
+)
 from napari_wnet.errors import ParamsError, WNetError
 
 Command: TypeAlias = Callable[[argparse.Namespace], int]
-COMMANDS = (demo, segment, replay, measure, export, train, evaluate, models, convert, train_outline)
+COMMANDS = (demo, segment, replay, measure, export, train, evaluate, models, convert, train_outline, track)
 
 
 SILENT = logging.NullHandler()

@@ -313,3 +313,31 @@ def test_the_menu_opens_the_dock(viewer, qtbot):
     qtbot.waitUntil(lambda: widget.model.rowCount() == 4, timeout=TIMEOUT)
     widget.close_down()
     assert widget.measurer.wait(60)
+
+
+def test_objects_are_linked_over_time_into_labels_and_tracks(viewer, dock, series, qtbot):
+    pytest.importorskip("laptrack")
+    series.data = np.stack([np.where(plane > 0, plane + frame, 0) for frame, plane in enumerate(series.data)])
+    dock.labels_box.setLayer(series)
+    assert dock.linker.button.isEnabled()
+    with qtbot.waitSignal(dock.linker.linked, timeout=TIMEOUT):
+        dock.linker.button.click()
+    labels, tracks = viewer.layers["plants linked"], viewer.layers["plants tracks"]
+    assert [len(np.unique(plane)) - 1 for plane in labels.data] == [1, 2, 2]
+    assert labels.data[0, 3, 3] == labels.data[2, 3, 3] == 1
+    assert len(tracks.data) == 5
+    assert dock.labels_box.layer() is labels
+    assert "2 tracks" in dock.status.text()
+    qtbot.waitUntil(lambda: dock.model.rowCount() > 0, timeout=TIMEOUT)
+
+
+def test_nothing_can_be_linked_in_a_single_plane(dock, layer):
+    assert not dock.linker.button.isEnabled()
+
+
+def test_a_series_without_objects_says_so(viewer, dock, qtbot):
+    viewer.add_labels(np.zeros((3, 20, 20), np.uint8), name="empty")
+    with qtbot.waitSignal(dock.linker.runner.finished, timeout=TIMEOUT):
+        dock.linker.button.click()
+    assert "no objects to link" in dock.status.text()
+    assert len(viewer.layers) == 1

@@ -1,4 +1,4 @@
-"""What a batch can write for an image, by the names that the command line and the dock use; quick to import, for help."""
+"""What a batch can write for an image, by the names that people use for it; quick to import, for ``--help``."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from napari_wnet.ui.chooser import LayerChooser
 from napari_wnet.ui.dock import Dock, set_bar
 from napari_wnet.ui.growth_page import GrowthPage
 from napari_wnet.ui.layers import image_for, is_candidate, is_labels
+from napari_wnet.ui.linker import Linker
 from napari_wnet.ui.measure_work import Tables
 from napari_wnet.ui.measurer import Measurer
 from napari_wnet.ui.pixel_size import PixelSizeBox, pixel_size_of
@@ -58,7 +59,7 @@ class MeasureWidget(Dock):
         self.size_box, self.planes_box = PixelSizeBox(), QComboBox()
         self.model = TableModel(parent=self)
         self.table = MeasureTable(self.model)
-        self.traits, self.growth = QLabel(), GrowthPage()
+        self.traits, self.growth, self.linker = QLabel(), GrowthPage(), Linker(self._viewer)
         self.tabs, self.bar = QTabWidget(), QProgressBar()
         self.pick_button, self.saver = QPushButton("Pick in the image"), TableSaver()
         self._layer: Labels | None = None
@@ -70,6 +71,7 @@ class MeasureWidget(Dock):
     def close_down(self) -> None:
         """Let go of the layers and stop what runs."""
         self._release()
+        self.linker.close_down()
         self.measurer.close()
         self._viewer.dims.events.current_step.disconnect(self._on_plane)
         self.labels_box.release()
@@ -97,7 +99,12 @@ class MeasureWidget(Dock):
         objects.setContentsMargins(0, 4, 0, 0)
         objects.addWidget(self.table, 1)
         self.tabs.addTab(page, "Objects")
-        self.tabs.addTab(self.growth, "Growth")
+        over_time = QWidget()
+        column = QVBoxLayout(over_time)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.growth, 1)
+        column.addWidget(self.linker)
+        self.tabs.addTab(over_time, "Growth")
         buttons = QHBoxLayout()
         buttons.addWidget(self.pick_button, 1)
         buttons.addWidget(self.saver, 1)
@@ -125,7 +132,7 @@ class MeasureWidget(Dock):
         self.measurer.measured.connect(self._on_measured)
         self.measurer.progressed.connect(self._on_progress)
         self.measurer.busyChanged.connect(self._on_busy)
-        for speaker in (self.measurer, self.saver):
+        for speaker in (self.measurer, self.saver, self.linker):
             speaker.said.connect(self.status.say)
         self._viewer.dims.events.current_step.connect(self._on_plane)
 
@@ -148,6 +155,7 @@ class MeasureWidget(Dock):
             self.image_box.setLayer(image_for(layer, self._viewer.layers))
             self.size_box.setValue(pixel_size_of(layer))
         stack = layer is not None and layer.ndim > 2
+        self.linker.setLayer(layer if layer is not None and layer.ndim == 3 else None)
         self.form.setRowVisible(self.planes_box, stack)
         self.tabs.setTabEnabled(1, layer is not None and layer.ndim == 3)
         self.tabs.setTabToolTip(1, "For stacks with one axis besides Y and X: how areas change from plane to plane.")
