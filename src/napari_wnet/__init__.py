@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_wnet.batch.corrections import save_labels
+    from napari_wnet.batch.folder import segment_folder
     from napari_wnet.core.metrics import evaluate
     from napari_wnet.errors import WNetError
     from napari_wnet.fine_tune.data import TrainingPair
@@ -31,7 +33,9 @@ __all__ = [
     "__version__",
     "evaluate",
     "load_model",
+    "save_labels",
     "segment",
+    "segment_folder",
     "train",
 ]
 
@@ -45,7 +49,9 @@ _HOMES = MappingProxyType(
         "WNetError": "errors",
         "evaluate": "core.metrics",
         "load_model": "network.registry",
+        "save_labels": "batch.corrections",
         "segment": "pipeline",
+        "segment_folder": "batch.folder",
         "train": "fine_tune.job",
     }
 )

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from napari_wnet.network.checkpoint import Model
 from napari_wnet.params import SegmentParams
 from napari_wnet.reports import Progress
+
+if TYPE_CHECKING:  # it brings torch: docks and the command line know the kinds before they need that
+    from napari_wnet.network.checkpoint import Model
 
 Kind = Literal["labels", "distmap", "embedding", "pca", "overlay"]
 KINDS: tuple[Kind, ...] = ("labels", "distmap", "embedding", "pca", "overlay")
 State = Literal["done", "skipped", "failed"]
+CORRECTED = "Corrected by hand."
+"""Noted of results whose labels a person has changed since they were made."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
