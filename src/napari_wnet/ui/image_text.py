@@ -113,7 +113,7 @@ def _file(layer: Layer) -> Path:
     path = layer.source.path
     if path is None or not Path(path).is_file():
         raise WNetError(
-            f"'{layer.name}' is in no file: save it first (File > Save Selected Layers), or copy as Python."
+            f"'{layer.name}' is in no file: save it (File > Save Selected Layers) and open that, or copy as Python."
         )
     if not is_image_name(path):
         raise WNetError(f"'{Path(path).name}' is no file that the command reads ({', '.join(ENDINGS)}); save as TIFF.")

@@ -80,7 +80,7 @@ def opening_steps(item: Item, out: Path, axes: str | None) -> Generator[Progress
     made = _made(item, out)
     file = read_image(item.path)
     try:
-        planes = arrange(file, axes=axes if made is None else made.record.axes)
+        planes = _arranged(file, axes, made)
     except ImageError as error:  # to see what there is helps to say what the axes are
         if made is not None:
             raise
@@ -102,7 +102,7 @@ def opening_steps(item: Item, out: Path, axes: str | None) -> Generator[Progress
         labels=labels,
         labels_options={
             "name": f"{item.path.stem} labels",
-            "metadata": {MARK: _mark(made, item.path.stem, channel_axis)},
+            "metadata": {MARK: _mark(made, planes, (item.path.stem, channel_axis))},
             **_placed(file, planes.lead, None),
         },
         sidecar=made.sidecar,
@@ -118,6 +118,16 @@ def _made(item: Item, out: Path) -> _Made | None:
         if Path(info["input"]["absolute_path"]) == item.path.resolve() and "labels" in record.outputs:
             return _Made(sidecar=sidecar, record=record, params=params)
     return None
+
+
+def _arranged(file: ImageFile, axes: str | None, made: _Made | None) -> Planes:
+    """Return all channels, or where only a choice of them tells what the axes are, those that were chosen."""
+    if made is None:
+        return arrange(file, axes=axes)
+    try:
+        return arrange(file, axes=made.record.axes)
+    except ImageError:
+        return arrange(file, axes=made.record.axes, channels=made.record.channels)
 
 
 def _array(planes: Planes) -> tuple[Array, int | None]:
@@ -140,14 +150,15 @@ def _placed(file: ImageFile, lead: str, channel_axis: int | None) -> dict[str, A
     return options
 
 
-def _mark(made: _Made, source: str, channel_axis: int | None) -> dict[str, Any]:
+def _mark(made: _Made, planes: Planes, image: tuple[str, int | None]) -> dict[str, Any]:
     """Return what the Repair dock wants to know of labels: their image, and how they were made."""
-    record = made.record
+    record, (source, channel_axis) = made.record, image
+    chosen = () if channel_axis is None or planes.channels == record.channels else record.channels or ()
     model = record.model_path if Path(record.model_path).is_file() else record.model_name
     settings = SegmentSettings(
         image=source,
         channel_axis=NO_AXIS if channel_axis is None else channel_axis,
-        channels=() if channel_axis is None else record.channels or (),
+        channels=chosen,
         model=model,
         device=record.device,
         params=made.params,

@@ -17,6 +17,7 @@ from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import FileResult
 from napari_wnet.errors import WNetError
 from napari_wnet.reports import Progress
+from napari_wnet.ui.batch_settings import in_the_dock
 from napari_wnet.ui.opening import Opened, opening_steps
 from napari_wnet.ui.requests import checksum
 from napari_wnet.ui.runner import LatestRunner, Runner
@@ -114,7 +115,9 @@ class Reviewer(QObject):
         image = self._viewer.add_image(opened.image, **opened.image_options)
         self._layers = (image,)
         if opened.labels is not None:
-            labels = self._viewer.add_labels(opened.labels, **{**opened.labels_options, **kept})
+            labels = self._viewer.add_labels(opened.labels, **opened.labels_options)
+            for name, value in kept.items():
+                setattr(labels, name, value)
             self._layers = image, labels
             self._checksum = checksum(labels.data)
             settled(labels).listen(self._on_edit)
@@ -155,7 +158,8 @@ class Reviewer(QObject):
         self.said.emit(f"{report.what.capitalize()}...", "info", "")
 
     def _on_failed(self, error: WNetError) -> None:
-        self.said.emit(str(error), "error", str(error))
+        text = in_the_dock(str(error))
+        self.said.emit(text, "error", text)
         self.changed.emit()
 
 
