@@ -15,7 +15,7 @@ import torch
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication
 
-from napari_wnet import cli
+from napari_wnet import cli, save_labels
 from napari_wnet.batch.job import CORRECTED, FileResult, FileStarted
 from napari_wnet.errors import NoRoomError, OutputError, SchedulerError
 from napari_wnet.io.images import read_labels
@@ -419,6 +419,24 @@ def test_corrected_labels_are_saved_and_left_alone_by_the_next_run(dock, viewer,
     assert states(dock)["a.tif"] == "finished before"
     np.testing.assert_array_equal(read_labels(out / "a_labels.tif"), labels.data)
     assert dock.batcher.files.row(0).why == CORRECTED
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_corrections_are_replaced_only_by_who_is_sure(dock, viewer, images, qtbot, monkeypatch, yes):
+    segmented(dock, images, qtbot)
+    out = images.with_name("plate 1-wnet")
+    found = read_labels(out / "a_labels.tif")
+    corrected = np.where(found == 1, 0, found)
+    save_labels(out / "a.json", corrected)
+    asked = []
+    monkeypatch.setattr(dock, "may_replace", lambda n: asked.append(n) or yes)
+    dock.form.overwrite_box.setChecked(True)
+    dock.start_button.click()
+    qtbot.waitUntil(lambda: bool(asked), timeout=TIMEOUT)
+    finished(dock, qtbot)
+    assert asked == [1]
+    assert states(dock)["a.tif"] == ("done" if yes else "waiting")
+    np.testing.assert_array_equal(read_labels(out / "a_labels.tif"), found if yes else corrected)
 
 
 @pytest.mark.parametrize(("answer", "saved", "went_on"), [(SAVE, 1, 1), (DISCARD, 0, 1), (CANCEL, 0, 0)])

@@ -59,7 +59,7 @@ class FolderEdit(QWidget):
         row.setSpacing(4)
         row.addWidget(self.edit, 1)
         row.addWidget(self.button)
-        self.edit.editingFinished.connect(lambda: self.setValue(self.edit.text()))
+        self.edit.editingFinished.connect(self._on_typed)
         self.button.clicked.connect(self._browse)
 
     def value(self) -> str:
@@ -75,6 +75,9 @@ class FolderEdit(QWidget):
         if path != self._value:
             self._value = path
             self.valueChanged.emit(path)
+
+    def _on_typed(self) -> None:
+        self.setValue(self.edit.text())
 
     def _browse(self) -> None:
         path = QFileDialog.getExistingDirectory(self, self._title, self._value)

@@ -238,8 +238,8 @@ class FileTable(QTableView):
         self.setSortingEnabled(True)
         self.setWordWrap(False)
         self.setMinimumHeight(110)
-        self.clicked.connect(lambda index: self.chosen.emit(index.row()))
-        self.doubleClicked.connect(lambda index: self.opened.emit(index.row()))
+        self.clicked.connect(self._on_clicked)
+        self.doubleClicked.connect(self._on_double_clicked)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
         """Open the file with Enter."""
@@ -247,6 +247,12 @@ class FileTable(QTableView):
             self.opened.emit(self.currentIndex().row())
         else:
             super().keyPressEvent(event)
+
+    def _on_clicked(self, index: QModelIndex) -> None:
+        self.chosen.emit(index.row())
+
+    def _on_double_clicked(self, index: QModelIndex) -> None:
+        self.opened.emit(index.row())
 
     def show_place(self, place: int) -> None:
         """Mark a row and bring it into sight."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QMessageBox, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_wnet.errors import WNetError
 from napari_wnet.ui.as_text import batch_code, batch_command
@@ -16,7 +16,7 @@ from napari_wnet.ui.batch_settings import BatchSettings, in_the_dock
 from napari_wnet.ui.batch_table import FAILED, FileTable
 from napari_wnet.ui.batch_work import batch_threads
 from napari_wnet.ui.batcher import Batcher, Tally
-from napari_wnet.ui.copy_row import CopyRow
+from napari_wnet.ui.copy_row import CopyRow, copy_text
 from napari_wnet.ui.dock import RUN_STYLE, Dock, set_bar
 from napari_wnet.ui.opening import Opened
 from napari_wnet.ui.review_row import ReviewRow
@@ -49,7 +49,7 @@ class BatchWidget(Dock):
         self.report_button, self.failed_box = QPushButton("Open report"), QCheckBox("failed only")
         self.progress_bar = QProgressBar()
         self.review_row = ReviewRow(self.reviewer)
-        self.copy_row = CopyRow(lambda: self._as_text(batch_command), lambda: self._as_text(batch_code))
+        self.copy_row = CopyRow()
         self._listed: tuple[object, ...] = ("", "*", False, "")
         self._lay_out()
         self._connect()
@@ -156,8 +156,11 @@ class BatchWidget(Dock):
         self.batcher.chosenChanged.connect(self._follow)
         self.batcher.moved.connect(self._show_tally)
         self.batcher.busyChanged.connect(self._show_busy)
+        self.batcher.asked.connect(self._on_asked)
         self.batcher.files.modelReset.connect(self._show_buttons)
-        for speaker in (self.batcher, self.reviewer, self.copy_row):
+        self.copy_row.command_button.clicked.connect(self._copy_command)
+        self.copy_row.code_button.clicked.connect(self._copy_code)
+        for speaker in (self.batcher, self.reviewer):
             speaker.said.connect(self.status.say)
 
     def _begin(self, begin: Callable[[BatchSettings], None]) -> None:
@@ -166,6 +169,23 @@ class BatchWidget(Dock):
         except WNetError as error:
             text = in_the_dock(str(error))
             self.status.say(text, "error", text)
+
+    def _on_asked(self, n_corrected: int) -> None:
+        if self.may_replace(n_corrected):
+            self._begin(lambda settings: self.batcher.start(settings, sure=True))
+
+    def may_replace(self, n_corrected: int) -> bool:
+        """Ask whether labels that were corrected by hand are to be replaced too."""
+        files = "1 file was" if n_corrected == 1 else f"{n_corrected} files were"
+        text = f"The labels of {files} corrected by hand. Segment everything anew, and lose the corrections?"
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        return QMessageBox.question(self, "Corrected labels", text, yes | no, no) == yes
+
+    def _copy_command(self) -> None:
+        copy_text(lambda: self._as_text(batch_command), self.status)
+
+    def _copy_code(self) -> None:
+        copy_text(lambda: self._as_text(batch_code), self.status)
 
     def _as_text(self, make: Callable[..., str]) -> str:
         order = self.batcher.order(self.value())

@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 
 from napari_wnet.batch.inputs import Inputs, Item, find_inputs
 from napari_wnet.batch.job import BatchJob, FileResult
-from napari_wnet.errors import ImageError
+from napari_wnet.batch.outputs import output_paths
+from napari_wnet.errors import ImageError, WNetError
+from napari_wnet.io.sidecar import read_sidecar
 from napari_wnet.reports import Progress
 from napari_wnet.scheduler import THREADS
 from napari_wnet.ui.batch_settings import BatchSettings, Order
@@ -31,10 +33,13 @@ class BatchDone:
     ----------
     report, failures : Path or None
         The page on all images, and the list of those that failed, where there is one.
+    n_corrected : int
+        Above 0 nothing was done, as labels that were corrected by hand would have been replaced.
     """
 
-    report: Path | None
-    failures: Path | None
+    report: Path | None = None
+    failures: Path | None = None
+    n_corrected: int = 0
 
 
 def listing_steps(settings: BatchSettings) -> Generator[None, None, Inputs]:
@@ -50,7 +55,7 @@ def listing_steps(settings: BatchSettings) -> Generator[None, None, Inputs]:
 
 
 def batch_work_steps(
-    order: Order, models: Models, again: Sequence[Item] = (), earlier: Sequence[FileResult] = ()
+    order: Order, models: Models, again: Sequence[Item] = (), earlier: Sequence[FileResult] = (), *, sure: bool = True
 ) -> Generator[Any, None, BatchDone]:
     """Segment a folder.
 
@@ -62,6 +67,8 @@ def batch_work_steps(
         Files to segment in place of all of the folder's.
     earlier : sequence of FileResult
         Of the folder's other files.
+    sure : bool
+        Whether labels that were corrected by hand may be replaced, where earlier results are.
 
     Yields
     ------
@@ -87,6 +94,9 @@ def batch_work_steps(
         inputs = _inputs(settings)
         items = inputs.items
         yield inputs
+    n_corrected = 0 if sure or not settings.overwrite else sum(_is_corrected(settings, item) for item in items)
+    if n_corrected:
+        return BatchDone(n_corrected=n_corrected)
     model = yield from models.steps(settings.model)
     job = BatchJob(
         model=model,
@@ -140,6 +150,14 @@ def pausable(steps: Generator[Any, None, Result], paused: threading.Event) -> Ge
             except StopIteration as end:
                 return end.value
             yield report
+
+
+def _is_corrected(settings: BatchSettings, item: Item) -> bool:
+    sidecar = output_paths(Path(settings.out), item.stem, ())["sidecar"]
+    try:
+        return bool(read_sidecar(sidecar)["result"].get("edited"))
+    except (WNetError, KeyError, AttributeError):  # it has no result, or it is somebody else's
+        return False
 
 
 def _inputs(settings: BatchSettings) -> Inputs:

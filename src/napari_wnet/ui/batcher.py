@@ -101,6 +101,8 @@ class Batcher(QObject):
         A message, "info", "warning" or "error", and the part of it that deserves a notification.
     busyChanged : Signal(bool)
         Whether a batch is going on.
+    asked : Signal(int)
+        Whether labels may be replaced that were corrected by hand, of so many files; nothing has been done yet.
     catalogLoaded : Signal(Catalog)
     adopted : Signal(str)
         Name of a model that is to be used from now on.
@@ -111,6 +113,7 @@ class Batcher(QObject):
     moved = Signal(object)
     said = Signal(str, str, str)
     busyChanged = Signal(bool)  # noqa: N815
+    asked = Signal(int)
     catalogLoaded = Signal(object)  # noqa: N815
     adopted = Signal(str)
     chosenChanged = Signal()  # noqa: N815
@@ -129,6 +132,7 @@ class Batcher(QObject):
         self._order: Order | None = None
         self._cut_short = False
         self._current = ""
+        self._to_ask = 0
         self._listed_out = ""
         self._catalog, self._lister, self._run = Runner(self), LatestRunner(self), Runner(self)
         self._catalog.returned.connect(self.catalogLoaded)
@@ -186,8 +190,14 @@ class Batcher(QObject):
         settings = settings.replace(model=chosen.settings.model, channels=channels)
         return Order(settings=settings, params=chosen.settings.params, recommended=chosen.recommended)
 
-    def start(self, settings: BatchSettings) -> None:
+    def start(self, settings: BatchSettings, sure: bool = False) -> None:
         """Segment a folder; what was cancelled goes on.
+
+        Parameters
+        ----------
+        settings : BatchSettings
+        sure : bool
+            Whether labels that were corrected by hand may be replaced; else :attr:`asked` says how many there are.
 
         Raises
         ------
@@ -198,7 +208,7 @@ class Batcher(QObject):
         again: Sequence[Item] = ()
         if self._cut_short and order == self._order and settings.overwrite:  # else it would begin from the start
             again = self.files.unfinished()
-        self._begin(order, again)
+        self._begin(order, again, sure or bool(again))
 
     def retry(self, settings: BatchSettings) -> None:
         """Segment the files that failed once more.
@@ -212,7 +222,7 @@ class Batcher(QObject):
         if failed:
             self._begin(self.order(settings), failed)
 
-    def _begin(self, order: Order, again: Sequence[Item]) -> None:
+    def _begin(self, order: Order, again: Sequence[Item], sure: bool = True) -> None:
         if self._hub.batching or self.busy:
             raise WNetError("A batch is going on already; cancel it or wait for it before another one is started.")
         order.check()
@@ -221,7 +231,8 @@ class Batcher(QObject):
         self._lister.cancel()
         self._paused.clear()
         self._order, self._cut_short, self.outcome, self._current = order, True, None, ""
-        self._run.start(pausable(batch_work_steps(order, self._hub.models, again, earlier), self._paused))
+        steps = batch_work_steps(order, self._hub.models, again, earlier, sure=sure)
+        self._run.start(pausable(steps, self._paused))
         self._hub.batching = True
         self.files.forget(earlier)
         self.tally = Tally()
@@ -291,7 +302,11 @@ class Batcher(QObject):
             self.said.emit(f"Segmenting {self._current}, tile {report.done} of {report.total}...", "info", "")
 
     def _on_done(self, outcome: BatchDone) -> None:
-        self._cut_short, self.outcome = False, outcome
+        self._cut_short = False
+        if outcome.n_corrected:
+            self._to_ask = outcome.n_corrected
+            return
+        self.outcome = outcome
         tally = self.tally
         text = f"Done: {tally.done} image{'s' if tally.done != 1 else ''}, {tally.n_objects} objects."
         text += f" {tally.before} finished before." if tally.before else ""
@@ -312,6 +327,10 @@ class Batcher(QObject):
         self._paused.clear()
         self.files.stop()
         self.busyChanged.emit(False)
+        n_corrected, self._to_ask = self._to_ask, 0
+        if n_corrected:
+            self.said.emit("Nothing was replaced.", "info", "")
+            self.asked.emit(n_corrected)
 
     def _on_adopted(self, name: str) -> None:
         self.adopted.emit(name)

@@ -46,9 +46,9 @@ class ReviewRow(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         for button in (self.previous_button, self.next_button, self.save_button):
             row.addWidget(button, 1)
-        self.previous_button.clicked.connect(lambda: self.stepped.emit(-1))
-        self.next_button.clicked.connect(lambda: self.stepped.emit(1))
-        self.save_button.clicked.connect(lambda: reviewer.save())
+        self.previous_button.clicked.connect(self._on_previous)
+        self.next_button.clicked.connect(self._on_next)
+        self.save_button.clicked.connect(self._on_save)
         reviewer.changed.connect(self._show_buttons)
         self._show_buttons()
 
@@ -66,6 +66,15 @@ class ReviewRow(QWidget):
         return QMessageBox.question(
             self, "Edited labels", f"The labels of {name} were edited. Save them?", SAVE | DISCARD | CANCEL, SAVE
         )
+
+    def _on_previous(self) -> None:
+        self.stepped.emit(-1)
+
+    def _on_next(self) -> None:
+        self.stepped.emit(1)
+
+    def _on_save(self) -> None:
+        self._reviewer.save()
 
     def _show_buttons(self) -> None:
         self.save_button.setEnabled(self._reviewer.can_save)

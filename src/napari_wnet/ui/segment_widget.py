@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBox
 from napari_wnet.errors import WNetError
 from napari_wnet.params import SegmentParams
 from napari_wnet.reports import Progress
-from napari_wnet.ui.copy_row import CopyRow
+from napari_wnet.ui.copy_row import CopyRow, copy_text
 from napari_wnet.ui.dock import RUN_STYLE, Dock, scrolling, set_bar
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.image_text import image_code, image_command
@@ -50,7 +50,7 @@ class SegmentWidget(Dock):
         self.form = ParamsForm(SegmentParams, shown=("clustering",))
         self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
         self.reset_button = QPushButton("Reset to the model's values")
-        self.copy_row = CopyRow(self._command, self._code)
+        self.copy_row = CopyRow()
         self.progress_bar, self.elapsed = QProgressBar(), QLabel()
         self._timer = QTimer(self)
         self._started = 0.0
@@ -143,7 +143,8 @@ class SegmentWidget(Dock):
         self.segmenter.progressed.connect(self._show_progress)
         self.segmenter.segmented.connect(self._on_segmented)
         self.segmenter.said.connect(self.status.say)
-        self.copy_row.said.connect(self.status.say)
+        self.copy_row.command_button.clicked.connect(self._copy_command)
+        self.copy_row.code_button.clicked.connect(self._copy_code)
         self.valueChanged.connect(self._note)
         self.segmenter.busyChanged.connect(self._show_busy)
         self._timer.timeout.connect(self._show_elapsed)
@@ -225,8 +226,11 @@ class SegmentWidget(Dock):
             raise WNetError("The model is being read; try again in a moment.")
         return Job(image=image, foreground=self.inputs.foreground(), settings=self.value())
 
-    def _command(self) -> str:
-        return image_command(self._job(), self.form.default())
+    def _copy_command(self) -> None:
+        copy_text(lambda: image_command(self._job(), self.form.default()), self.status)
+
+    def _copy_code(self) -> None:
+        copy_text(self._code, self.status)
 
     def _code(self) -> str:
         job = self._job()
