@@ -258,6 +258,16 @@ def test_a_folder_in_use_or_that_cannot_be_is_said(dock, images, qtbot, tmp_path
     qtbot.waitUntil(lambda: "There is no folder" in dock.status.text(), timeout=TIMEOUT)
 
 
+def test_where_all_fail_the_reason_is_said(dock, images, qtbot):
+    segmented(dock, images, qtbot)
+    dock.form.save_boxes["pca"].setChecked(True)
+    dock.start_button.click()
+    finished(dock, qtbot)
+    assert "None of 3 images" in dock.status.text()
+    assert "with other outputs" in dock.status.text()
+    assert "'replace earlier results'" in dock.status.text()
+
+
 def test_two_docks_do_not_run_at_once(dock, viewer, images, steps, qtbot):
     choose(dock, images, qtbot)
     other = BatchWidget(viewer)
@@ -435,7 +445,8 @@ def test_corrections_are_replaced_only_by_who_is_sure(dock, viewer, images, qtbo
     qtbot.waitUntil(lambda: bool(asked), timeout=TIMEOUT)
     finished(dock, qtbot)
     assert asked == [1]
-    assert states(dock)["a.tif"] == ("done" if yes else "waiting")
+    assert states(dock)["a.tif"] == "done"
+    assert states(dock)["broken.png"] == "failed"
     np.testing.assert_array_equal(read_labels(out / "a_labels.tif"), found if yes else corrected)
 
 

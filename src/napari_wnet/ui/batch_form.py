@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QToolButton,
     QVBoxLayout,
@@ -193,6 +194,7 @@ class BatchForm(QWidget):
         self.params_box.addItem("those of the Segment dock", True)
         which = QHBoxLayout()
         which.addWidget(self.recursive_box)
+        which.addWidget(QLabel("only"))
         which.addWidget(self.pattern_edit, 1)
         rows = QFormLayout()
         rows.setVerticalSpacing(4)

@@ -15,7 +15,7 @@ from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import FileResult, FileStarted
 
 COLUMNS = ("file", "state", "objects", "s", "why")
-WIDTHS = (104, 104, 54, 40, 60)
+WIDTHS = (104, 104, 54, 40, 420)
 ROW_HEIGHT = 24
 FILE, STATE, OBJECTS, SECONDS, WHY = range(len(COLUMNS))
 WAITING, RUNNING, DONE, BEFORE, FAILED = "waiting", "running", "done", "finished before", "failed"
@@ -41,8 +41,9 @@ class Row:
 
     @property
     def why(self) -> str:
-        """Why it failed, or what is to be known of it."""
-        return "" if self.result is None else self.result.error or " ".join(self.result.notes)
+        """Why it failed, or what is to be known of it; the first column says of which file."""
+        text = "" if self.result is None else self.result.error or " ".join(self.result.notes)
+        return text.replace(str(self.item.path), self.item.path.name)
 
 
 KEYS: tuple[Callable[[Row], Any], ...] = (
@@ -226,6 +227,7 @@ class FileTable(QTableView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         header = self.horizontalHeader()
@@ -233,6 +235,7 @@ class FileTable(QTableView):
         for column, width in enumerate(WIDTHS):
             header.resizeSection(column, width)
         header.setStretchLastSection(True)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         header.setSortIndicatorClearable(True)
         self.setSortingEnabled(True)

@@ -93,10 +93,10 @@ def batch_work_steps(
     if not items:
         inputs = _inputs(settings)
         items = inputs.items
+        n_corrected = 0 if sure or not settings.overwrite else sum(_is_corrected(settings, item) for item in items)
+        if n_corrected:
+            return BatchDone(n_corrected=n_corrected)
         yield inputs
-    n_corrected = 0 if sure or not settings.overwrite else sum(_is_corrected(settings, item) for item in items)
-    if n_corrected:
-        return BatchDone(n_corrected=n_corrected)
     model = yield from models.steps(settings.model)
     job = BatchJob(
         model=model,

@@ -35,6 +35,8 @@ class Tally:
         Files in all, those of which it is known what became of them, and of these the failed and those that had been
         finished before.
     n_objects : int
+    error : str
+        Why the first of the failed failed.
     began : float
         Seconds of `clock`; moved on by pauses.
     """
@@ -44,6 +46,7 @@ class Tally:
     failed: int = 0
     before: int = 0
     n_objects: int = 0
+    error: str = ""
     clock: Callable[[], float] = time.monotonic
     began: float = 0.0
     _paused_at: float | None = field(default=None, repr=False)
@@ -58,6 +61,7 @@ class Tally:
         self.failed += result.state == "failed"
         self.before += result.state == "skipped"
         self.n_objects += result.n_objects
+        self.error = self.error or result.error
 
     def pause(self, paused: bool) -> None:
         """Leave out the time from a pause to its end."""
@@ -86,6 +90,21 @@ def in_words(seconds: float) -> str:
         return f"{max(1, round(seconds))} s"
     minutes = round(seconds / MINUTE_S)
     return f"{minutes} min" if minutes < 2 * MINUTE_S else f"{round(minutes / MINUTE_S)} h"
+
+
+def summary(tally: Tally, outcome: BatchDone) -> str:
+    """Return what has come of a batch."""
+    if tally.failed == tally.done:  # and most likely all for the same reason
+        return in_the_dock(f"None of {counted(tally.done)} could be segmented. The first: {tally.error}")
+    text = f"Done: {counted(tally.done)}, {tally.n_objects} objects."
+    text += f" {tally.before} finished before." if tally.before else ""
+    where = f": see {outcome.failures.name} with the results" if outcome.failures else ""
+    return text + (f" {tally.failed} failed{where}." if tally.failed else "")
+
+
+def counted(n_images: int) -> str:
+    """Return a number of images in words."""
+    return f"{n_images} image{'s' if n_images != 1 else ''}"
 
 
 class Batcher(QObject):
@@ -234,7 +253,8 @@ class Batcher(QObject):
         steps = batch_work_steps(order, self._hub.models, again, earlier, sure=sure)
         self._run.start(pausable(steps, self._paused))
         self._hub.batching = True
-        self.files.forget(earlier)
+        if again:
+            self.files.forget(earlier)
         self.tally = Tally()
         self.tally.start(len(again))
         self.busyChanged.emit(True)
@@ -273,12 +293,12 @@ class Batcher(QObject):
 
     def _on_listed(self, inputs: Inputs) -> None:
         self.files.setItems(inputs.items)
-        others = f"; {len(inputs.problems)} other files are no images" if inputs.problems else ""
-        images = f"{len(inputs.items)} image{'s' if len(inputs.items) != 1 else ''}"
-        self.said.emit(f"{images}{others}. Press Start.", "info", "")
+        others = f", and {len(inputs.problems)} other files" if inputs.problems else ""
+        self.said.emit(f"{counted(len(inputs.items))}{others}. Press Start.", "info", "")
 
     def _on_report(self, report: object) -> None:
         if isinstance(report, Inputs):
+            self.files.forget()
             self.files.setItems(report.items)
             self.tally.start(len(report.items))
             self.moved.emit(self.tally)
@@ -307,13 +327,8 @@ class Batcher(QObject):
             self._to_ask = outcome.n_corrected
             return
         self.outcome = outcome
-        tally = self.tally
-        text = f"Done: {tally.done} image{'s' if tally.done != 1 else ''}, {tally.n_objects} objects."
-        text += f" {tally.before} finished before." if tally.before else ""
-        if tally.failed:
-            where = f": see {outcome.failures.name} with the results" if outcome.failures else ""
-            text += f" {tally.failed} failed{where}."
-        self.said.emit(text, "warning" if tally.failed else "info", text)
+        text = summary(self.tally, outcome)
+        self.said.emit(text, "warning" if self.tally.failed else "info", text)
 
     def _on_cancelled(self) -> None:
         self.said.emit("Cancelled; what is finished stays, and Start goes on from there.", "info", "")
