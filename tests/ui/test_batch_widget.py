@@ -23,10 +23,10 @@ from napari_wnet.reports import Progress
 from napari_wnet.ui import batch_work
 from napari_wnet.ui.batch_settings import BatchSettings, in_the_dock, proposed_out
 from napari_wnet.ui.batch_widget import BatchWidget
-from napari_wnet.ui.batcher import Tally, in_words
 from napari_wnet.ui.layers import MARK
 from napari_wnet.ui.review_row import CANCEL, DISCARD, SAVE
 from napari_wnet.ui.segment_widget import SegmentWidget
+from napari_wnet.ui.tally import Tally, in_words
 
 TIMEOUT = 60_000
 SIDE = 96

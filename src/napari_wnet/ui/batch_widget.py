@@ -15,12 +15,13 @@ from napari_wnet.ui.batch_form import BatchForm
 from napari_wnet.ui.batch_settings import BatchSettings, in_the_dock
 from napari_wnet.ui.batch_table import FAILED, FileTable
 from napari_wnet.ui.batch_work import batch_threads
-from napari_wnet.ui.batcher import Batcher, Tally
+from napari_wnet.ui.batcher import Batcher
 from napari_wnet.ui.copy_row import CopyRow, copy_text
 from napari_wnet.ui.dock import RUN_STYLE, Dock, set_bar
 from napari_wnet.ui.opening import Opened
 from napari_wnet.ui.review_row import ReviewRow
 from napari_wnet.ui.reviewer import Reviewer
+from napari_wnet.ui.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
