@@ -2,21 +2,27 @@
 
     xvfb-run -s "-screen 0 1600x1000x24" python docs/screenshots.py [--model NAME_OR_FILE] [--image FILE] [--out DIR]
 
-Writes ``docs/images/segment-*.png``, ``measure.png``, ``repair.png`` and ``fine-tune.png``.
+Writes ``docs/images/segment-*.png``, ``measure.png``, ``repair.png``, ``fine-tune.png`` and ``batch.png``; for the last,
+the image is cut into a folder of pieces.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import napari
+import numpy as np
+import tifffile
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_wnet.io.images import read_image
 from napari_wnet.sample_data import sample_path
+from napari_wnet.ui.batch_table import STATE
 from napari_wnet.ui.launch import prepare
 from napari_wnet.ui.section import Section
 
@@ -67,7 +73,10 @@ def take_pictures(image: Path, model: str, out: Path) -> None:
     picture("repair")
     fine_tune(viewer)
     picture("fine-tune")
-    viewer.close()
+    with tempfile.TemporaryDirectory() as folder:
+        batch(viewer, image, Path(folder) / "plate 1")
+        picture("batch")
+        viewer.close()
 
 
 def measure(viewer: napari.Viewer, labels: napari.layers.Labels) -> None:
@@ -104,6 +113,29 @@ def fine_tune(viewer: napari.Viewer) -> None:
     dock.start()
     wait_until(lambda: not dock.trainer.busy)
     viewer.reset_view()
+
+
+def batch(viewer: napari.Viewer, image: Path, folder: Path) -> None:
+    """Segment a folder in the Batch dock, and look at one of its images."""
+    folder.mkdir()
+    array = read_image(image).array
+    for number, (row, column) in enumerate(np.ndindex(4, 4)):
+        height, width = array.shape[0] // 4, array.shape[1] // 4
+        piece = array[row * height : (row + 1) * height, column * width : (column + 1) * width]
+        tifffile.imwrite(folder / f"well {number + 1:02d}.tif", piece)
+    (folder / "well 17.tif").write_bytes(b"not copied to its end")
+    viewer.layers.clear()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-wnet", "Batch", tabify=True)
+    wait_until(lambda: bool(dock.form.model_box.value()))
+    dock.form.folder_edit.setValue(str(folder))
+    wait_until(lambda: dock.batcher.files.rowCount() > 0)
+    dock.start()
+    wait_until(lambda: not dock.batcher.busy)
+    dock.table.sortByColumn(STATE, Qt.SortOrder.AscendingOrder)
+    dock.open_place(2)
+    wait_until(lambda: dock.reviewer.opened is not None)
+    for message in [widget for widget in QApplication.allWidgets() if type(widget).__name__ == "NapariQtNotification"]:
+        message.close()  # it lies over the picture
 
 
 def main() -> None:

@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_wnet.batch.corrections import save_labels
+    from napari_wnet.batch.folder import segment_folder
     from napari_wnet.core.metrics import evaluate
     from napari_wnet.core.tables import growth, measure, traits
     from napari_wnet.core.tracking import link
@@ -37,7 +39,9 @@ __all__ = [
     "link",
     "load_model",
     "measure",
+    "save_labels",
     "segment",
+    "segment_folder",
     "train",
     "traits",
 ]
@@ -56,7 +60,9 @@ _HOMES = MappingProxyType(
         "link": "core.tracking",
         "load_model": "network.registry",
         "measure": "core.tables",
+        "save_labels": "batch.corrections",
         "segment": "pipeline",
+        "segment_folder": "batch.folder",
         "train": "fine_tune.job",
         "traits": "core.tables",
     }

@@ -55,16 +55,25 @@ def apply_flags(params: P, given: Mapping[str, Any]) -> P:
     return params.replace(**{path: value for path, value in given.items() if path in paths})
 
 
-def changed_flags(params: Params, default: Params) -> list[str]:
-    """Return the flags, with their values as separate words, that turn one value of a parameter class into another."""
-    words: list[str] = []
-    for path, info in _leaves(type(params), ()):
+def changes(params: Params, default: Params) -> dict[str, Any]:
+    """Return what :meth:`Params.replace` of the one value of a parameter class needs to make the other of it."""
+    found: dict[str, Any] = {}
+    for path, _ in _leaves(type(params), ()):
         value: Any = params
         usual: Any = default
         for name in path.split("__"):
             value, usual = getattr(value, name), getattr(usual, name)
-        if value == usual:
-            continue
+        if value != usual:
+            found[path] = value
+    return found
+
+
+def changed_flags(params: Params, default: Params) -> list[str]:
+    """Return the flags, with their values as separate words, that turn one value of a parameter class into another."""
+    words: list[str] = []
+    infos = dict(_leaves(type(params), ()))
+    for path, value in changes(params, default).items():
+        info = infos[path]
         flag = flag_name(path, info)
         if info.kind is bool:
             words.append(flag if value else flag.replace("--", "--no-", 1))

@@ -16,8 +16,8 @@ import tifffile
 from napari_wnet.batch import reading, run, writing
 from napari_wnet.batch.inputs import find_inputs
 from napari_wnet.batch.job import BatchJob, FileResult, FileStarted
-from napari_wnet.batch.kinds import KINDS
-from napari_wnet.batch.outputs import ENDINGS, WORK
+from napari_wnet.batch.kinds import ENDINGS, KINDS
+from napari_wnet.batch.outputs import WORK
 from napari_wnet.batch.run import batch_steps
 from napari_wnet.errors import NoRoomError, ProjectError
 from napari_wnet.io.exports import EXPORTS
@@ -313,4 +313,4 @@ def test_every_kind_is_written_and_replaced(job, images):
 
 def test_the_kinds_that_are_named_are_those_that_can_be_written():
     assert [*KINDS] == [kind for kind in ENDINGS if kind not in ("table", "sidecar")]
-    assert set(EXPORTS) < set(KINDS)
+    assert {kind: export.ending for kind, export in EXPORTS.items()}.items() < ENDINGS.items()

@@ -28,7 +28,7 @@ def write_failures(out: Path, results: Sequence[FileResult]) -> Path | None:
     OutputError
         If it cannot be written.
     """
-    path = out / NAMES[0] if _is_ours(out / NAMES[0]) else out / NAMES[1]
+    path = failures_path(out)
     failed = [result for result in results if result.state == "failed"]
     if not failed:
         if path.exists() and _is_ours(path):
@@ -40,6 +40,11 @@ def write_failures(out: Path, results: Sequence[FileResult]) -> Path | None:
     table.writerows((result.path, result.error) for result in failed)
     write_text(path, text.getvalue(), overwrite=True)
     return path
+
+
+def failures_path(out: Path) -> Path:
+    """Return where the list of an output folder is, or goes."""
+    return out / NAMES[0] if _is_ours(out / NAMES[0]) else out / NAMES[1]
 
 
 def _is_ours(path: Path) -> bool:

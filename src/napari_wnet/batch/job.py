@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from napari_wnet.network.checkpoint import Model
 from napari_wnet.params import SegmentParams
 from napari_wnet.reports import Progress
 
+if TYPE_CHECKING:  # it brings torch: docks and the command line know the kinds before they need that
+    from napari_wnet.network.checkpoint import Model
+
 State = Literal["done", "skipped", "failed"]
+CORRECTED = "Corrected by hand."
+"""Noted of results whose labels a person has changed since they were made."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

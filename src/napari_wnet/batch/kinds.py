@@ -20,3 +20,20 @@ KINDS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Names, and what a person reads. Labels are always written, with a table and a sidecar."""
+ENDINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "labels": "_labels.tif",
+        "distmap": "_distmap.tif",
+        "embedding": "_embedding.tif",
+        "pca": "_pca.png",
+        "overlay": "_overlay.png",
+        "roi": "_rois.zip",
+        "geojson": ".geojson",
+        "coco": "_coco.json",
+        "outlines": "_outlines.png",
+        "zarr": "_labels.ome.zarr",
+        "table": ".csv",
+        "sidecar": ".json",
+    }
+)
+"""What follows an image's name in the names of its results."""

@@ -15,23 +15,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from napari_wnet.atomic import refuse_existing, refuse_existing_folder, writing
+from napari_wnet.batch.kinds import ENDINGS
 from napari_wnet.errors import ParamsError, WNetError
-from napari_wnet.io.exports import EXPORTS
 from napari_wnet.io.sidecar import read_sidecar
 
 WORK = ".napari-wnet"
 """Folder within the output folder for what is not finished; hidden, so that nobody takes it for results."""
 STEM_FILE, DECIDED_FILE = "stem", "decided"
-ENDINGS: Mapping[str, str] = {
-    "labels": "_labels.tif",
-    "distmap": "_distmap.tif",
-    "embedding": "_embedding.tif",
-    "pca": "_pca.png",
-    "overlay": "_overlay.png",
-    **{kind: export.ending for kind, export in EXPORTS.items()},
-    "table": ".csv",
-    "sidecar": ".json",
-}
 ALWAYS = ("labels", "table", "sidecar")
 
 

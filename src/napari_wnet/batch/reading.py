@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from napari_wnet.atomic import refuse_existing
 from napari_wnet.batch.inputs import Item
-from napari_wnet.batch.job import BatchJob, FileResult
+from napari_wnet.batch.job import CORRECTED, BatchJob, FileResult
 from napari_wnet.batch.outputs import output_paths, refuse_result
 from napari_wnet.core.image import match_channels
 from napari_wnet.errors import ImageError, OutputError, ParamsError
@@ -128,7 +128,8 @@ def _finished(job: BatchJob, item: Item, mask_path: Path | None) -> FileResult |
         there = {kind: sidecar.with_name(name.name) for kind, name in names.items()}
         if not differs and all(path.exists() for path in there.values()) and set(targets) - {"sidecar"} <= set(there):
             outputs = {**there, "sidecar": sidecar}
-            return FileResult(path=item.path, state="skipped", n_objects=n_objects, outputs=outputs)
+            notes = (CORRECTED,) if info["result"].get("edited") else ()
+            return FileResult(path=item.path, state="skipped", n_objects=n_objects, notes=notes, outputs=outputs)
         differs = differs or "other outputs"
     raise OutputError(
         f"{sidecar.parent} holds results of {item.path.name} with {differs}; choose another folder (--out) or have "

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import BatchJob, FileResult
@@ -22,7 +21,7 @@ from napari_wnet.io.images import read_labels
 from napari_wnet.io.ngff import is_zarr
 from napari_wnet.io.sidecar import RunRecord, file_sha256, labels_sha256, read_sidecar, record_from, versions
 from napari_wnet.network.checkpoint import Model, read_model
-from napari_wnet.network.device import choose_device, fast_dtype
+from napari_wnet.network.device import choose_device, fast_dtype, threads
 from napari_wnet.network.registry import load_model
 from napari_wnet.pipeline import predict_steps
 from napari_wnet.reports import Progress
@@ -36,13 +35,15 @@ class Replay:
     ----------
     n_objects : int
     identical : bool
-        Whether all labels are those of the first time, numbers included.
+        Whether all labels are those of the first time, numbers included; corrections by hand came after that.
     n_different : int or None
-        Pixels that differ, where the first labels are still beside the sidecar.
+        Pixels that differ, where the first labels are still beside the sidecar, uncorrected.
     differences : tuple of str
         What is not as it was the first time and may be why: another processor, other versions.
     result : FileResult or None
         What was written, if anything was.
+    edited : bool
+        Whether the labels beside the sidecar have been corrected by hand since.
     """
 
     n_objects: int
@@ -50,6 +51,7 @@ class Replay:
     n_different: int | None
     differences: tuple[str, ...]
     result: FileResult | None
+    edited: bool = False
 
 
 def replay_steps(
@@ -87,39 +89,47 @@ def replay_steps(
     """
     info = read_sidecar(sidecar)
     record, params = record_from(info)
-    path = _found(info["input"], sidecar)
+    path = source_path(info["input"], sidecar)
     job = BatchJob(
         model=_model(record),
         params=params,
         out=sidecar.parent if out is None else out,
         save=tuple(kind for kind in KINDS if kind in {"labels", *record.outputs}),
         device=device or record.device,
-        foreground=None if info["foreground"] is None else _found(info["foreground"], sidecar),
+        foreground=None if info["foreground"] is None else source_path(info["foreground"], sidecar),
         axes=record.axes,
         channels=None if record.channels is None else ",".join(map(str, record.channels)),
         overwrite=overwrite,
     )
     loaded = read(job, Item(path=path, stem=sidecar.stem))
     planes: list[PlaneResult] = []
-    with _threads(record.threads):
+    with threads(record.threads):
         for index, image in enumerate(loaded.images):
             maps = yield from predict_steps(image, job.model, params, device=job.device)
             planes.append(label_plane(job, loaded, index, maps))
         result = None if out is None else store(job, loaded, planes)
     labels = np.stack([plane.labels for plane in planes])
     labels = labels.reshape(*loaded.planes.array.shape[:-3], *labels.shape[-2:])
-    first = _first_labels(job, sidecar, record)
+    edited = bool(info["result"].get("edited"))
+    first = _first_labels(job, sidecar, record, edited)
     return Replay(
         n_objects=int(sum(plane.labels.max(initial=0) for plane in planes)),
         identical=labels_sha256(labels) == info["result"]["labels_sha256"],
         n_different=None if first is None or first.shape != labels.shape else int(np.count_nonzero(first != labels)),
         differences=tuple(_differences(record, info, job.device)),
+        edited=edited,
         result=result,
     )
 
 
-def _found(file: Mapping[str, Any], sidecar: Path) -> Path:
-    """Return where a file is now: where it was, or, if all was moved together, beside the sidecar or from there."""
+def source_path(file: Mapping[str, Any], sidecar: Path) -> Path:
+    """Return where a file that a sidecar names is now: where it was, or beside the sidecar, or from there.
+
+    Raises
+    ------
+    ImageError
+        If it is nowhere, or another file now.
+    """
     places = [Path(file["absolute_path"]), sidecar.parent / file["path"], sidecar.parent / Path(file["path"]).name]
     there: list[Path] = [path for path in places if path.is_file() or is_zarr(path)]
     if not there:
@@ -146,19 +156,12 @@ def _model(record: RunRecord) -> Model:
     return model
 
 
-@contextlib.contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Compute with a number of threads: sums come out in another order with another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _first_labels(job: BatchJob, sidecar: Path, record: RunRecord) -> np.ndarray[Any, np.dtype[np.int32]] | None:
+def _first_labels(
+    job: BatchJob, sidecar: Path, record: RunRecord, edited: bool
+) -> np.ndarray[Any, np.dtype[np.int32]] | None:
     path = output_paths(sidecar.parent, sidecar.stem, job.save)["labels"]
+    if edited:
+        return None
     with contextlib.suppress(WNetError):  # gone, or mended by hand into something else
         if record.outputs.get("labels") == path.name:
             return read_labels(path)

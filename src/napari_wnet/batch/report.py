@@ -100,8 +100,12 @@ def report_steps(job: BatchJob, results: Sequence[FileResult]) -> Iterator[Progr
         card={**card(job.model.header), "SHA-256": job.model.sha256},
         versions=versions(),
     )
-    path = next(path for path in (job.out / name for name in NAMES) if _is_ours(path) or path.name == NAMES[-1])
-    write_text(path, page, overwrite=True)
+    write_text(report_path(job.out), page, overwrite=True)
+
+
+def report_path(out: Path) -> Path:
+    """Return where the report of an output folder is, or goes."""
+    return next(path for path in (out / name for name in NAMES) if _is_ours(path) or path.name == NAMES[-1])
 
 
 def _is_ours(path: Path) -> bool:

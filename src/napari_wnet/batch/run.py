@@ -45,7 +45,7 @@ GROUP = 16
 
 
 def batch_steps(
-    job: BatchJob, items: Sequence[Item], *, scheduler: str = THREADS
+    job: BatchJob, items: Sequence[Item], *, scheduler: str = THREADS, earlier: Sequence[FileResult] = ()
 ) -> Generator[Report, None, tuple[FileResult, ...]]:
     """Segment files; one that fails is reported, noted in ``failed.csv``, and the others go on.
 
@@ -59,6 +59,8 @@ def batch_steps(
         See :func:`napari_wnet.batch.inputs.find_inputs`.
     scheduler : str
         See :mod:`napari_wnet.scheduler`.
+    earlier : sequence of FileResult
+        Of other files of the same batch, done before: for ``failed.csv`` and the report.
 
     Yields
     ------
@@ -72,7 +74,7 @@ def batch_steps(
     Returns
     -------
     tuple of FileResult
-        All of them.
+        Those of `items`.
 
     Raises
     ------
@@ -89,6 +91,7 @@ def batch_steps(
     is_new = not job.out.exists()
     lock = FolderLock(job.out / WORK, LOCK, IN_USE)
     results: list[FileResult] = []
+    several = len(items) + len(earlier) > 1
     try:
         tidy(job.out)
         begun = _Batch(job).steps(items) if scheduler == THREADS else distributed_steps(job, items, scheduler)
@@ -96,13 +99,13 @@ def batch_steps(
             for report in steps:
                 if isinstance(report, FileResult):
                     results.append(report)
-                    if report.state == "failed" and len(items) > 1:
-                        write_failures(job.out, results)
+                    if report.state == "failed" and several:
+                        write_failures(job.out, [*earlier, *results])
                 yield report
-        if len(items) > 1:
-            write_failures(job.out, results)
+        if several:
+            write_failures(job.out, [*earlier, *results])
             if job.report:
-                yield from report_steps(job, results)
+                yield from report_steps(job, [*earlier, *results])
     finally:
         lock.release()
         _clear(job.out / WORK)

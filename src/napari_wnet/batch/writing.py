@@ -67,7 +67,7 @@ def store(job: BatchJob, loaded: Loaded, planes: Sequence[PlaneResult]) -> FileR
     labels = np.stack([plane.labels for plane in planes]).reshape(*lead, *planes[0].labels.shape)
     notes = tuple(dict.fromkeys((*loaded.notes, *(note for plane in planes for note in plane.notes))))
     with staged(job.out, loaded.item.stem, targets, overwrite=job.overwrite) as places:
-        _write(places, loaded, planes, labels)
+        write_outputs(places, loaded, planes, labels)
         info = sidecar_info(_record(job, loaded, targets, notes), job.params, labels)
         write_sidecar(places["sidecar"], info)
     n_objects = int(info["result"]["objects"])
@@ -115,9 +115,10 @@ def _record(job: BatchJob, loaded: Loaded, targets: dict[str, Path], notes: tupl
     )
 
 
-def _write(
+def write_outputs(
     places: dict[str, Path], loaded: Loaded, planes: Sequence[PlaneResult], labels: npt.NDArray[np.int32]
 ) -> None:
+    """Write results to where they are asked for, by kind; those of maps need the planes' maps."""
     lead, axes, size = loaded.planes.array.shape[:-3], loaded.planes.lead + "YX", loaded.file.pixel_size
     maps = [plane.maps for plane in planes if plane.maps is not None]
     write_labels(places["labels"], labels, size, axes=axes)

@@ -37,7 +37,8 @@ def run(given: argparse.Namespace) -> int:
             failed = True
             continue
         if replay.identical:
-            say(f"{sidecar}: identical labels, {counted(replay.n_objects, 'object')}")
+            since = "; they have been corrected by hand since" if replay.edited else ""
+            say(f"{sidecar}: identical labels, {counted(replay.n_objects, 'object')}{since}")
             continue
         failed = True
         count = "" if replay.n_different is None else f", {counted(replay.n_different, 'pixel')} of them"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -43,6 +45,20 @@ def choose_device(name: str = "auto") -> torch.device:
     if not present.get(device.type, False):
         raise DeviceError(f"Device '{name}' is not available here; choose one of {', '.join(available_devices())}.")
     return device
+
+
+@contextlib.contextmanager
+def threads(count: int | None) -> Iterator[None]:
+    """Compute with a number of processor threads, None: with as many as it is.
+
+    Sums come out in another order with another number, and so a few pixels of labels.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def fast_dtype(device: torch.device, precision: Literal["auto", "float32", "bfloat16"] = "auto") -> torch.dtype:

@@ -82,6 +82,10 @@ class ParamsForm(QWidget):
         """Choose what :meth:`reset` goes back to."""
         self._default = value
 
+    def default(self) -> Any:
+        """Return what :meth:`reset` goes back to."""
+        return self._default
+
     def reset(self) -> None:
         """Go back to the defaults."""
         self.setValue(self._default)

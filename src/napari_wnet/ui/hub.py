@@ -11,10 +11,20 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 
 from napari_wnet.core.maps import Maps
+from napari_wnet.params import SegmentParams
 from napari_wnet.ui.cache import MapsCache
 from napari_wnet.ui.layers import Index
 from napari_wnet.ui.sessions import Sessions
+from napari_wnet.ui.settings import SegmentSettings
 from napari_wnet.ui.work import Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What the Segment dock is set to, and what its model recommends; None until the model has been read."""
+
+    settings: SegmentSettings
+    recommended: SegmentParams | None
 
 
 @dataclass(eq=False)
@@ -28,6 +38,10 @@ class Hub:
     sessions : Sessions
     training : bool
         Whether a model is being fine-tuned; two at once would take each other's memory and time.
+    batching : bool
+        Whether a batch is going on; the same holds for two of them.
+    chosen : Chosen or None
+        What the Segment dock is set to, or was when it was closed; None: it has not been opened.
     """
 
     sessions: Sessions
@@ -36,7 +50,10 @@ class Hub:
     _computed: WeakKeyDictionary[Layer, tuple[Any, Mapping[Index, Hashable]]] = field(default_factory=WeakKeyDictionary)
     n_docks: int = 0
     training: bool = False
+    batching: bool = False
+    chosen: Chosen | None = None
     _adoption: list[Callable[[str], None]] = field(default_factory=list)
+    _followers: list[Callable[[], None]] = field(default_factory=list)
 
     def leave(self) -> None:
         """Note that a dock is closed; with the last one everything is forgotten, and memory given back."""
@@ -58,6 +75,21 @@ class Hub:
         """Tell all docks that a model is among the user's now, and is to be used."""
         for listener in tuple(self._adoption):
             listener(name)
+
+    def note_chosen(self, chosen: Chosen) -> None:
+        """Note what the Segment dock is set to now, and tell the docks that follow it."""
+        if chosen != self.chosen:
+            self.chosen = chosen
+            for follower in tuple(self._followers):
+                follower()
+
+    def follow(self, follower: Callable[[], None]) -> None:
+        """Call a function when the Segment dock is set to something else."""
+        self._followers.append(follower)
+
+    def unfollow(self, follower: Callable[[], None]) -> None:
+        """Call it no more."""
+        self._followers.remove(follower)
 
     def note_maps(self, image: Layer, keys: Mapping[Index, Hashable]) -> None:
         """Remember under which keys the maps of an image's planes are cached, beside those of its other planes."""

@@ -9,10 +9,13 @@ from napari.layers import Shapes
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
+from napari_wnet.errors import WNetError
 from napari_wnet.params import SegmentParams
 from napari_wnet.reports import Progress
+from napari_wnet.ui.copy_row import CopyRow, copy_text
 from napari_wnet.ui.dock import RUN_STYLE, Dock, scrolling, set_bar
 from napari_wnet.ui.form import ParamsForm
+from napari_wnet.ui.image_text import image_code, image_command
 from napari_wnet.ui.input_form import InputForm
 from napari_wnet.ui.layers import MARK
 from napari_wnet.ui.requests import Catalog
@@ -47,6 +50,7 @@ class SegmentWidget(Dock):
         self.form = ParamsForm(SegmentParams, shown=("clustering",))
         self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
         self.reset_button = QPushButton("Reset to the model's values")
+        self.copy_row = CopyRow()
         self.progress_bar, self.elapsed = QProgressBar(), QLabel()
         self._timer = QTimer(self)
         self._started = 0.0
@@ -121,7 +125,7 @@ class SegmentWidget(Dock):
         layout.addWidget(self.inputs)
         layout.addLayout(buttons)
         layout.addWidget(news)
-        layout.addWidget(scrolling(QLabel("<b>Adjust the result</b>"), self.form, self.reset_button), 1)
+        layout.addWidget(scrolling(QLabel("<b>Adjust the result</b>"), self.form, self.reset_button, self.copy_row), 1)
         self.setMinimumWidth(330)
 
     def _connect(self) -> None:
@@ -139,6 +143,9 @@ class SegmentWidget(Dock):
         self.segmenter.progressed.connect(self._show_progress)
         self.segmenter.segmented.connect(self._on_segmented)
         self.segmenter.said.connect(self.status.say)
+        self.copy_row.command_button.clicked.connect(self._copy_command)
+        self.copy_row.code_button.clicked.connect(self._copy_code)
+        self.valueChanged.connect(self._note)
         self.segmenter.busyChanged.connect(self._show_busy)
         self._timer.timeout.connect(self._show_elapsed)
 
@@ -162,6 +169,7 @@ class SegmentWidget(Dock):
         if self._kept_for != model:
             self._reset()
         self._kept_for, self._ready_model = "", model
+        self._note()
         if header.notes:
             self._complain(" ".join(header.notes), "warning")
         if self._run_when_ready:
@@ -206,6 +214,27 @@ class SegmentWidget(Dock):
         now = self.value()
         if (now.params, now.foreground) != (job.settings.params, job.settings.foreground):  # changed meanwhile
             self._tune()
+
+    def _note(self) -> None:
+        self.segmenter.note(self.value(), self.form.default() if self.ready else None)
+
+    def _job(self) -> Job:
+        image = self.inputs.image()
+        if image is None:
+            raise WNetError(BEGIN)
+        if not self.ready:
+            raise WNetError("The model is being read; try again in a moment.")
+        return Job(image=image, foreground=self.inputs.foreground(), settings=self.value())
+
+    def _copy_command(self) -> None:
+        copy_text(lambda: image_command(self._job(), self.form.default()), self.status)
+
+    def _copy_code(self) -> None:
+        copy_text(self._code, self.status)
+
+    def _code(self) -> str:
+        job = self._job()
+        return image_code(job, self.form.default(), self.segmenter.displayed(job))
 
     def _complain(self, text: str, level: str = "error") -> None:
         self.status.say(text, level, text)

@@ -11,11 +11,13 @@ from napari.components import ViewerModel
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_wnet.errors import WNetError
-from napari_wnet.ui.hub import join_hub
-from napari_wnet.ui.layers import Source, stacked_features
+from napari_wnet.params import SegmentParams
+from napari_wnet.ui.hub import Chosen, join_hub
+from napari_wnet.ui.layers import Index, Source, stacked_features
 from napari_wnet.ui.requests import Catalog, Request, RunResult
 from napari_wnet.ui.runner import LatestRunner, Runner
 from napari_wnet.ui.sessions import Job, count_objects
+from napari_wnet.ui.settings import SegmentSettings
 from napari_wnet.ui.tuner import Tuner
 from napari_wnet.ui.work import catalog_steps, run_steps, warm_up_steps
 
@@ -94,6 +96,15 @@ class Segmenter(QObject):
         """Read a model, to know what it recommends."""
         self._wanted = name
         self._loader.submit(self._model_steps)
+
+    def note(self, settings: SegmentSettings, recommended: SegmentParams | None) -> None:
+        """Tell the other docks what this one is set to."""
+        if self._open:
+            self._hub.note_chosen(Chosen(settings=settings, recommended=recommended))
+
+    def displayed(self, job: Job) -> Index:
+        """Return which plane of a job's image is seen."""
+        return self._sessions.displayed(job)
 
     def run(self, job: Job) -> None:
         """Segment a job's image, unless something is wrong with it, which is said."""

@@ -1,0 +1,137 @@
+"""Everything the Batch dock is set to, and what a press of Start means with it."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_wnet.batch.kinds import KINDS
+from napari_wnet.errors import OutputError, ParamsError, WNetError
+from napari_wnet.fields import Params
+from napari_wnet.io.sidecar import read_sidecar
+from napari_wnet.params import DEFAULT_MODEL, SegmentParams
+from napari_wnet.scheduler import THREADS, check_scheduler
+
+ENDING = "-wnet"
+MOST_LOOKED_AT = 20
+WORDS = {
+    " (--out)": "",
+    " (--overwrite)": " (tick 'replace earlier results')",
+    "--recursive looks into its folders": "'look into its folders' finds those within it",
+    "--axes ": "axes ",
+    "with --axes": "under 'axes'",
+    "--channels ": "channels ",
+    "with --channels": "under 'channels'",
+}
+"""What messages for the command line say, and what the dock calls it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchSettings(Params):
+    """The state of the Batch dock.
+
+    Attributes
+    ----------
+    folder, out : str
+        Of the images, and of the results; empty: not chosen yet.
+    recursive : bool
+        Look into the folders of the folder.
+    pattern : str
+        Only files like these, several with commas between them: ``*.tif, *.png``.
+    model : str
+        A name, or the path of a file.
+    follows : bool
+        Use the model and the parameters of the Segment dock, not those that the model recommends.
+    save : tuple of str
+        What is saved, of :data:`napari_wnet.batch.kinds.KINDS`.
+    scheduler : str
+        See :mod:`napari_wnet.scheduler`.
+    device : str
+    axes, channels : str
+        See :func:`napari_wnet.io.axes.arrange`; empty: as the files say, and all.
+    overwrite : bool
+        Replace earlier results.
+    """
+
+    folder: str = ""
+    recursive: bool = False
+    pattern: str = "*"
+    out: str = ""
+    model: str = DEFAULT_MODEL
+    follows: bool = False
+    save: tuple[str, ...] = ("labels",)
+    scheduler: str = THREADS
+    device: str = "auto"
+    axes: str = ""
+    channels: str = ""
+    overwrite: bool = False
+
+    @property
+    def patterns(self) -> tuple[str, ...]:
+        """The patterns one by one."""
+        return tuple(part.strip() for part in self.pattern.split(",") if part.strip()) or ("*",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A press of Start, complete.
+
+    Attributes
+    ----------
+    settings : BatchSettings
+    params : SegmentParams or None
+        None: those that the model recommends.
+    recommended : SegmentParams or None
+        What the model recommends, where that is known.
+    """
+
+    settings: BatchSettings
+    params: SegmentParams | None = None
+    recommended: SegmentParams | None = None
+
+    def check(self) -> None:
+        """Refuse what cannot be begun.
+
+        Raises
+        ------
+        WNetError
+        """
+        settings = self.settings
+        if not settings.folder:
+            raise ParamsError("Choose a folder of images first.")
+        if not settings.out:
+            raise OutputError("Choose a folder for the results.")
+        if not settings.model:
+            raise ParamsError("Choose a model first.")
+        check_scheduler(settings.scheduler)
+        unknown = [kind for kind in settings.save if kind not in KINDS]
+        if unknown:
+            raise ParamsError(f"There is nothing called {', '.join(unknown)} to save.")
+
+
+def proposed_out(folder: Path) -> Path:
+    """Return where the results of a folder's images go: beside it, and never among earlier results."""
+    while folder.name and _holds_results(folder.parent):
+        folder = folder.parent
+    return folder.with_name(folder.name + ENDING) if folder.name else folder / ENDING.strip("-")
+
+
+def _holds_results(folder: Path) -> bool:
+    try:
+        for path in itertools.islice(folder.glob("*.json"), MOST_LOOKED_AT):
+            try:
+                read_sidecar(path)
+            except WNetError:  # some other JSON
+                continue
+            return True
+    except OSError:  # it may be entered, not listed
+        pass
+    return False
+
+
+def in_the_dock(text: str) -> str:
+    """Return a message with the flags of the command line called what the dock calls them."""
+    for flag, name in WORDS.items():
+        text = text.replace(flag, name)
+    return text
