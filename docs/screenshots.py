@@ -2,8 +2,8 @@
 
     xvfb-run -s "-screen 0 1600x1000x24" python docs/screenshots.py [--model NAME_OR_FILE] [--image FILE] [--out DIR]
 
-Writes ``docs/images/segment-*.png``, ``measure.png``, ``repair.png``, ``fine-tune.png`` and ``batch.png``; for the last,
-the image is cut into a folder of pieces.
+Writes ``docs/images/segment-*.png``, ``measure.png``, ``repair.png``, ``fine-tune.png`` and ``batch.png``; for the
+last, the image is cut into a folder of pieces.
 """
 
 from __future__ import annotations
