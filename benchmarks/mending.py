@@ -16,6 +16,8 @@ from napari_wnet.core.maps import Maps
 
 GOOD = 0.7
 DRAG_CLICKS = 2
+MOST_CORNERS, CORNER_PX = 7, 3
+"""Of a line that is drawn: how many changes of direction at most, and how far apart."""
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
@@ -113,19 +115,33 @@ class Scene:
             ends.append([start, max(stop, start + 2)])
         return (ends[0][0], ends[1][0]), (ends[0][1], ends[1][1])
 
-    def border(self, label: int, pair: list[int]) -> list[edits.Point]:
-        """Return the ends of a straight line between two true objects, across the predicted one that holds both."""
+    def parts_would_do(self, label: int, inside: list[int]) -> bool:
+        """Tell whether true objects taken for one would all be right, if that were parted where they meet."""
         mask = self.labels == label
-        one, other = ((self.truth == n) & mask for n in pair)
-        nearer = ndimage.distance_transform_edt(~one) < ndimage.distance_transform_edt(~other)
+        far = np.stack([ndimage.distance_transform_edt(self.truth != number) for number in inside])
+        nearest = np.array(inside)[far.argmin(axis=0)]
+        wanted = [(self.truth == number, mask & (nearest == number)) for number in inside]
+        return all((own & part).sum() >= GOOD * (own | part).sum() for own, part in wanted)
+
+    def border(self, label: int, one: int, others: list[int]) -> list[edits.Point]:
+        """Return a path along the border of a true object and others, across the predicted one that holds them."""
+        mask = self.labels == label
+        near, far = ((np.isin(self.truth, numbers)) & mask for numbers in ([one], others))
+        nearer = ndimage.distance_transform_edt(~near) < ndimage.distance_transform_edt(~far)
         edge = mask & ndimage.binary_dilation(nearer & mask) & ~nearer
-        places = np.argwhere(edge if edge.any() else mask)
+        places = np.argwhere(edge if edge.any() else mask).astype(float)
         centre = places.mean(axis=0)
         _, _, axes = np.linalg.svd(places - centre, full_matrices=False)
         along = (places - centre) @ axes[0]
-        jitter = self.rng.normal(0, 0.5 * self.hand_px, (2, 2))
-        ends = centre + np.array([[along.min()], [along.max()]]) * axes[0] + jitter
-        return [(round(row), round(column)) for row, column in ends.tolist()]
+        count = max(2, min(MOST_CORNERS, int(np.ptp(along) / CORNER_PX) + 1))
+        bins = np.minimum((count * (along - along.min()) / max(np.ptp(along), 1e-9)).astype(int), count - 1)
+        corners = [places[bins == number].mean(axis=0) for number in range(count) if (bins == number).any()]
+        ends = [centre + along.min() * axes[0], centre + along.max() * axes[0]]
+        path = [ends[0], *corners, ends[1]] if len(corners) > 2 else ends
+        return [
+            (round(row), round(column))
+            for row, column in np.array(path) + self.rng.normal(0, 0.5 * self.hand_px, (len(path), 2))
+        ]
 
     def draw(self, number: int) -> None:
         """Put the true object over whatever is there; what was meant for it goes."""

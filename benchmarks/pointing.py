@@ -70,7 +70,7 @@ def partings(scene: Scene, network: OutlineNet) -> Iterator[dict[str, bool]]:
         points = [scene.click(scene.truth == number) for number in inside]
         prompts = [edits.Prompt.click(points[i], usual).without(points[1 - i]) for i in range(2)]
         outlines = [predict_outline(network, scene.image, prompt) for prompt in prompts]
-        line, boxes = scene.border(label, inside), [scene.box(number) for number in inside]
+        line, boxes = scene.border(label, inside[0], inside[1:]), [scene.box(number) for number in inside]
         ways: dict[str, Way] = {
             "two clicks, by the maps": lambda points=points: edits.split(scene.labels, scene.maps, points),
             "two clicks, by outlines": lambda points=points, outlines=outlines: edits.split(

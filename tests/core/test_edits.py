@@ -283,6 +283,16 @@ def test_a_cut_follows_the_line_and_may_stop_short():
     assert areas[4] >= areas[5]  # the larger part keeps its number
 
 
+def test_a_cut_goes_on_to_an_edge_that_is_near():
+    labels = np.zeros((40, 40), np.int32)
+    labels[5:35, 5:35] = 4
+    after = edits.cut(labels, [(12, 20), (28, 20)]).applied(labels)  # 7 px short at both ends, of 16
+    assert after[6, 6] != after[6, 34]
+    assert np.bincount(after.ravel())[4:].min() > 400
+    with pytest.raises(EditError, match="edge to edge"):
+        edits.cut(labels, [(16, 20), (24, 20)])
+
+
 def test_a_line_that_cuts_nothing_is_explained():
     labels = np.zeros((40, 40), np.int32)
     labels[5:35, 5:35] = 4

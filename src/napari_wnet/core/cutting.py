@@ -16,6 +16,8 @@ from napari_wnet.errors import EditError
 
 END_PX, END_PART = 2.0, 0.15
 """How far a line that cuts goes on beyond its ends: pixels, and part of its length."""
+MOST_PART = 0.5
+"""How far at most, as a part of its length, where it is still within an object."""
 LEAST_PART_PX = 5
 """Smaller crumbs beside a cut are no parts."""
 
@@ -27,7 +29,8 @@ def cut(labels: LabelArray, path: Sequence[Point]) -> Change:
     ----------
     labels : (Y, X) integer array
     path : sequence of (int, int)
-        Rows and columns of the line's corners. At both ends it goes on straight for a little, as hands stop short.
+        Rows and columns of the line's corners. At both ends it goes on straight for a little, and to the edge of the
+        object where that is near, as hands stop short.
 
     Returns
     -------
@@ -40,7 +43,7 @@ def cut(labels: LabelArray, path: Sequence[Point]) -> Change:
         If no object falls into parts.
     """
     line = np.zeros(labels.shape, bool)
-    rows, columns = _drawn(_lengthened(path))
+    rows, columns = _drawn(_lengthened(path, labels))
     inside = (rows >= 0) & (rows < labels.shape[0]) & (columns >= 0) & (columns < labels.shape[1])
     rows, columns = rows[inside], columns[inside]
     line[rows, columns] = True
@@ -64,14 +67,32 @@ def cut(labels: LabelArray, path: Sequence[Point]) -> Change:
     return change_of(labels, window, wanted, made)
 
 
-def _lengthened(path: Sequence[Point]) -> list[tuple[float, float]]:
+def _lengthened(path: Sequence[Point], labels: LabelArray) -> list[tuple[float, float]]:
     corners = [(float(row), float(column)) for row, column in path]
     first, last = np.array(corners[0]), np.array(corners[-1])
     length = float(np.linalg.norm(last - first))
     if length == 0:
         return corners
-    beyond = (last - first) / length * (END_PX + END_PART * length)
-    return [tuple(first - beyond), *corners, tuple(last + beyond)]
+    onwards = (last - first) / length
+    return [
+        tuple(first - onwards * _beyond(labels, path[0], -onwards, length)),
+        *corners,
+        tuple(last + onwards * _beyond(labels, path[-1], onwards, length)),
+    ]
+
+
+def _beyond(labels: LabelArray, end: Point, onwards: npt.NDArray[np.float64], length: float) -> float:
+    """Return how far a line goes on beyond its end."""
+    least, most = END_PX + END_PART * length, MOST_PART * length
+    steps = np.arange(1, int(np.ceil(max(least, most))) + 1)
+    places = np.floor(np.array(end) + steps[:, np.newaxis] * onwards + 0.5).astype(np.int64)
+    inside = ((places >= 0) & (places < labels.shape)).all(axis=1)
+    held = np.zeros(len(steps), np.int64)
+    held[inside] = labels[tuple(places[inside].T)]
+    number = int(labels[end]) if all(0 <= place < size for place, size in zip(end, labels.shape, strict=True)) else 0
+    left = np.flatnonzero(held != number)
+    edge = float(steps[left[0]]) if len(left) else most
+    return max(least, edge) if number and edge <= most else least
 
 
 def _drawn(path: Sequence[tuple[float, float]]) -> tuple[IndexArray, IndexArray]:
