@@ -10,12 +10,12 @@ KINDS: Mapping[str, str] = MappingProxyType(
         "labels": "labels",
         "distmap": "distance map",
         "embedding": "embedding",
-        "pca": "picture of the embedding",
-        "overlay": "outlines on the image",
+        "pca": "embedding in colours",
+        "overlay": "coloured outlines, PNG",
         "roi": "ImageJ ROIs",
         "geojson": "GeoJSON for QuPath",
         "coco": "COCO JSON",
-        "outlines": "outlines as PNG",
+        "outlines": "thin outlines, PNG",
         "zarr": "OME-Zarr labels",
     }
 )
