@@ -135,3 +135,8 @@ def _free(folder: Path) -> str:
         return f", {shutil.disk_usage(folder).free / 1e6:.0f} MB are free"
     except OSError:
         return ""
+
+
+def unwritten(path: Path, error: OSError) -> OutputError:
+    """Return the error for something that the system did not write: why, and what to do about it."""
+    return OutputError(_explain(path, error))

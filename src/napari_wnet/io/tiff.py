@@ -242,3 +242,29 @@ def write_tiff(path: Path, array: Array, axes: str, pixel_size: PixelSize | None
     if imagej:
         options["metadata"] |= {"min": 0.0, "max": float(array.max()) or 1.0, "mode": "grayscale"}
     tifffile.imwrite(path, array, compression="zlib", compressionargs={"level": 4}, **options)
+
+
+def open_lazily(path: Path) -> tuple[Any, str, PixelSize | None]:
+    """Open the first series of a TIFF file as a zarr array, whose pixels are read when they are asked for.
+
+    Returns
+    -------
+    array : zarr.Array
+        At full resolution.
+    axes : str
+        One letter an axis.
+    pixel_size : (float, float) or None
+        Height and width of a pixel in micrometres.
+
+    Raises
+    ------
+    Exception
+        Whatever tifffile raises for a damaged file.
+    """
+    import zarr
+
+    with listen(), tifffile.TiffFile(path) as file:
+        axes, pixel_size = file.series[0].axes, _pixel_size(file)
+        store = file.series[0].aszarr(level=0)
+    array = zarr.open_array(store, mode="r")
+    return array, axes, pixel_size
