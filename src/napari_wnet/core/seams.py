@@ -246,12 +246,10 @@ def _meetings(rims: dict[Cell, Rim], *, corners: bool) -> Iterator[tuple[tuple[C
                 yield ((row, column), other), (near[:-1], line[1:])
         if not corners:
             continue
-        for other, near, far in (
-            ((row + 1, column + 1), rim.bottom[-1:], slice(0, 1)),
-            ((row + 1, column - 1), rim.bottom[:1], slice(-1, None)),
-        ):
-            if other in rims:
-                yield ((row, column), other), (near, rims[other].top[far])
+        for shift, near, end in ((1, rim.bottom[-1:], slice(0, 1)), (-1, rim.bottom[:1], slice(-1, None))):
+            diagonal = row + 1, column + shift
+            if diagonal in rims:
+                yield ((row, column), diagonal), (near, rims[diagonal].top[end])
 
 
 def _counted(

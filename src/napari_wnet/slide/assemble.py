@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +17,7 @@ from napari_wnet.io.tiff import PixelSize
 from napari_wnet.slide.grid import Grid, size
 from napari_wnet.slide.job import BlockItem
 from napari_wnet.slide.measuring import block_sums
-from napari_wnet.slide.store import writing
-
-if TYPE_CHECKING:
-    import zarr
+from napari_wnet.slide.store import open_array, writing
 
 Labels = npt.NDArray[np.int32]
 Array = npt.NDArray[Any]
@@ -49,7 +45,7 @@ def label_block(item: BlockItem) -> int:
     found: dict[str, Array] = {}
     if labels.any():
         with writing(job.labels):
-            level = open_level(job.labels, 0)
+            level = open_array(job.labels / "0")
             level[window] = labels.astype(level.dtype)
         found = block_sums(labels, job.source.read_raw(window), window)
     job.work.save("labels", item.name, found)
@@ -82,7 +78,7 @@ def shrink(item: BlockItem) -> int:
     """Write a block of a level: every second pixel of the level below, as numbers cannot be averaged."""
     level: Level = item.facts["level"]
     window = level.grid.window(item.facts["block"])
-    below, here = (open_level(item.job.labels, number) for number in (level.number - 1, level.number))
+    below, here = (open_array(item.job.labels / str(number)) for number in (level.number - 1, level.number))
     part = np.asarray(below[level.source(window)])[::2, ::2]
     if part.any():
         with writing(item.job.labels):
@@ -129,12 +125,3 @@ def create_labels(path: Path, levels: Sequence[Level], n_objects: int, pixel_siz
     }
     write_text(path / ".zattrs", json.dumps(described, indent=2) + "\n", overwrite=True)
     write_text(path / ".zgroup", json.dumps({"zarr_format": 2}) + "\n", overwrite=True)
-
-
-@lru_cache(maxsize=4)
-def open_level(path: Path, number: int) -> zarr.Array[Any]:
-    """Open a level of labels for writing."""
-    import zarr
-    from zarr.storage import LocalStore
-
-    return zarr.open_array(LocalStore(path / str(number)), mode="r+")

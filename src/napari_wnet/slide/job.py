@@ -12,7 +12,7 @@ from napari_wnet.network.checkpoint import Model, read_model
 from napari_wnet.params import SegmentParams
 from napari_wnet.slide.grid import Grid
 from napari_wnet.slide.source import SlideSource
-from napari_wnet.slide.store import Work
+from napari_wnet.slide.store import Work, written_at
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -70,11 +70,11 @@ class SlideJob:
 
     def load_model(self) -> Model:
         """Return the model; the last one stays loaded."""
-        return _load(self.model)
+        return _load(self.model, written_at(self.model))
 
 
 @lru_cache(maxsize=1)
-def _load(path: Path) -> Model:
+def _load(path: Path, _: int) -> Model:
     return read_model(path)
 
 

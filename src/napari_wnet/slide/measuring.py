@@ -38,7 +38,7 @@ def block_sums(labels: npt.NDArray[np.int32], image: Array, window: Window) -> d
     count = len(values)
 
     def total(weights: Array) -> npt.NDArray[np.float64]:
-        return np.bincount(index, weights=weights, minlength=count)
+        return np.bincount(index, weights=weights, minlength=count).astype(np.float64, copy=False)
 
     box = np.empty((count, 4), np.int64)
     box[:, :2], box[:, 2:] = np.iinfo(np.int64).max, 0

@@ -90,7 +90,7 @@ class Numbers:
 
 
 def number(job: SlideJob, windows: Sequence[tuple[str, str]], pairs: Sequence[tuple[int, int]]) -> Numbers:
-    """Number all objects in raster order of their first pixel, from 1, as the whole slide's would be."""
+    """Give all objects the numbers that they have in the whole slide: in raster order of their first pixel, from 1."""
     first, area, lead = [], [], []
     offsets: dict[tuple[str, str], int] = {}
     spills: dict[int, list[tuple[str, str]]] = {}

@@ -49,11 +49,12 @@ def cluster_giant(item: BlockItem) -> int:
     job = item.job
     block = job.grid.window(item.index)
     margin = job.halo
+    context = item.facts["context"]
     while True:
-        window = job.grid.wider(block, margin)
+        window = job.grid.wider(block, margin + context)
         components = components_in(job, window, (-1, item.facts["own"]))
         labels = _clustered(job, window, components, min_area=0)
-        wider = job.grid.wider(block, 2 * margin)
+        wider = job.grid.wider(block, 2 * margin + context)
         inside = np.isin(labels, np.unique(labels[within(block, window)])) & (labels > 0)
         cut = reaches_edge(inside, window, job.grid.shape)
         if not cut or wider == window or np.prod(size(wider)) > job.most_pixels:

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from napari_wnet.core.clustering import smoothed_distance, unlike_ground
 from napari_wnet.core.components import Components, context_px, reach_of_smoothing
 from napari_wnet.core.maps import Maps
-from napari_wnet.core.seams import BlockParts, Joined, Rim, block_parts, join
+from napari_wnet.core.seams import SIDES, BlockParts, Joined, Rim, block_parts, join
 from napari_wnet.core.tiling import Window
 from napari_wnet.slide.grid import Grid, shared, size, within
 from napari_wnet.slide.job import BlockItem, SlideJob, block_name
-from napari_wnet.slide.store import Work
+from napari_wnet.slide.store import Work, written_at
 
 Array = npt.NDArray[Any]
 WITH_BLOCK, ALONE, GIANT = 0, 1, 2
@@ -69,13 +69,10 @@ def _flat(found: BlockParts) -> dict[str, Any]:
 
 def load_parts(work: Work, name: str) -> BlockParts:
     """Read the parts of a block."""
-    arrays = work.load("parts", name)
-    rims = {
-        rim: Rim(**{side: arrays.pop(f"{rim}_{side}") for side in ("top", "bottom", "left", "right")})
-        for rim in ("seed_rim", "rim")
-    }
-    longest = int(arrays.pop("longest_seed"))
-    return BlockParts(**arrays, **rims, longest_seed=longest)
+    arrays: dict[str, Any] = work.load("parts", name)
+    for rim in ("seed_rim", "rim"):
+        arrays[rim] = Rim(**{side: arrays.pop(f"{rim}_{side}") for side in SIDES})
+    return BlockParts(**{**arrays, "longest_seed": int(arrays["longest_seed"])})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -169,7 +166,7 @@ def components_in(job: SlideJob, window: Window, own: tuple[int, Iterable[int]])
     own : int and iterable of int
         What is clustered here: the block whose own components are (-1: none), and components that touch borders.
     """
-    made = _read_plan(job.work.path, job.work.result("plan", "all").stat().st_mtime_ns)
+    made = _read_plan(job.work.path, written_at(job.work.result("plan", "all")))
     index, chosen = own
     n_joined = len(made["kinds"])
     n_seeds, is_own = [np.concatenate([[0], made["n_seeds"]])], [np.zeros(n_joined + 1, bool)]

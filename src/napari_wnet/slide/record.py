@@ -14,9 +14,9 @@ import torch
 from napari_wnet.io.sidecar import FORMAT, FORMAT_VERSION, file_sha256, versions
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.device import choose_device, fast_dtype
-from napari_wnet.slide.assemble import open_level
 from napari_wnet.slide.job import SlideJob
 from napari_wnet.slide.source import SlideSource
+from napari_wnet.slide.store import open_array
 
 STRIP_BYTES = 64 * 2**20
 ENDINGS = (".zarr", ".ome", "_labels")
@@ -43,7 +43,7 @@ class Outputs:
 
     @classmethod
     def beside(cls, labels: Path) -> Outputs:
-        """Return the places that go with a labels folder: ``NAME_labels.ome.zarr`` has ``NAME.csv`` and ``NAME.json``."""
+        """Return what goes with a labels folder: ``NAME.csv`` and ``NAME.json`` with ``NAME_labels.ome.zarr``."""
         stem = labels.name
         for ending in ENDINGS:
             stem = stem.removesuffix(ending)
@@ -57,8 +57,8 @@ class Outputs:
 
 
 def labels_sha256(path: Path, shape: tuple[int, int]) -> str:
-    """Return the hash that :func:`napari_wnet.io.sidecar.labels_sha256` gives the labels in a folder, strip by strip."""
-    level = open_level(path, 0)
+    """Return the hash of :func:`napari_wnet.io.sidecar.labels_sha256` for labels in a folder, read strip by strip."""
+    level = open_array(path / "0")
     digest = hashlib.sha256(f"{shape}".encode())
     step = max(1, STRIP_BYTES // (4 * shape[1]))
     step = step // level.chunks[0] * level.chunks[0] or step

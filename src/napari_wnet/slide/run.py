@@ -21,7 +21,7 @@ from napari_wnet.network.registry import load_model
 from napari_wnet.params import DEFAULT_MODEL, SegmentParams
 from napari_wnet.pipeline import NOTHING_TO_FIND, rescaling
 from napari_wnet.reports import Progress, drain
-from napari_wnet.slide.assemble import create_labels, label_block, open_level, plan_levels, shrink
+from napari_wnet.slide.assemble import create_labels, label_block, plan_levels, shrink
 from napari_wnet.slide.grid import Grid
 from napari_wnet.slide.job import BlockItem, Executor, SlideJob, block_name, in_process
 from napari_wnet.slide.measuring import table
@@ -264,9 +264,9 @@ class _Run:
         work.save("range", "all", {**found, "digest": np.frombuffer(digest, np.uint8)})
 
     def _intensities(self, name: str) -> BlockIntensities:
-        arrays = self.job.work.load("intensities", name)
-        plain = {"count": int(arrays.pop("count")), "n_bad": int(arrays.pop("n_bad"))}
-        return BlockIntensities(**plain, digest=arrays.pop("digest").tobytes(), **arrays)
+        arrays: dict[str, Any] = self.job.work.load("intensities", name)
+        plain = {"count": int(arrays["count"]), "n_bad": int(arrays["n_bad"]), "digest": arrays["digest"].tobytes()}
+        return BlockIntensities(**{**arrays, **plain})
 
     def _sum_up_ground(self) -> None:
         found = [self.job.work.load("maps", item.name) for item in self._blocks]
@@ -283,23 +283,28 @@ class _Run:
         yield from self._stage("objects", cluster_block, blocks, "objects")
         alone = [self._item(index, made.own_window(job.grid, index), [index]) for index in made.alone()]
         yield from self._stage("alone", cluster_alone, alone, "large objects")
-        giants = [self._item(index, None, self._giants_in(made, index)) for index in made.giant_blocks()]
+        giants = [
+            BlockItem(job=job, index=index, facts={"own": self._giants_in(made, index), "context": made.context})
+            for index in made.giant_blocks()
+        ]
         yield from self._stage("giants", cluster_giant, giants, "giant objects")
         pairs = neighbour_pairs(job.grid, made.giant_blocks())
         compared = [BlockItem(job=job, index=n, facts={"pair": pair}) for n, pair in enumerate(pairs)]
         yield from self._stage("pairs", compare, compared, "seams")
 
-    def _giants_in(self, made: Plan, block: int) -> Iterable[int]:
+    def _giants_in(self, made: Plan, block: int) -> list[int]:
+        """Return the giant components that a window around a block may show."""
         near = [made.joined.whose[index] for index in self.job.grid.touching(self._around(block))]
         found = np.unique(np.concatenate(near))
-        return found[made.kinds[found] == GIANT].tolist()
+        giants: list[int] = found[made.kinds[found] == GIANT].tolist()
+        return giants
 
     def _around(self, block: int) -> tuple[slice, slice]:
         grid = self.job.grid
         return grid.wider(grid.window(block), max(grid.step))
 
-    def _item(self, index: int, window: tuple[slice, slice] | None, own: Iterable[int]) -> BlockItem:
-        corners = None if window is None else (window[0].start, window[1].start, window[0].stop, window[1].stop)
+    def _item(self, index: int, window: tuple[slice, slice], own: Iterable[int]) -> BlockItem:
+        corners = (window[0].start, window[1].start, window[0].stop, window[1].stop)
         return BlockItem(job=self.job, index=index, facts={"window": corners, "own": [int(each) for each in own]})
 
     def _number(self, made: Plan) -> Numbers:
@@ -363,7 +368,6 @@ def _finished(run: _Run, model: Model, outputs: Outputs, *, overwrite: bool) -> 
         run.notes.append(NOTHING_TO_FIND)
     elif not count:
         run.notes.append(NO_OBJECT)
-    open_level.cache_clear()
     if job.labels.is_dir():
         if outputs.labels.is_dir() and overwrite:
             shutil.rmtree(outputs.labels)
@@ -374,7 +378,6 @@ def _finished(run: _Run, model: Model, outputs: Outputs, *, overwrite: bool) -> 
     notes = (*model.header.notes, *run.notes)
     write_sidecar(outputs.sidecar, slide_info(job, model, outputs, (count, sha256), notes), overwrite=True)
     job.work.remove()
-    open_level.cache_clear()
     return SlideResult(
         labels=outputs.labels, table=outputs.table, sidecar=outputs.sidecar, n_objects=count, notes=notes
     )

@@ -214,8 +214,8 @@ def _letters(opened: Opened, axes: str | None, name: str) -> str:
     many = [letter for letter, length in zip(given, shape, strict=True) if letter not in "YXCS" and length > 1]
     if many:
         raise ImageError(
-            f"{name} has shape {tuple(shape)} along the axes {given}: several planes. Blocks are of one plane; save the "
-            "planes one by one, or give an array of one of them."
+            f"{name} has shape {tuple(shape)} along the axes {given}: several planes. Blocks are of one plane; save "
+            "the planes one by one, or give an array of one of them."
         )
     return given
 

@@ -95,14 +95,14 @@ class Work:
         """
         path = self.path / ARRAYS / name
         try:
-            return np.asarray(_array(path)[window])
+            return np.asarray(open_array(path)[window])
         except Exception as error:
             raise self.damaged(path, error) from error
 
     def write(self, name: str, window: Window, values: Array) -> None:
         """Write a window of an array that consists of whole chunks."""
         with writing(self.path):
-            _array(self.path / ARRAYS / name)[window] = values
+            open_array(self.path / ARRAYS / name)[window] = values
 
     def damaged(self, path: Path, error: Exception) -> OutputError:
         """Return what to say of temporary data that cannot be read."""
@@ -114,7 +114,6 @@ class Work:
 
     def remove(self) -> None:
         """Delete the folder and all that is in it."""
-        forget()
         shutil.rmtree(self.path, ignore_errors=True)
 
 
@@ -127,17 +126,23 @@ def writing(path: Path) -> Iterator[None]:
         raise unwritten(path, error) from error
 
 
+def written_at(path: Path) -> int:
+    """Return when a file was last changed: what is remembered of it holds as long as this does."""
+    return path.stat().st_mtime_ns
+
+
+def open_array(path: Path) -> zarr.Array[Any]:
+    """Open a zarr array for reading and writing; the last ones stay open."""
+    metadata = next(file for file in (path / "zarr.json", path / ".zarray") if file.is_file())
+    return _open(path, written_at(metadata))
+
+
 @lru_cache(maxsize=16)
-def _array(path: Path) -> zarr.Array[Any]:
+def _open(path: Path, _: int) -> zarr.Array[Any]:
     import zarr
     from zarr.storage import LocalStore
 
     return zarr.open_array(LocalStore(path), mode="r+")
-
-
-def forget() -> None:
-    """Let go of arrays that may be gone or made anew."""
-    _array.cache_clear()
 
 
 def begin(work: Work, facts: Mapping[str, Any], *, afresh: bool = False) -> bool:
