@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_wnet.network.registry import load_model
     from napari_wnet.params import SegmentParams, WNetConfig
     from napari_wnet.pipeline import Segmentation, segment
+    from napari_wnet.slide.run import SlideResult, segment_zarr, segment_zarr_steps
     from napari_wnet.train_params import TrainParams
 
     __version__: str
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SegmentParams",
     "Segmentation",
+    "SlideResult",
     "TrainParams",
     "TrainingPair",
     "WNetConfig",
@@ -32,6 +34,8 @@ __all__ = [
     "evaluate",
     "load_model",
     "segment",
+    "segment_zarr",
+    "segment_zarr_steps",
     "train",
 ]
 
@@ -39,6 +43,7 @@ _HOMES = MappingProxyType(
     {
         "SegmentParams": "params",
         "Segmentation": "pipeline",
+        "SlideResult": "slide.run",
         "TrainParams": "train_params",
         "TrainingPair": "fine_tune.data",
         "WNetConfig": "params",
@@ -46,6 +51,8 @@ _HOMES = MappingProxyType(
         "evaluate": "core.metrics",
         "load_model": "network.registry",
         "segment": "pipeline",
+        "segment_zarr": "slide.run",
+        "segment_zarr_steps": "slide.run",
         "train": "fine_tune.job",
     }
 )

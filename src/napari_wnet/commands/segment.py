@@ -29,6 +29,12 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument("--axes", help="what the axes are, one letter each, such as TCYX, where the file does not say")
     parser.add_argument("--channels", help="channels to use, in order, counted from 0, such as 2,0")
+    parser.add_argument(
+        "--blocks",
+        type=int,
+        metavar="SIZE",
+        help="work in blocks of SIZE px, for images that do not fit into memory; OME-Zarr always is, in blocks of 2048",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results")
     add_flags(parser, SegmentParams)
     parser.set_defaults(run=run, error=parser.error)
@@ -41,6 +47,7 @@ def run(given: argparse.Namespace) -> int:
     if unknown:
         given.error(f"--save knows {', '.join(KINDS)}, not {', '.join(unknown)}")
     from napari_wnet.batch import BatchJob, find_inputs, segment_files_steps
+    from napari_wnet.commands.slides import run_slides, take_slides
     from napari_wnet.network.device import choose_device
     from napari_wnet.network.registry import load_model
 
@@ -48,6 +55,8 @@ def run(given: argparse.Namespace) -> int:
     choose_device(given.device)
     model = load_model(given.model)
     params = apply_flags(model.header.params, vars(given))
+    slides = take_slides(given)
+    done = run_slides(given, slides, model, params)
     inputs = find_inputs(given.inputs, given.out)
     for problem in inputs.problems:
         warn(problem)
@@ -63,6 +72,6 @@ def run(given: argparse.Namespace) -> int:
         overwrite=given.overwrite,
     )
     finished = show_files(segment_files_steps(job, inputs.files))
-    failed = sum(bool(result.error) for result in finished)
-    say(f"{len(finished) - failed} of {len(finished)} images segmented into {given.out}")
-    return 1 if failed or not finished else 0
+    done += [not result.error for result in finished]
+    say(f"{sum(done)} of {len(done)} images segmented into {given.out}")
+    return 0 if done and all(done) else 1
