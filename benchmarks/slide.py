@@ -46,7 +46,7 @@ def pictures(folder: Path | None) -> list[np.ndarray]:
 
 
 def rows_of(side: int, pool: list[np.ndarray], seed: int = 0) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield strips of the slide; each row of pictures is shifted, so that their borders do not line up with anything."""
+    """Yield strips of the slide; rows of pictures are shifted, so that their borders do not line up with blocks."""
     rng = np.random.default_rng(seed)
     height, width = pool[0].shape
     for top in range(0, side, height):
@@ -124,9 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=Path, help="folder of grey pictures of 520 x 696 px; default: the sample")
     parser.add_argument("--side", type=int, default=20000)
-    parser.add_argument(
-        "--part", type=int, default=4096, help="side of the part that is compared with the whole; 0: none"
-    )
+    parser.add_argument("--part", type=int, default=4096, help="side of what is compared with the whole; 0: none")
     parser.add_argument("--block", type=int, default=BLOCK)
     parser.add_argument("--folder", type=Path, help="where to put the slide and the results")
     parser.add_argument("--run", type=Path, nargs=2, help=argparse.SUPPRESS)
