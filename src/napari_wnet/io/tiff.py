@@ -7,6 +7,7 @@ import logging
 import math
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -244,27 +245,39 @@ def write_tiff(path: Path, array: Array, axes: str, pixel_size: PixelSize | None
     tifffile.imwrite(path, array, compression="zlib", compressionargs={"level": 4}, **options)
 
 
-def open_lazily(path: Path) -> tuple[Any, str, PixelSize | None]:
-    """Open the first series of a TIFF file as a zarr array, whose pixels are read when they are asked for.
+@dataclass(frozen=True, kw_only=True)
+class LazyTiff:
+    """The first image of a TIFF file at full resolution, read where it is sliced; between reads the file is closed.
 
-    Returns
-    -------
-    array : zarr.Array
-        At full resolution.
+    Attributes
+    ----------
+    path : Path
+    shape : tuple of int
+    dtype : dtype
     axes : str
         One letter an axis.
     pixel_size : (float, float) or None
         Height and width of a pixel in micrometres.
-
-    Raises
-    ------
-    Exception
-        Whatever tifffile raises for a damaged file.
     """
-    import zarr
 
-    with listen(), tifffile.TiffFile(path) as file:
-        axes, pixel_size = file.series[0].axes, _pixel_size(file)
-        store = file.series[0].aszarr(level=0)
-    array = zarr.open_array(store, mode="r")
-    return array, axes, pixel_size
+    path: Path
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    axes: str
+    pixel_size: PixelSize | None
+
+    @classmethod
+    def of(cls, path: Path) -> LazyTiff:
+        """Open a file; raises whatever tifffile raises where it is damaged."""
+        with listen(), tifffile.TiffFile(path) as file:
+            series = file.series[0]
+            return cls(
+                path=path, shape=series.shape, dtype=series.dtype, axes=series.axes, pixel_size=_pixel_size(file)
+            )
+
+    def __getitem__(self, places: Any) -> Array:
+        """Read a part."""
+        import zarr
+
+        with listen(), tifffile.TiffFile(self.path) as file:
+            return np.asarray(zarr.open_array(file.series[0].aszarr(level=0), mode="r")[places])

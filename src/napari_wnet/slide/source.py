@@ -13,7 +13,7 @@ from napari_wnet.core.image import match_channels
 from napari_wnet.core.tiling import Window
 from napari_wnet.errors import ImageError
 from napari_wnet.io.ngff import is_zarr, open_ngff
-from napari_wnet.io.tiff import PixelSize, open_lazily
+from napari_wnet.io.tiff import LazyTiff, PixelSize
 
 Array = npt.NDArray[Any]
 TIFF_ENDINGS = (".tif", ".tiff")
@@ -97,6 +97,7 @@ class SlideSource:
         places: dict[str, Any] = {"Y": window[0], "X": window[1], self.channel_axis: slice(None)}
         try:
             part = np.asarray(self.array[tuple(places.get(letter, 0) for letter in self.axes)])
+            part = part.astype(part.dtype.newbyteorder("="), copy=False)
         except Exception as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise ImageError(
@@ -185,8 +186,8 @@ def open_path(path: Path) -> Opened:
         raise ImageError(f"{path} does not exist or is no image; check the name.")
     try:
         if path.suffix.lower() in TIFF_ENDINGS:
-            array, axes, pixel_size = open_lazily(path)
-            return Opened(array=array, axes=axes, pixel_size=pixel_size)
+            tiff = LazyTiff.of(path)
+            return Opened(array=tiff, axes=tiff.axes, pixel_size=tiff.pixel_size)
         if path.suffix.lower() == ".npy":
             return Opened(array=np.load(path, mmap_mode="r", allow_pickle=False), axes=None)
     except Exception as error:
