@@ -16,7 +16,7 @@ from napari_wnet.network.checkpoint import Model, read_model, save_model
 from napari_wnet.network.header import ModelHeader
 from napari_wnet.network.wnet import WNet
 from napari_wnet.params import SegmentParams, WNetConfig
-from napari_wnet.slide import predict, run
+from napari_wnet.slide import predict, stages
 from napari_wnet.slide.parts import GIANT, Plan
 from napari_wnet.slide.run import segment_zarr
 
@@ -48,13 +48,13 @@ def give_maps(patch: Any, maps: Maps) -> np.ndarray:
 def watch_plan(patch: Any) -> list[Plan]:
     """Return a list that the plan of each run is added to."""
     plans: list[Plan] = []
-    real = run.plan
+    real = stages.plan
 
     def noted(*given: Any) -> Plan:
         plans.append(real(*given))
         return plans[-1]
 
-    patch.setattr(run, "plan", noted)
+    patch.setattr(stages, "plan", noted)
     return plans
 
 
