@@ -50,8 +50,9 @@ def test_components_and_their_seeds_are_those_of_the_plane(seed, density, step):
             else:
                 assert block.n_seeds[number] == n_seeds
     assert seen[1:].all()
-    sides = [0]
+    boxes = []
     for number in range(1, int(cores.max()) + 1):
         rows, columns = np.nonzero(cores == number)
-        sides += [np.ptp(rows) + 1, np.ptp(columns) + 1]
-    assert joined.longest_seed == max(sides)
+        boxes.append([rows.min(), columns.min(), rows.max() + 1, columns.max() + 1])
+    found = np.concatenate([joined.seed_boxes, *(block.inner_boxes for block in blocks)])
+    assert sorted(found.tolist()) == sorted(boxes)

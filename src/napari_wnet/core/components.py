@@ -23,9 +23,10 @@ from napari_wnet.core.clustering import (
     smoothed_distance,
 )
 from napari_wnet.core.filling import fill_holes
+from napari_wnet.core.growth import WINDOW_MARGIN
 from napari_wnet.core.labels import connected_parts
 from napari_wnet.core.maps import Maps
-from napari_wnet.core.windows import Place
+from napari_wnet.core.windows import Place, Window
 from napari_wnet.params import ClusteringParams
 
 
@@ -54,25 +55,32 @@ class Components:
         return np.asarray(chosen[self.labels])
 
 
-def context_px(params: ClusteringParams, longest_seed: int) -> int:
-    """Return how far around a component a window must reach, in pixels.
-
-    Parameters
-    ----------
-    params : ClusteringParams
-    longest_seed : int
-        Longest side of the box around any seed, in pixels.
-    """
-    smoothing = reach_of_smoothing(params) + 1
-    if params.method != "combined":
-        return smoothing
-    # A seed is a rival as far as half its side and a few pixels beyond its box, and must be in the window as a whole.
-    return smoothing + 4 + longest_seed + longest_seed // 2
+def context_px(params: ClusteringParams) -> int:
+    """Return how far around components a window must reach at least, in pixels, for the seeds in them to be right."""
+    return reach_of_smoothing(params) + 1
 
 
 def reach_of_smoothing(params: ClusteringParams) -> int:
     """Return from how far away, in pixels, distances have a say in where seeds are."""
     return 0 if params.seed_sigma == 0 else max(1, round(3 * params.seed_sigma))
+
+
+def with_rivals(window: Window, boxes: npt.NDArray[np.int64]) -> Window:
+    """Return the smallest window that holds another and all seeds that are rivals within it.
+
+    With the method "combined", a seed is a rival as far as half its side and a few pixels beyond the box around it.
+
+    Parameters
+    ----------
+    window : (slice, slice)
+    boxes : (N, 4) int64 array
+        Around seeds: first row, first column, and those after the last.
+    """
+    low, high = (np.array([getattr(side, end) for side in window]) for end in ("start", "stop"))
+    reach = WINDOW_MARGIN + (boxes[:, 2:] - boxes[:, :2]).max(axis=1, initial=0)[:, np.newaxis] // 2
+    rivals = boxes[((boxes[:, :2] - reach < high) & (boxes[:, 2:] + reach > low)).all(axis=1)]
+    low, high = np.vstack([low, rivals[:, :2]]).min(axis=0), np.vstack([high, rivals[:, 2:]]).max(axis=0)
+    return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
 
 
 def cluster_components(maps: Maps, components: Components, params: ClusteringParams, place: Place) -> Labels:
@@ -113,12 +121,31 @@ def _without_holes(maps: Maps, components: Components, how: tuple[FloatMap, Clus
     field = components.where(grows) if params.method == "combined" else floor
     seeds = find_seeds(smooth, components.labels > 0, params)
     seeds *= field
+    _drop_cut(seeds, floor, (place, reach_of_smoothing(params)))
     if seeds.any():
         grown = grown_objects(maps, seeds, field, How(smooth=smooth, params=params, place=place, floor=floor))
         grown *= floor
         np.add(grown, labels.max(), out=grown, where=grown > 0)
         labels += grown
     return labels
+
+
+def _drop_cut(seeds: Labels, floor: Mask, how: tuple[Place, int]) -> None:
+    """Drop seeds of other components where the window ends: what is there of them is not what they are.
+
+    They are no rivals, as those are in the window with some margin.
+    """
+    place, reach = how
+    doubtful = np.zeros(seeds.shape, bool)
+    sides = (place.corner, np.add(place.corner, seeds.shape), place.frame)
+    for axis, (first, last, length) in enumerate(zip(*sides, strict=True)):
+        along = np.moveaxis(doubtful, axis, 0)
+        along[: (reach + 1) * (first > 0)] = True
+        along[len(along) - (reach + 1) * (last < length) :] = True
+    cut = np.unique(seeds[doubtful & ~floor])
+    dropped = np.zeros(int(seeds.max(initial=0)) + 1, bool)
+    dropped[cut] = True
+    seeds[dropped[seeds]] = 0
 
 
 def _filled(labels: Labels, components: Components) -> Labels:

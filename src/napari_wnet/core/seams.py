@@ -66,8 +66,8 @@ class BlockParts:
     seed_homes : (S,) int64 array
         The component each of those lies in.
     seed_boxes : (S, 4) int64 array
-    longest_seed : int
-        Longest side of any seed's box.
+    inner_boxes : (n, 4) int64 array
+        Of the seeds that do not touch the border.
     """
 
     n_seeds: npt.NDArray[np.int32]
@@ -78,7 +78,7 @@ class BlockParts:
     seeds: Indices
     seed_homes: Indices
     seed_boxes: Indices
-    longest_seed: int
+    inner_boxes: Indices
 
 
 def block_parts(mask: Mask, seeds: Mask, place: Place) -> tuple[Labels, BlockParts]:
@@ -111,7 +111,6 @@ def block_parts(mask: Mask, seeds: Mask, place: Place) -> tuple[Labels, BlockPar
     inside = np.ones(n_cores + 1, bool)
     inside[0] = inside[at_rim] = False
     boxes, seed_boxes = _boxes(parts, place), _boxes(cores, place)
-    sides = seed_boxes[1:, 2:] - seed_boxes[1:, :2]
     return parts, BlockParts(
         n_seeds=np.bincount(homes[inside], minlength=count + 1).astype(np.int32),
         rim=Rim.of(parts),
@@ -121,7 +120,7 @@ def block_parts(mask: Mask, seeds: Mask, place: Place) -> tuple[Labels, BlockPar
         seeds=at_rim,
         seed_homes=homes[at_rim],
         seed_boxes=seed_boxes[at_rim],
-        longest_seed=int(sides.max(initial=0)),
+        inner_boxes=seed_boxes[inside],
     )
 
 
@@ -155,8 +154,8 @@ class Joined:
     boxes : (G, 4) int64 array
     first : (G,) int64 array
     n_seeds : (G,) int64 array
-    longest_seed : int
-        Of any seed in the image.
+    seed_boxes : (S, 4) int64 array
+        Of the seeds that touch the border of a block, whole.
     """
 
     numbers: tuple[Indices, ...]
@@ -164,7 +163,7 @@ class Joined:
     boxes: Indices
     first: Indices
     n_seeds: Indices
-    longest_seed: int
+    seed_boxes: Indices
 
 
 @dataclass(eq=False)
@@ -212,7 +211,7 @@ def join(blocks: Sequence[BlockParts], cells: Sequence[Cell]) -> Joined:
     for pair, lines in _meetings(seed_rims, corners=False):
         seeds.meet(pair, lines)
     count, whose = components.groups()
-    n_seeds, longest = _counted(by_cell, (numbers, components.offsets, whose), seeds, count)
+    n_seeds, seed_boxes = _counted(by_cell, (numbers, components.offsets, whose), seeds, count)
     boxes, first = _whole(by_cell, numbers, whose, count)
     ends = [components.offsets[cell] for cell in by_cell]
     return Joined(
@@ -221,7 +220,7 @@ def join(blocks: Sequence[BlockParts], cells: Sequence[Cell]) -> Joined:
         boxes=boxes,
         first=first,
         n_seeds=n_seeds,
-        longest_seed=longest,
+        seed_boxes=seed_boxes,
     )
 
 
@@ -257,23 +256,21 @@ def _counted(
     known: tuple[dict[Cell, Indices], dict[Cell, int], Indices],
     seeds: _Groups,
     count: int,
-) -> tuple[Indices, int]:
-    """Return how many seeds each component has, and the longest side of a seed."""
+) -> tuple[Indices, Indices]:
+    """Return how many seeds each component has, and the boxes of those that touch borders."""
     numbers, offsets, whose = known
     total, groups = seeds.groups()
-    home, low, high = np.zeros(total, np.int64), np.full((total, 2), np.iinfo(np.int64).max), np.zeros((total, 2), int)
-    n_seeds = np.zeros(count, np.int64)
-    longest = 0
+    home, boxes, n_seeds = np.zeros(total, np.int64), np.zeros((total, 4), np.int64), np.zeros(count, np.int64)
+    boxes[:, :2] = np.iinfo(np.int64).max
     for cell, block in blocks.items():
         mine = whose[offsets[cell] : offsets[cell] + len(numbers[cell])]
         np.add.at(n_seeds, mine, block.n_seeds[numbers[cell]])
         group = groups[seeds.offsets[cell] : seeds.offsets[cell] + len(block.seeds)]
         home[group] = mine[np.searchsorted(numbers[cell], block.seed_homes)]
-        np.minimum.at(low, group, block.seed_boxes[:, :2])
-        np.maximum.at(high, group, block.seed_boxes[:, 2:])
-        longest = max(longest, block.longest_seed)
+        np.minimum.at(boxes[:, :2], group, block.seed_boxes[:, :2])
+        np.maximum.at(boxes[:, 2:], group, block.seed_boxes[:, 2:])
     n_seeds += np.bincount(home, minlength=count)
-    return n_seeds, max(longest, int((high - low).max(initial=0)))
+    return n_seeds, boxes
 
 
 def _whole(

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_wnet.core.components import Components, cluster_components, unclaimed_parts
+from napari_wnet.core.components import Components, cluster_components, context_px, unclaimed_parts
 from napari_wnet.core.labels import run_starts
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.tiling import Window
 from napari_wnet.core.windows import reaches_edge
 from napari_wnet.slide.grid import shared, size, within
 from napari_wnet.slide.job import BlockItem, SlideJob
-from napari_wnet.slide.parts import components_in
+from napari_wnet.slide.parts import components_in, window_around
 
 Labels = npt.NDArray[np.int32]
 Array = npt.NDArray[Any]
@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 def cluster_block(item: BlockItem) -> int:
     """Cluster the components that belong to a block, and note what of them lies in other blocks."""
-    job, window = item.job, _window(item)
+    job, window = item.job, window_around(item.job, _base(item))
     components = components_in(job, window, (item.index, item.facts["own"]))
     block = job.grid.window(item.index)
     labels = _clustered(job, window, components)
@@ -36,7 +36,7 @@ def cluster_block(item: BlockItem) -> int:
 
 def cluster_alone(item: BlockItem) -> int:
     """Cluster one large component in its own window."""
-    job, window = item.job, _window(item)
+    job, window = item.job, window_around(item.job, _base(item))
     components = components_in(job, window, (-1, [item.index]))
     labels = _clustered(job, window, components)
     result = {**objects_of(job, labels, window), **_spilt(job, labels, window)}
@@ -49,7 +49,7 @@ def cluster_giant(item: BlockItem) -> int:
     job = item.job
     block = job.grid.window(item.index)
     margin = job.halo
-    context = item.facts["context"]
+    context = context_px(job.params.clustering)
     while True:
         window = job.grid.wider(block, margin + context)
         components = components_in(job, window, (-1, item.facts["own"]))
@@ -73,7 +73,7 @@ def cluster_giant(item: BlockItem) -> int:
     return item.index
 
 
-def _window(item: BlockItem) -> Window:
+def _base(item: BlockItem) -> Window:
     top, left, bottom, right = item.facts["window"]
     return slice(top, bottom), slice(left, right)
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_wnet.core.clustering import smoothed_distance, unlike_ground
-from napari_wnet.core.components import Components, context_px, reach_of_smoothing
+from napari_wnet.core.components import Components, context_px, reach_of_smoothing, with_rivals
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.seams import SIDES, BlockParts, Joined, Rim, block_parts, join
 from napari_wnet.core.tiling import Window
@@ -72,7 +72,7 @@ def load_parts(work: Work, name: str) -> BlockParts:
     arrays: dict[str, Any] = work.load("parts", name)
     for rim in ("seed_rim", "rim"):
         arrays[rim] = Rim(**{side: arrays.pop(f"{rim}_{side}") for side in SIDES})
-    return BlockParts(**{**arrays, "longest_seed": int(arrays["longest_seed"])})
+    return BlockParts(**arrays)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -86,14 +86,11 @@ class Plan:
         :data:`WITH_BLOCK`, :data:`ALONE` or :data:`GIANT` for each component that touches a block's border.
     owners : (G,) int array
         Block of its first pixel.
-    context : int
-        Margin of windows in pixels.
     """
 
     joined: Joined
     kinds: npt.NDArray[np.int64]
     owners: npt.NDArray[np.int64]
-    context: int
 
     def block_window(self, grid: Grid, index: int) -> Window:
         """Return the window that holds a block and all components that are clustered with it."""
@@ -101,12 +98,12 @@ class Plan:
         boxes = self.joined.boxes[(self.owners == index) & (self.kinds == WITH_BLOCK) & (self.joined.n_seeds > 0)]
         low = np.minimum(boxes[:, :2].min(axis=0, initial=np.iinfo(np.int64).max), (rows.start, columns.start))
         high = np.maximum(boxes[:, 2:].max(axis=0, initial=0), (rows.stop, columns.stop))
-        return grid.wider((slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))), self.context)
+        return slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1]))
 
-    def own_window(self, grid: Grid, component: int) -> Window:
+    def own_window(self, component: int) -> Window:
         """Return the window of a component."""
         top, left, bottom, right = self.joined.boxes[component].tolist()
-        return grid.wider((slice(top, bottom), slice(left, right)), self.context)
+        return slice(top, bottom), slice(left, right)
 
     def alone(self) -> list[int]:
         """Return the components that are clustered in windows of their own."""
@@ -122,16 +119,14 @@ def plan(job: SlideJob, blocks: list[BlockParts]) -> Plan:
     """Join the components of all blocks and decide where each is clustered."""
     grid = job.grid
     joined = join(blocks, [grid.cell(index) for index in range(len(grid))])
-    longest = min(joined.longest_seed, *grid.step)
-    context = context_px(job.params.clustering, longest)
     rows, columns = np.divmod(joined.first, grid.shape[1])
     cells = np.stack([rows // grid.step[0], columns // grid.step[1]], axis=1)
     low, high = cells * grid.step - job.halo, (cells + 1) * grid.step + job.halo
     boxes = joined.boxes
     fits = (boxes[:, :2] >= low).all(axis=1) & (boxes[:, 2:] <= high).all(axis=1)
-    sides = boxes[:, 2:] - boxes[:, :2] + 2 * context
+    sides = boxes[:, 2:] - boxes[:, :2] + 2 * context_px(job.params.clustering)
     kinds = np.where(fits, WITH_BLOCK, np.where(sides.prod(axis=1) <= job.most_pixels, ALONE, GIANT))
-    return Plan(joined=joined, kinds=kinds, owners=cells[:, 0] * grid.counts[1] + cells[:, 1], context=context)
+    return Plan(joined=joined, kinds=kinds, owners=cells[:, 0] * grid.counts[1] + cells[:, 1])
 
 
 def save_plan(work: Work, made: Plan) -> None:
@@ -144,6 +139,7 @@ def save_plan(work: Work, made: Plan) -> None:
             "kinds": made.kinds,
             "owners": made.owners,
             "n_seeds": made.joined.n_seeds,
+            "seed_boxes": made.joined.seed_boxes,
             "ends": np.cumsum([0, *counts]),
             "numbers": np.concatenate(made.joined.numbers),
             "whose": np.concatenate(made.joined.whose),
@@ -154,6 +150,21 @@ def save_plan(work: Work, made: Plan) -> None:
 @lru_cache(maxsize=1)
 def _read_plan(path: Path, _: int) -> Mapping[str, Array]:
     return Work(path).load("plan", "all")
+
+
+def window_around(job: SlideJob, base: Window) -> Window:
+    """Return the window that components in another one are clustered in: with what else has a say in them.
+
+    Rivals of half a block and more are left out where they would take more memory than blocks are meant to.
+    """
+    params = job.params.clustering
+    if params.method == "combined":
+        most = job.grid.wider(base, min(job.grid.step) // 2)
+        made = _read_plan(job.work.path, written_at(job.work.result("plan", "all")))
+        near = job.grid.touching(job.grid.wider(base, min(job.grid.step)))
+        inner = [job.work.load("parts", block_name(block))["inner_boxes"] for block in near]
+        base = shared(with_rivals(base, np.concatenate([made["seed_boxes"], *inner])), most)
+    return job.grid.wider(base, context_px(params))
 
 
 def components_in(job: SlideJob, window: Window, own: tuple[int, Iterable[int]]) -> Components:

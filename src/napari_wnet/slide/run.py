@@ -155,6 +155,7 @@ def _prepared(
         block=block,
         device=options.get("device", "auto"),
     )
+    work.sweep()
     _refuse_existing(outputs, overwrite=overwrite)
     going_on = work.path.is_dir()
     if not going_on:

@@ -66,6 +66,8 @@ class Stages:
     def _stage(self, stage: str, function: Callable[[BlockItem], int], items: Sequence[BlockItem], what: str) -> Steps:
         """Do the pieces of work that are not done yet."""
         left = [item for item in items if not self.job.work.is_done(stage, item.name)]
+        if not left:
+            return
         done = len(items) - len(left)
         yield Progress(done=done, total=len(items), what=what)
         with contextlib.closing(_closable(self.executor(function, left))) as results:
@@ -117,10 +119,10 @@ class Stages:
             for index in range(len(job.grid))
         ]
         yield from self._stage("objects", cluster_block, blocks, "objects")
-        alone = [self._item(index, made.own_window(job.grid, index), [index]) for index in made.alone()]
+        alone = [self._item(index, made.own_window(index), [index]) for index in made.alone()]
         yield from self._stage("alone", cluster_alone, alone, "large objects")
         giants = [
-            BlockItem(job=job, index=index, facts={"own": self._giants_in(made, index), "context": made.context})
+            BlockItem(job=job, index=index, facts={"own": self._giants_in(made, index)})
             for index in made.giant_blocks()
         ]
         yield from self._stage("giants", cluster_giant, giants, "giant objects")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[Any]
 JOB = "job.json"
 ARRAYS = "arrays.zarr"
+GONE = ".old"
 FORMAT_VERSION = 1
 
 
@@ -113,8 +114,16 @@ class Work:
         )
 
     def remove(self) -> None:
-        """Delete the folder and all that is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Delete the folder and all that is in it; half deleted, it is never taken for a run."""
+        self.sweep()
+        if self.path.is_dir():
+            with writing(self.path):
+                self.path.rename(self.path.with_name(self.path.name + GONE))
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Delete what a crash while deleting has left."""
+        shutil.rmtree(self.path.with_name(self.path.name + GONE), ignore_errors=True)
 
 
 @contextlib.contextmanager
