@@ -22,7 +22,7 @@ from napari_wnet.slide.job import Executor, SlideJob, in_process
 from napari_wnet.slide.record import Outputs, bytes_needed, facts, labels_sha256, slide_info
 from napari_wnet.slide.source import open_slide
 from napari_wnet.slide.stages import Stages
-from napari_wnet.slide.store import Work, begin, check_room, create_arrays
+from napari_wnet.slide.store import Work, begin, check_room, create_arrays, writing
 
 BLOCK = 2048
 SMALLEST_BLOCK = 64
@@ -179,11 +179,12 @@ def _copy_model(model: Model, path: Path) -> None:
     if path.is_file():
         return
     partial = path.with_suffix(".partial")
-    if model.path.is_file():
-        shutil.copyfile(model.path, partial)
-    else:
-        save_model(partial, model.network, model.header, half=False, overwrite=True)
-    partial.replace(path)
+    with writing(path):
+        if model.path.is_file():
+            shutil.copyfile(model.path, partial)
+        else:
+            save_model(partial, model.network, model.header, half=False, overwrite=True)
+        partial.replace(path)
 
 
 def _finished(run: Stages, model: Model, outputs: Outputs, *, overwrite: bool) -> SlideResult:
@@ -195,9 +196,10 @@ def _finished(run: Stages, model: Model, outputs: Outputs, *, overwrite: bool) -
     elif not count:
         run.notes.append(NO_OBJECT)
     if job.labels.is_dir():
-        if outputs.labels.is_dir() and overwrite:
-            shutil.rmtree(outputs.labels)
-        job.labels.rename(outputs.labels)
+        with writing(outputs.labels):
+            if outputs.labels.is_dir() and overwrite:
+                shutil.rmtree(outputs.labels)
+            job.labels.rename(outputs.labels)
     sha256 = labels_sha256(outputs.labels, job.grid.shape)
     # A file that is there is the one that the interrupted run wrote, or was to be replaced.
     write_table(outputs.table, run.columns(count), overwrite=True)

@@ -74,7 +74,9 @@ class Work:
         import zarr
         from zarr.codecs import BloscCodec, Crc32cCodec
 
-        if not (self.path / ARRAYS / name / "zarr.json").is_file():
+        if (self.path / ARRAYS / name / "zarr.json").is_file():
+            return
+        with writing(self.path):
             zarr.create_array(
                 self.path / ARRAYS / name,
                 shape=shape,

@@ -73,7 +73,7 @@ class InputForm(QWidget):
         self.foreground_box = LayerChooser(viewer, is_foreground, none="(automatic)")
         self.axis_box, self.channel_picker, self.planes_box = WideBox(), ChannelPicker(), WideBox()
         self.area_box = WideBox()
-        self.area_box.addItem("whole image, in blocks", "whole")
+        self.area_box.addItem("whole, in blocks", "whole")
         self.area_box.addItem("current view", "view")
         self.model_box, self.device_box = ModelChooser(), WideBox()
         self.device_box.addItem("auto")
