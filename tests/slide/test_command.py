@@ -66,6 +66,14 @@ def test_a_folder_of_slides_is_found_and_own_results_are_not(tmp_path, slide, ca
     assert "1 of 1 images" in capsys.readouterr().out
 
 
+def test_a_folder_may_hold_slides_and_other_images(tmp_path, slide, nuclei_image, capsys):
+    tifffile.imwrite(slide.parent / "b.tif", nuclei_image[0, :100, 300:400])
+    assert segment(slide.parent, "--out", tmp_path / "out") == 0
+    assert "2 of 2 images" in capsys.readouterr().out
+    assert (tmp_path / "out" / "a_labels.ome.zarr").is_dir()
+    assert (tmp_path / "out" / "b_labels.tif").is_file()
+
+
 def test_a_bad_slide_does_not_stop_the_others(tmp_path, slide, capsys):
     bad = tmp_path / "in" / "bad.zarr"
     bad.mkdir()

@@ -32,8 +32,8 @@ def take_slides(given: argparse.Namespace) -> list[Path]:
     for name in given.inputs:
         found = _named(name)
         taken = [path for path in found if given.blocks is not None or is_zarr(path)]
-        slides.update({path.resolve(): path for path in taken if not path.name.endswith(LABELS)})
-        if not taken:
+        slides.update({path.resolve(): path for path in taken})
+        if len(taken) < len(found) or not found:
             others.append(name)
     given.inputs = others
     if slides and given.foreground is not None:
@@ -44,12 +44,13 @@ def take_slides(given: argparse.Namespace) -> list[Path]:
 
 
 def _named(name: str) -> list[Path]:
-    """Return the images behind the name of a file, a zarr folder, a folder of either, or a pattern."""
+    """Return the images behind the name of a file, a zarr folder, a folder of either, or a pattern; no results."""
     path = Path(name)
     if path.is_file() or is_zarr(path):
         return [path]
     found = sorted(path.iterdir()) if path.is_dir() else sorted(map(Path, glob.glob(name, recursive=True)))  # noqa: PTH207 - a pattern may be absolute
-    return [entry for entry in found if not entry.name.startswith(".") and (is_zarr(entry) or is_image_name(entry))]
+    entries = (entry for entry in found if not entry.name.startswith(".") and not entry.name.endswith(LABELS))
+    return [entry for entry in entries if is_zarr(entry) or is_image_name(entry)]
 
 
 def run_slides(given: argparse.Namespace, slides: Iterable[Path], model: Model, params: SegmentParams) -> list[bool]:
