@@ -142,7 +142,7 @@ def main() -> None:
         return
     folder = given.folder or Path(tempfile.mkdtemp(prefix="slide-"))
     pool = pictures(given.images)
-    for side in (2048, given.side):
+    for side in {2048, given.side}:
         make(folder / f"{side}.ome.zarr", side, pool)
     costs: list[tuple[float, float]] = []
     for side in (2048, given.side, 2048):  # the small one before and after, as the machine's speed may drift
