@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_wnet.network.registry import load_model
     from napari_wnet.params import SegmentParams, TrackParams, WNetConfig
     from napari_wnet.pipeline import Segmentation, segment
+    from napari_wnet.slide.run import SlideResult, segment_zarr, segment_zarr_steps
     from napari_wnet.train_params import TrainParams
 
     __version__: str
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SegmentParams",
     "Segmentation",
+    "SlideResult",
     "TrackParams",
     "TrainParams",
     "TrainingPair",
@@ -42,6 +44,8 @@ __all__ = [
     "save_labels",
     "segment",
     "segment_folder",
+    "segment_zarr",
+    "segment_zarr_steps",
     "train",
     "traits",
 ]
@@ -50,6 +54,7 @@ _HOMES = MappingProxyType(
     {
         "SegmentParams": "params",
         "Segmentation": "pipeline",
+        "SlideResult": "slide.run",
         "TrackParams": "params",
         "TrainParams": "train_params",
         "TrainingPair": "fine_tune.data",
@@ -63,6 +68,8 @@ _HOMES = MappingProxyType(
         "save_labels": "batch.corrections",
         "segment": "pipeline",
         "segment_folder": "batch.folder",
+        "segment_zarr": "slide.run",
+        "segment_zarr_steps": "slide.run",
         "train": "fine_tune.job",
         "traits": "core.tables",
     }

@@ -31,10 +31,8 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--recursive", action="store_true", help="look into the folders of a folder")
     parser.add_argument(
         "--pattern",
-        nargs="+",
-        default=["*"],
-        metavar="PATTERN",
-        help="in folders, only files like this, such as '*.tif'",
+        action="append",
+        help="in folders, only files like this, such as '*.tif'; may be given more than once",
     )
     parser.add_argument(
         "--report",
@@ -49,6 +47,13 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "such as tcp://host:8786 (default %(default)s)",
     )
     parser.add_argument("--threads", type=int, help="processor threads of the network")
+    parser.add_argument(
+        "--blocks",
+        type=int,
+        metavar="SIZE",
+        help="work in blocks of SIZE px, for images that do not fit into memory; an OME-Zarr of more than 8192 x 8192 "
+        "px always is, in blocks of 2048",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results, also finished ones")
     add_flags(parser, SegmentParams)
     parser.set_defaults(run=run, error=parser.error)
@@ -63,6 +68,7 @@ def run(given: argparse.Namespace) -> int:
     from napari_wnet.batch.inputs import EVERYTHING, find_inputs
     from napari_wnet.batch.job import BatchJob
     from napari_wnet.batch.run import batch_steps
+    from napari_wnet.commands.slides import run_slides, take_slides
     from napari_wnet.network.device import choose_device
     from napari_wnet.network.registry import load_model
 
@@ -89,9 +95,11 @@ def run(given: argparse.Namespace) -> int:
         import torch
 
         torch.set_num_threads(given.threads)
-    results = show_files(batch_steps(job, inputs.items, scheduler=given.scheduler), len(inputs.items))
+    slides, items = take_slides(given, inputs.items)
+    done = run_slides(given, slides, model, params)
+    results = show_files(batch_steps(job, items, scheduler=given.scheduler), len(items)) if items else ()
     failed = sum(bool(result.error) for result in results)
-    say(f"{len(results) - failed} of {len(results)} images segmented into {given.out}")
+    say(f"{len(results) + sum(done) - failed} of {len(results) + len(done)} images segmented into {given.out}")
     if failed:
         warn(f"{counted(failed, 'image')} failed, see {given.out / 'failed.csv'}; the same command tries them again")
-    return 1 if failed else 0
+    return 1 if failed or not all(done) else 0

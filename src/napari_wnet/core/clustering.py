@@ -6,6 +6,7 @@ around it of the pixels within the angle, and a pixel goes to the claim with the
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,14 +17,14 @@ from napari_wnet.core.filling import claim_rest, fill_holes, keep_seeded, lone_o
 from napari_wnet.core.growth import canonical, clear_claims, direction, grow
 from napari_wnet.core.keeping import Kept
 from napari_wnet.core.labels import connected_parts, renumber, run_starts, strips
-from napari_wnet.core.maps import UNIT, Maps, apply_by_value
+from napari_wnet.core.maps import UNIT, FixedArray, Maps, apply_by_value
+from napari_wnet.core.windows import Place
 from napari_wnet.errors import ImageError
 from napari_wnet.params import ClusteringParams
 
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 FloatMap = npt.NDArray[np.float32]
-How = tuple[FloatMap, ClusteringParams, Kept | None]
 
 CLEAR_LEAD = 0.5
 """A claim is clear when its cosine exceeds the next seed's by this much; between neighbours it is meant to be by 1."""
@@ -33,6 +34,29 @@ SMOOTHING_UNIT = 1024
 """Whole numbers for distance 1, and for the sum of the weights that smooth it: their products are below 2**31."""
 BACKGROUND_DISTANCE = 0.05
 """Below this distance a pixel is taken for background where the network has no foreground head."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class How:
+    """How seeds grow.
+
+    Attributes
+    ----------
+    smooth : (Y, X) float32 array
+        The distance map as it was smoothed for seeds.
+    params : ClusteringParams
+    kept : Kept or None
+    place : Place or None
+        Where the arrays lie, if they are part of a larger image.
+    floor : (Y, X) bool array or None
+        Where leftover foreground is given away; None: everywhere.
+    """
+
+    smooth: FloatMap
+    params: ClusteringParams
+    kept: Kept | None = None
+    place: Place | None = None
+    floor: Mask | None = None
 
 
 def cluster(
@@ -71,26 +95,27 @@ def cluster(
         seeds = kept.seeded(seeds)
     if not seeds.any():
         return np.zeros(maps.shape, np.int32)
+    how = How(smooth=smooth, params=params, kept=kept)
     if params.fill:
         labels, crowded = lone_objects(seeds, mask)
         seeds *= crowded
         if seeds.any():
-            grown = _grown(maps, seeds, crowded, (smooth, params, kept))
+            grown = grown_objects(maps, seeds, crowded, how)
             np.add(grown, labels.max(), out=grown, where=grown > 0)
             labels += grown
         labels = fill_holes(labels, None if foreground is None else np.asarray(foreground, bool))
     else:
-        labels = _grown(maps, seeds, mask, (smooth, params, kept))
+        labels = grown_objects(maps, seeds, mask, how)
     if kept is None:
         return in_raster_order(labels, params.min_area)
     return kept.restored(in_raster_order(kept.freed(labels), params.min_area))
 
 
-def _grown(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
-    smooth, params, _ = how
-    if params.method == "watershed":
-        return np.asarray(watershed(-smooth, seeds, connectivity=2, mask=mask), np.int32)
-    return _combined(maps, seeds, mask, how) if params.method == "combined" else _angular(maps, seeds, mask, how)
+def grown_objects(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
+    """Grow seeds, (Y, X) labels that are renumbered in place, within a mask, by the method of the parameters."""
+    if how.params.method == "watershed":
+        return np.asarray(watershed(-how.smooth, seeds, connectivity=2, mask=mask), np.int32)
+    return _combined(maps, seeds, mask, how) if how.params.method == "combined" else _angular(maps, seeds, mask, how)
 
 
 def foreground_mask(maps: Maps, params: ClusteringParams, foreground: npt.NDArray[Any] | None = None) -> Mask:
@@ -107,12 +132,22 @@ def _own_foreground(maps: Maps, params: ClusteringParams) -> Mask:
     """Return what the network takes for objects: by its foreground head, else what is unlike the background."""
     if maps.foreground is not None:
         return apply_by_value(lambda value: value > params.foreground_threshold, maps.foreground)
-    ground = maps.distance < BACKGROUND_DISTANCE
-    if not ground.any():
+    count, sums = ground_sums(maps)
+    if not count:
         return np.ones(maps.shape, bool)
-    embedding = np.moveaxis(maps.embedding, 0, -1)
-    ground_direction = direction(embedding[ground].sum(axis=0, dtype=np.float64))
-    return np.asarray(embedding.astype(np.float32) @ ground_direction <= UNIT * np.cos(np.radians(params.angle)))
+    return unlike_ground(np.moveaxis(maps.embedding, 0, -1), sums, params.angle)
+
+
+def ground_sums(maps: Maps) -> tuple[int, npt.NDArray[np.float64]]:
+    """Return how many pixels are far outside objects by the distance map, and the sum of their embeddings: exact."""
+    ground = maps.distance < BACKGROUND_DISTANCE
+    return int(ground.sum()), np.moveaxis(maps.embedding, 0, -1)[ground].sum(axis=0, dtype=np.float64)
+
+
+def unlike_ground(embedding: FixedArray, sums: npt.NDArray[np.float64], angle: float) -> Mask:
+    """Tell which pixels of (Y, X, E) lie further than an angle (degrees) from the direction of the background."""
+    cosines = embedding.astype(np.float32) @ direction(sums)
+    return np.asarray(cosines <= UNIT * np.cos(np.radians(angle)))
 
 
 def smoothed_distance(maps: Maps, params: ClusteringParams) -> FloatMap:
@@ -156,30 +191,31 @@ def find_seeds(smooth: FloatMap, mask: Mask, params: ClusteringParams) -> Labels
 
 def _angular(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
     """Each pixel to the best claim, seeds that lie in one another's claims joined: the embedding decides all."""
-    _, params, kept = how
+    params, kept = how.params, how.kept
     embedding = np.moveaxis(maps.embedding, 0, -1)
-    ordered = canonical(embedding, seeds)
+    ordered = canonical(embedding, seeds, how.place)
     alone = () if kept is None else np.unique(ordered.labels[kept.labels > 0])
     claims, parents = grow(embedding, ordered, mask, params.angle, alone)
     renumber(claims, parents)
     renumber(ordered.labels, parents)
     keep_seeded(claims, ordered.labels)
     if params.fill:
-        claim_rest(claims, mask, (embedding, ordered.directions))
+        claim_rest(claims, mask if how.floor is None else how.floor, (embedding, ordered.directions))
     # A seed may have been torn apart itself: pieces that not even leftover foreground joins are objects of their own.
     return connected_parts(claims)
 
 
 def _combined(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
     """Clear claims first; where embeddings hardly differ, flood from there down the distance map."""
-    smooth, params, _ = how
+    params = how.params
     embedding = np.moveaxis(maps.embedding, 0, -1)
-    ordered = canonical(embedding, seeds)
+    ordered = canonical(embedding, seeds, how.place)
     labels = clear_claims(embedding, ordered, mask, angle=params.angle, lead=CLEAR_LEAD)
     np.copyto(labels, ordered.labels, where=ordered.labels > 0)
     keep_seeded(labels, ordered.labels)
     floor = mask if params.fill else grow(embedding, ordered, mask, params.angle)[0] > 0
-    claim_rest(labels, floor, (embedding, ordered.directions), smooth, FLOOD_LEVELS)
+    floor = floor if how.floor is None else floor & how.floor
+    claim_rest(labels, floor, (embedding, ordered.directions), how.smooth, FLOOD_LEVELS)
     return labels
 
 

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from napari_wnet.core.labels import renumber, strips
 from napari_wnet.core.maps import UNIT, FixedArray, to_fixed, to_float
-from napari_wnet.core.windows import SQUARE, Mask, Window, reaches_edge, widened
+from napari_wnet.core.windows import SQUARE, Mask, Place, Window, reaches_edge, widened
 
 Labels = npt.NDArray[np.int32]
 FloatMap = npt.NDArray[np.float32]
@@ -50,7 +50,7 @@ def direction(sums: npt.NDArray[Any]) -> FloatMap:
     return to_float(to_fixed(sums / length))
 
 
-def canonical(embedding: FixedArray, seeds: Labels) -> Seeds:
+def canonical(embedding: FixedArray, seeds: Labels, place: Place | None = None) -> Seeds:
     """Renumber seeds by what turning the image does not change: direction, area, distance from the image's middle.
 
     Parameters
@@ -58,6 +58,8 @@ def canonical(embedding: FixedArray, seeds: Labels) -> Seeds:
     embedding : (Y, X, E) int16 array
     seeds : (Y, X) int32 array
         Labels, not necessarily all of 1..N; renumbered in place.
+    place : Place, optional
+        Where these arrays lie, if they are part of a larger image.
     """
     at = np.flatnonzero(seeds > 0)
     vectors = embedding.reshape(-1, embedding.shape[-1]).take(at, axis=0)
@@ -71,7 +73,7 @@ def canonical(embedding: FixedArray, seeds: Labels) -> Seeds:
     total = np.add.reduceat(vectors, starts, axis=0, dtype=np.int32)
     sums = np.stack([np.bincount(own, weights=axis)[present] for axis in total.T], axis=1)
     directions, areas = direction(sums), every[present]
-    off_centre = _off_centre(seeds.shape, begins, lengths, own)[present]
+    off_centre = _off_centre(place or Place.whole(seeds.shape), seeds.shape[1], (begins, lengths, own))[present]
     order = np.lexsort((off_centre, areas, *directions.T[::-1]))
     rank = np.zeros(len(every), np.int32)
     rank[present[order]] = np.arange(1, len(order) + 1)
@@ -86,15 +88,18 @@ def canonical(embedding: FixedArray, seeds: Labels) -> Seeds:
 
 
 def _off_centre(
-    shape: tuple[int, ...], begins: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64], own: npt.NDArray[np.int32]
+    place: Place, width: int, runs: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int32]]
 ) -> npt.NDArray[np.float64]:
     """Return the squared distance of each seed from the image's middle, times its doubled area squared: exact.
 
     The seeds' pixels come as runs within rows: the place in flat order where each begins, its length, whose it is.
     """
-    rows, columns = np.divmod(begins, shape[1])
-    places = (2 * rows - (shape[0] - 1), 2 * columns + lengths - 1 - (shape[1] - 1))
-    return np.asarray(sum(np.bincount(own, weights=lengths * place) ** 2 for place in places), np.float64)
+    begins, lengths, own = runs
+    rows, columns = np.divmod(begins, width)
+    top, left = place.corner
+    height, breadth = place.frame
+    places = (2 * (rows + top) - (height - 1), 2 * (columns + left) + lengths - 1 - (breadth - 1))
+    return np.asarray(sum(np.bincount(own, weights=lengths * each) ** 2 for each in places), np.float64)
 
 
 def clear_claims(embedding: FixedArray, seeds: Seeds, mask: Mask, *, angle: float, lead: float) -> Labels:

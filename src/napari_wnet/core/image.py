@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -140,11 +141,17 @@ def _range(values: Array, params: NormalizeParams) -> tuple[float, float]:
         # The authors' (TensorFlow's) rule; all pixels, since a mean of a sample is another mean.
         floor = 1.0 / np.sqrt(values.size)
         return float(values.mean(dtype=np.float64)), max(float(values.std(dtype=np.float64)), floor)
-    low, high = _percentiles(values, (params.low, params.high))
+    found = _percentiles(values, (params.low, params.high))
+    return stretched(found, lambda: (float(values.min()), float(values.max())))
+
+
+def stretched(found: tuple[float, float], extremes: Callable[[], tuple[float, float]]) -> tuple[float, float]:
+    """Return offset and divisor of two percentiles, or of one and an extreme where the percentiles are equal."""
+    low, high = found
     # Between equal values a percentile is interpolated, and may miss them by the last digit.
     rounding = 1e-14 * max(abs(low), abs(high))
     if high - low <= rounding:  # sparse objects on an empty ground, bright or else dark: the range is theirs alone
-        lowest, highest = float(values.min()), float(values.max())
+        lowest, highest = extremes()
         low, high = (low, highest) if highest - low > rounding else (lowest, high)
     return low, high - low if high - low > rounding else 1.0
 
@@ -152,14 +159,25 @@ def _range(values: Array, params: NormalizeParams) -> tuple[float, float]:
 def _percentiles(values: Array, at: tuple[float, float]) -> tuple[float, float]:
     """Return two percentiles; exact for 8 and 16 bit, from a regular sample of large arrays otherwise."""
     if values.dtype in (np.uint8, np.uint16, np.bool_):
-        cumulative = np.bincount(values.astype(np.uint16, copy=False).ravel()).cumsum()
-        found = np.searchsorted(cumulative, np.array(at) / 100.0 * (cumulative[-1] - 1), side="right")
-        return float(found[0]), float(found[1])
+        return histogram_percentiles(np.bincount(values.astype(np.uint16, copy=False).ravel()), at)
     flat = values.reshape(-1)
-    # An odd step meets every column: widths are powers of two or nearly so, and columns differ in systematic ways.
-    sample = flat[:: flat.size // MAX_STATISTICS_SAMPLES | 1]
-    low, high = np.percentile(sample.astype(np.float64), at)
+    low, high = np.percentile(flat[:: sample_step(flat.size)].astype(np.float64), at)
     return float(low), float(high)
+
+
+def histogram_percentiles(counts: npt.NDArray[np.int64], at: tuple[float, float]) -> tuple[float, float]:
+    """Return two percentiles of whole numbers from 0, of which there are so many each."""
+    cumulative = counts.cumsum()
+    found = np.searchsorted(cumulative, np.array(at) / 100.0 * (cumulative[-1] - 1), side="right")
+    return float(found[0]), float(found[1])
+
+
+def sample_step(size: int) -> int:
+    """Return which of so many values, in flat order, are looked at for percentiles: every so many-th from the first.
+
+    An odd step meets every column: widths are powers of two or nearly so, and columns differ in systematic ways.
+    """
+    return size // MAX_STATISTICS_SAMPLES | 1
 
 
 def working_type(image: Array) -> type[np.float32 | np.float64]:

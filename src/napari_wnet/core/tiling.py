@@ -33,8 +33,10 @@ def padded_shape(shape: tuple[int, int], factor: int) -> tuple[int, int]:
     return -(-shape[0] // factor) * factor, -(-shape[1] // factor) * factor
 
 
-def plan_tiles(shape: tuple[int, int], params: TileParams, *, factor: int, radius: int) -> list[Tile]:
-    """Cut a plane into tiles of nearly equal size.
+def plan_tiles(
+    shape: tuple[int, int], params: TileParams, *, factor: int, radius: int, window: Window | None = None
+) -> list[Tile]:
+    """Cut a plane, or a window of it, into tiles of nearly equal size.
 
     Parameters
     ----------
@@ -46,6 +48,9 @@ def plan_tiles(shape: tuple[int, int], params: TileParams, *, factor: int, radiu
         Pooling factor of the network; every window starts on its grid, since pooling is not shift-invariant.
     radius : int
         How far an output pixel sees; with that overlap the tiles' results equal the untiled one.
+    window : (slice, slice), optional
+        What is to be written, starting on the pooling grid. Where it starts with a tile of the plane, its tiles are
+        the plane's.
 
     Returns
     -------
@@ -53,8 +58,9 @@ def plan_tiles(shape: tuple[int, int], params: TileParams, *, factor: int, radiu
         In raster order; a single tile where the plane fits into one.
     """
     overlap = padded_shape((radius if params.overlap < 0 else params.overlap, 0), factor)[0]
-    rows = _spans(shape[0], params.size, factor, overlap)
-    columns = _spans(shape[1], params.size, factor, overlap)
+    wanted = window or (slice(0, shape[0]), slice(0, shape[1]))
+    rows = _spans(shape[0], wanted[0], tile_step(shape[0], params.size, factor), (factor, overlap))
+    columns = _spans(shape[1], wanted[1], tile_step(shape[1], params.size, factor), (factor, overlap))
     return [
         Tile(read=(row[0], column[0]), crop=(row[1], column[1]), write=(row[2], column[2]))
         for row in rows
@@ -62,14 +68,19 @@ def plan_tiles(shape: tuple[int, int], params: TileParams, *, factor: int, radiu
     ]
 
 
-def _spans(length: int, size: int, factor: int, overlap: int) -> list[tuple[slice, slice, slice]]:
-    """Return (read, crop, write) along one axis; the pieces are balanced, so that none is a sliver."""
-    padded = padded_shape((length, 0), factor)[0]
+def tile_step(length: int, size: int, factor: int) -> int:
+    """Return the distance from one tile to the next along an axis; they are balanced, so that none is a sliver."""
     count = -(-length // max(size, factor))
-    step = padded_shape((-(-length // count), 0), factor)[0]
+    return padded_shape((-(-length // count), 0), factor)[0]
+
+
+def _spans(length: int, wanted: slice, step: int, grid: tuple[int, int]) -> list[tuple[slice, slice, slice]]:
+    """Return (read, crop, write) along one axis; the grid is that of pooling, with the overlap."""
+    factor, overlap = grid
+    padded = padded_shape((length, 0), factor)[0]
     spans = []
-    for start in range(0, length, step):
-        stop = min(start + step, length)
+    for start in range(wanted.start, wanted.stop, step):
+        stop = min(start + step, wanted.stop)
         first, last = max(0, start - overlap), min(padded, padded_shape((stop, 0), factor)[0] + overlap)
         spans.append((slice(first, last), slice(start - first, stop - first), slice(start, stop)))
     return spans

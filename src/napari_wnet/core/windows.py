@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -10,6 +12,27 @@ Window = tuple[slice, slice]
 
 SQUARE = np.ones((3, 3), bool)
 """Neighbourhood of eight, for ndimage."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a window lies in its image.
+
+    Attributes
+    ----------
+    corner : (int, int)
+        Row and column of its first pixel.
+    frame : (int, int)
+        Height and width of the image.
+    """
+
+    corner: tuple[int, int]
+    frame: tuple[int, int]
+
+    @classmethod
+    def whole(cls, shape: tuple[int, ...]) -> Place:
+        """Return the place of an image in itself."""
+        return cls(corner=(0, 0), frame=(shape[0], shape[1]))
 
 
 def widened(window: Window, margin: int, shape: tuple[int, ...]) -> Window:

@@ -7,6 +7,7 @@ import logging
 import math
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -242,3 +243,41 @@ def write_tiff(path: Path, array: Array, axes: str, pixel_size: PixelSize | None
     if imagej:
         options["metadata"] |= {"min": 0.0, "max": float(array.max()) or 1.0, "mode": "grayscale"}
     tifffile.imwrite(path, array, compression="zlib", compressionargs={"level": 4}, **options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LazyTiff:
+    """The first image of a TIFF file at full resolution, read where it is sliced; between reads the file is closed.
+
+    Attributes
+    ----------
+    path : Path
+    shape : tuple of int
+    dtype : dtype
+    axes : str
+        One letter an axis.
+    pixel_size : (float, float) or None
+        Height and width of a pixel in micrometres.
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    axes: str
+    pixel_size: PixelSize | None
+
+    @classmethod
+    def of(cls, path: Path) -> LazyTiff:
+        """Open a file; raises whatever tifffile raises where it is damaged."""
+        with listen(), tifffile.TiffFile(path) as file:
+            series = file.series[0]
+            return cls(
+                path=path, shape=series.shape, dtype=series.dtype, axes=series.axes, pixel_size=_pixel_size(file)
+            )
+
+    def __getitem__(self, places: Any) -> Array:
+        """Read a part."""
+        import zarr
+
+        with listen(), tifffile.TiffFile(self.path) as file:
+            return np.asarray(zarr.open_array(file.series[0].aszarr(level=0), mode="r")[places])

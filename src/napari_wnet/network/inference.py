@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,16 +16,58 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from napari_wnet.core.maps import UNIT, Maps
-from napari_wnet.core.tiling import Tile, padded_shape, plan_tiles
+from napari_wnet.core.tiling import Tile, Window, padded_shape, plan_tiles
 from napari_wnet.errors import DeviceError
 from napari_wnet.network.allocator import reusing_memory
 from napari_wnet.network.device import fast_dtype, is_out_of_memory
-from napari_wnet.network.wnet import DISTANCE_SCALE, WNet, WNetOutput, receptive_radius, unit_length
-from napari_wnet.params import TileParams
+from napari_wnet.network.wnet import DISTANCE_SCALE, WNetOutput, receptive_radius, unit_length
+from napari_wnet.params import TileParams, WNetConfig
 from napari_wnet.reports import Progress
 
 SMALLEST_TILE = 64
 Net = TypeVar("Net", bound=nn.Module)
+
+
+class Network(Protocol):
+    """What computes the maps of a tile: a :class:`WNet`, or what stands before one."""
+
+    @property
+    def config(self) -> WNetConfig:
+        """The network's shape."""
+        ...
+
+    def __call__(self, image: Tensor) -> WNetOutput:
+        """Compute the outputs of (N, C, Y, X)."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A window of a plane of which only the surroundings are at hand.
+
+    Attributes
+    ----------
+    plane : (int, int)
+        Height and width of the plane.
+    window : (slice, slice)
+        What is to be computed, starting on the pooling grid.
+    """
+
+    plane: tuple[int, int]
+    window: Window
+
+    def read(self, config: WNetConfig, params: TileParams) -> Window:
+        """Return the window of the plane that the network reads for it, cut where the plane ends."""
+        tiles = self.tiles(config, params)
+        rows, columns = (
+            slice(tiles[0].read[axis].start, min(tiles[-1].read[axis].stop, self.plane[axis])) for axis in (0, 1)
+        )
+        return rows, columns
+
+    def tiles(self, config: WNetConfig, params: TileParams) -> list[Tile]:
+        """Return the tiles of the window."""
+        radius = receptive_radius(config)
+        return plan_tiles(self.plane, params, factor=config.pooling_factor, radius=radius, window=self.window)
 
 
 def fused(network: Net) -> Net:
@@ -40,14 +83,24 @@ def fused(network: Net) -> Net:
 
 
 def predict_tiles(
-    network: WNet, image: npt.NDArray[np.float32], params: TileParams, *, device: torch.device
+    network: Network,
+    image: npt.NDArray[np.float32],
+    params: TileParams,
+    *,
+    device: torch.device,
+    part: Part | None = None,
 ) -> Generator[Progress, None, Maps]:
-    """Compute the maps of a plane, tile by tile: :func:`predict_group` of one."""
-    return (yield from predict_group(network, [image], params, device=device))[0]
+    """Compute the maps of a plane or of a part of it, tile by tile: :func:`predict_group` of one."""
+    return (yield from predict_group(network, [image], params, device=device, part=part))[0]
 
 
 def predict_group(
-    network: WNet, images: Sequence[npt.NDArray[np.float32]], params: TileParams, *, device: torch.device
+    network: Network,
+    images: Sequence[npt.NDArray[np.float32]],
+    params: TileParams,
+    *,
+    device: torch.device,
+    part: Part | None = None,
 ) -> Generator[Progress, None, list[Maps]]:
     """Compute the maps of planes of one size, tile by tile, all of them at once.
 
@@ -56,11 +109,13 @@ def predict_group(
     network : WNet
         In evaluation mode, on `device`; see :func:`fused`.
     images : sequence of (C, Y, X) float32 arrays
-        Normalised; one or more. On a processor, more than one at once is no faster.
+        Normalised; one or more: planes, or what :meth:`Part.read` names of them. On a processor, more than one at once
+        is no faster.
     params : TileParams
         Where the device has too little memory for a tile of all planes, they are taken one by one, and then the tile's
         size is halved, again and again.
     device : torch.device
+    part : Part, optional
 
     Yields
     ------
@@ -70,7 +125,7 @@ def predict_group(
     Returns
     -------
     list of Maps
-        Equal to the untiled ones when the overlap is the receptive radius.
+        Of the planes or the part; equal to the untiled ones when the overlap is the receptive radius.
 
     Raises
     ------
@@ -79,16 +134,18 @@ def predict_group(
     """
     config = network.config
     shape = (images[0].shape[1], images[0].shape[2])
-    maps = [Maps.empty(shape, config.embedding_dim, foreground=config.foreground_head) for _ in images]
-    factor, radius = config.pooling_factor, receptive_radius(config)
+    part = part or Part(plane=shape, window=(slice(0, shape[0]), slice(0, shape[1])))
+    rows, columns = part.window
+    size = (rows.stop - rows.start, columns.stop - columns.start)
+    maps = [Maps.empty(size, config.embedding_dim, foreground=config.foreground_head) for _ in images]
     while True:
-        tiles = plan_tiles(shape, params, factor=factor, radius=radius)
+        tiles = _at_hand(part, config, params)
         yield Progress(done=0, total=len(tiles), what="tiles")
         try:
             with reusing_memory() if device.type == "cpu" else nullcontext():
                 for done, tile in enumerate(tiles, start=1):
-                    parts = np.stack([_read(image, tile, factor) for image in images])
-                    _predict_tile(network, parts, tile, (maps, device))
+                    read = np.stack([_read(image, tile, config.pooling_factor) for image in images])
+                    _predict_tile(network, read, tile, (maps, device))
                     yield Progress(done=done, total=len(tiles), what="tiles")
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
@@ -97,7 +154,7 @@ def predict_group(
                 torch.cuda.empty_cache()
             if len(images) > 1:
                 break
-            smaller = _smaller(params, shape, factor=factor, radius=radius)
+            smaller = _smaller(params, part, config)
             if smaller is None:
                 raise DeviceError(
                     f"Not enough memory on {device} even for tiles of {params.size} px; "
@@ -107,18 +164,34 @@ def predict_group(
         else:
             return maps
     for number, image in enumerate(images):
-        maps[number] = yield from predict_tiles(network, image, params, device=device)
+        maps[number] = yield from predict_tiles(network, image, params, device=device, part=part)
     return maps
 
 
-def _smaller(params: TileParams, shape: tuple[int, int], *, factor: int, radius: int) -> TileParams | None:
+def _at_hand(part: Part, config: WNetConfig, params: TileParams) -> list[Tile]:
+    """Return the tiles of a part, read from what is at hand of the plane, written into what is computed of it."""
+    read, write = part.read(config, params), part.window
+
+    def moved(window: Window, by: Window) -> Window:
+        rows, columns = (
+            slice(side.start - origin.start, side.stop - origin.start) for side, origin in zip(window, by, strict=True)
+        )
+        return rows, columns
+
+    return [
+        Tile(read=moved(tile.read, read), crop=tile.crop, write=moved(tile.write, write))
+        for tile in part.tiles(config, params)
+    ]
+
+
+def _smaller(params: TileParams, part: Part, config: WNetConfig) -> TileParams | None:
     """Return the next halved tiles that give the network less to compute at once, None where there are none.
 
     With the margins around them, and in a small image, smaller tiles need not be less.
     """
 
     def largest(params: TileParams) -> int:
-        windows = (tile.read for tile in plan_tiles(shape, params, factor=factor, radius=radius))
+        windows = (tile.read for tile in part.tiles(config, params))
         return max(int((rows.stop - rows.start) * (columns.stop - columns.start)) for rows, columns in windows)
 
     before = largest(params)
@@ -139,7 +212,7 @@ def _read(image: npt.NDArray[np.float32], tile: Tile, factor: int) -> npt.NDArra
 
 
 def _predict_tile(
-    network: WNet, parts: npt.NDArray[np.float32], tile: Tile, into: tuple[list[Maps], torch.device]
+    network: Network, parts: npt.NDArray[np.float32], tile: Tile, into: tuple[list[Maps], torch.device]
 ) -> None:
     maps, device = into
     with inference(device):

@@ -34,7 +34,8 @@ def batch_command(order: Order, threads: int | None) -> str:
     words = ["napari-wnet", "segment", settings.folder, "--out", settings.out, "--model", settings.model]
     words += ["--save", ",".join(settings.save)] if _extra(settings) else []
     words += ["--recursive"] if settings.recursive else []
-    words += ["--pattern", *settings.patterns] if settings.patterns != ("*",) else []
+    if settings.patterns != ("*",):
+        words += [word for pattern in settings.patterns for word in ("--pattern", pattern)]
     for name in ("axes", "channels"):
         words += [f"--{name}", getattr(settings, name)] if getattr(settings, name) else []
     words += ["--device", settings.device] if settings.device != "auto" else []

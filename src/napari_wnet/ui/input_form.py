@@ -14,6 +14,7 @@ from napari_wnet.ui.form import LABEL_WIDTH
 from napari_wnet.ui.layers import channel_axes, is_candidate, is_foreground, likely_channel_axis, n_channels, n_planes
 from napari_wnet.ui.requests import Catalog
 from napari_wnet.ui.settings import NO_AXIS, SegmentSettings
+from napari_wnet.ui.slides import is_slide
 
 
 class ChannelPicker(QWidget):
@@ -71,6 +72,9 @@ class InputForm(QWidget):
         self.image_box = LayerChooser(viewer, is_candidate, follows=True)
         self.foreground_box = LayerChooser(viewer, is_foreground, none="(automatic)")
         self.axis_box, self.channel_picker, self.planes_box = WideBox(), ChannelPicker(), WideBox()
+        self.area_box = WideBox()
+        self.area_box.addItem("whole, in blocks", "whole")
+        self.area_box.addItem("current view", "view")
         self.model_box, self.device_box = ModelChooser(), WideBox()
         self.device_box.addItem("auto")
         self.hint = QLabel()
@@ -84,7 +88,7 @@ class InputForm(QWidget):
         self.foreground_box.layerChanged.connect(self._on_change)
         self.foreground_box.layerChanged.connect(self.foregroundChanged)
         self.channel_picker.changed.connect(self._on_change)
-        for box in (self.planes_box, self.device_box):
+        for box in (self.planes_box, self.area_box, self.device_box):
             box.currentIndexChanged.connect(self._on_change)
 
     def image(self) -> Layer | None:
@@ -105,6 +109,7 @@ class InputForm(QWidget):
             channel_axis=NO_AXIS if axis is None else axis,
             channels=() if axis in (None, NO_AXIS) else self.channel_picker.value(),
             planes=self.planes_box.currentData() or "all",
+            area=self.area_box.currentData(),
             model=self.model_box.value(),
             device=self.device_box.currentText(),
         )
@@ -120,6 +125,7 @@ class InputForm(QWidget):
         self.axis_box.setCurrentIndex(max(self.axis_box.findData(settings.channel_axis), 0))
         self.channel_picker.setValue(settings.channels)
         self.planes_box.setCurrentIndex(max(self.planes_box.findData(settings.planes), 0))
+        self.area_box.setCurrentIndex(max(self.area_box.findData(settings.area), 0))
 
     def setCatalog(self, catalog: Catalog) -> None:  # noqa: N802
         """List models and devices."""
@@ -152,6 +158,12 @@ class InputForm(QWidget):
                 "planes",
                 self.planes_box,
                 "Segment every plane of the stack, or the one you see; the others then stay as they are.",
+            ),
+            (
+                "area",
+                self.area_box,
+                "This image is too large for the memory: segment it in blocks, with the labels on the disk, "
+                "or only what you see.",
             ),
             (
                 "foreground",
@@ -199,6 +211,7 @@ class InputForm(QWidget):
         self._form.setRowVisible(self.axis_box, self.axis_box.count() > 1)
         self._form.setRowVisible(self.channel_picker, chosen)
         self._form.setRowVisible(self.planes_box, count > 1)
+        self._form.setRowVisible(self.area_box, is_slide(layer, axis if chosen else None))
         self._show_hint(layer)
         self._on_change()
 

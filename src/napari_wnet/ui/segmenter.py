@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pint
 from napari.components import ViewerModel
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_wnet.errors import WNetError
+from napari_wnet.errors import ImageError, WNetError
 from napari_wnet.params import SegmentParams
 from napari_wnet.ui.hub import Chosen, join_hub
 from napari_wnet.ui.layers import Index, Source, stacked_features
@@ -18,11 +19,13 @@ from napari_wnet.ui.requests import Catalog, Request, RunResult
 from napari_wnet.ui.runner import LatestRunner, Runner
 from napari_wnet.ui.sessions import Job, count_objects
 from napari_wnet.ui.settings import SegmentSettings
+from napari_wnet.ui.slides import is_slide, show_slide, slide_request, slide_steps, view_window
 from napari_wnet.ui.tuner import Tuner
 from napari_wnet.ui.work import catalog_steps, run_steps, warm_up_steps
 
 if TYPE_CHECKING:
     from napari_wnet.network.checkpoint import Model
+    from napari_wnet.slide.run import SlideResult
 
 
 class Segmenter(QObject):
@@ -60,6 +63,7 @@ class Segmenter(QObject):
         self._open = True
         self._sessions = self._hub.sessions
         self._running: tuple[Job, Source, float] | None = None
+        self._running_slide: Job | None = None
         self._showing: Generator[None, None, Job] | None = None
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -109,6 +113,11 @@ class Segmenter(QObject):
     def run(self, job: Job) -> None:
         """Segment a job's image, unless something is wrong with it, which is said."""
         try:
+            if is_slide(job.image, job.settings.axis):
+                if job.settings.area == "whole":
+                    self._run_slide(job)
+                    return
+                job = replace(job, window=view_window(job.image))
             source, foreground = job.read()
             everything = job.settings.planes == "all"
             request = Request(
@@ -126,6 +135,15 @@ class Segmenter(QObject):
             return
         self._tuner.runner.cancel()
         self._running = job, source, time.monotonic()
+        self.busyChanged.emit(True)
+
+    def _run_slide(self, job: Job) -> None:
+        """Segment an image that does not fit into memory, with the labels on the disk."""
+        if job.foreground is not None:
+            raise ImageError("A foreground cannot be read in blocks; choose '(automatic)', or the current view.")
+        self._run.start(slide_steps(slide_request(job.image, job.settings), self._hub.models))
+        self._tuner.runner.cancel()
+        self._running_slide = job
         self.busyChanged.emit(True)
 
     def tune(self, job: Job) -> None:
@@ -174,10 +192,21 @@ class Segmenter(QObject):
         name, model = named
         self.modelLoaded.emit(name, model.header)
 
-    def _on_run(self, result: RunResult) -> None:
-        if self._running is None:
-            return
-        job, source, began = self._running
+    def _on_run(self, result: Any) -> None:
+        if self._running_slide is not None:
+            self._on_slide(self._running_slide, result)
+        elif self._running is not None:
+            self._on_result(self._running, result)
+
+    def _on_slide(self, job: Job, result: SlideResult) -> None:
+        if job.image in self._viewer.layers:
+            show_slide(self._viewer, job.image, job.settings, result)
+        news = " ".join(result.notes)
+        text = f"{result.n_objects} objects found. Labels, table and settings are in {result.labels.parent}. {news}"
+        self.said.emit(text.strip(), "info", news)
+
+    def _on_result(self, running: tuple[Job, Source, float], result: RunResult) -> None:
+        job, source, began = running
         if job.image not in self._viewer.layers:
             self.said.emit(f"'{source.name}' was removed meanwhile; its labels were not added.", "info", "")
             return
@@ -222,5 +251,5 @@ class Segmenter(QObject):
     def _on_finished(self) -> None:
         if self.busy:
             return  # the thread has ended, but its result is not all shown
-        self._running = None
+        self._running = self._running_slide = None
         self.busyChanged.emit(False)

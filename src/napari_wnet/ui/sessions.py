@@ -10,20 +10,23 @@ from weakref import WeakKeyDictionary
 from napari.components import ViewerModel
 from napari.layers import Layer
 
+from napari_wnet.errors import ImageError
 from napari_wnet.ui.foreground import Foreground, read_foreground
 from napari_wnet.ui.layers import Index, Source, displayed_index, read_source
 from napari_wnet.ui.outputs import Outputs
 from napari_wnet.ui.requests import Columns, RunResult, Snapshot, Tuning
 from napari_wnet.ui.settings import SegmentSettings
+from napari_wnet.ui.slides import Window, cropped
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Job:
-    """What the dock points at: the layers, and a snapshot of its settings."""
+    """What the dock points at: the layers, a snapshot of its settings, and the part of the image that is meant."""
 
     image: Layer
     foreground: Layer | None
     settings: SegmentSettings
+    window: Window | None = None
 
     @property
     def basis(self) -> Hashable:
@@ -40,6 +43,10 @@ class Job:
             If a layer cannot be what it is chosen for.
         """
         source = read_source(self.image, channel_axis=self.settings.axis, channels=self.settings.channels)
+        if self.window is not None:
+            if self.foreground is not None:
+                raise ImageError("A foreground goes with a whole image; choose '(automatic)' for a part of one.")
+            return cropped(source, self.image, self.window), None
         foreground = None if self.foreground is None else read_foreground(self.foreground, self.image, source)
         return source, foreground
 

@@ -25,6 +25,8 @@ class SegmentSettings(Params):
         Which channels the model reads, in its order; empty: all.
     planes : {"all", "current"}
         What of a stack is segmented.
+    area : {"whole", "view"}
+        What of an image too large for the memory is segmented: all of it, or what is in view.
     model : str
         A name, or the path of a file.
     device : str
@@ -38,6 +40,7 @@ class SegmentSettings(Params):
     channel_axis: int = NO_AXIS
     channels: tuple[int, ...] = ()
     planes: Literal["all", "current"] = "all"
+    area: Literal["whole", "view"] = "whole"
     model: str = DEFAULT_MODEL
     device: str = "auto"
     params: SegmentParams = field(default_factory=SegmentParams)

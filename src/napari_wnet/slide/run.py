@@ -1,0 +1,242 @@
+"""A slide from beginning to end, block by block, with the labels that the whole would have."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from napari_wnet.atomic import writing
+from napari_wnet.errors import OutputError, ParamsError
+from napari_wnet.io.sidecar import read_sidecar, write_sidecar
+from napari_wnet.io.tables import write_table
+from napari_wnet.network.checkpoint import Model, save_model
+from napari_wnet.network.device import choose_device
+from napari_wnet.network.registry import load_model
+from napari_wnet.params import DEFAULT_MODEL, SegmentParams
+from napari_wnet.pipeline import NOTHING_TO_FIND, rescaling
+from napari_wnet.reports import Progress, drain
+from napari_wnet.slide.grid import Grid
+from napari_wnet.slide.job import Executor, SlideJob, in_process
+from napari_wnet.slide.record import Outputs, bytes_needed, facts, labels_sha256, slide_info, source_sha256
+from napari_wnet.slide.source import open_slide
+from napari_wnet.slide.stages import Stages
+from napari_wnet.slide.store import Work, begin, check_room, create_arrays
+
+BLOCK = 2048
+SMALLEST_BLOCK = 64
+HALO_PART = 8
+"""A component of the foreground may reach so many-th of a block beyond its block to be clustered with it."""
+NO_OBJECT = "No object was found; try a lower seed threshold or another model."
+
+
+class SlideOptions(TypedDict, total=False):
+    """How :func:`segment_zarr` goes about it; the labels do not depend on any of these.
+
+    Attributes
+    ----------
+    block : int
+        Side of a block in pixels; memory grows with its square.
+    device : str
+        ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
+    axes, channels : str or None
+        See :func:`napari_wnet.slide.source.open_slide`.
+    overwrite : bool
+        Whether earlier results, and what an interrupted run with other settings has left, may be replaced.
+    executor : Executor
+        What runs the pieces of work; by default this process, one after another.
+    """
+
+    block: int
+    device: str
+    axes: str | None
+    channels: str | None
+    overwrite: bool
+    executor: Executor
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlideResult:
+    """What a slide has become.
+
+    Attributes
+    ----------
+    labels : Path
+        OME-Zarr folder with the labels in several resolutions.
+    table, sidecar : Path
+        Measurements of each object, and how all this was made.
+    n_objects : int
+    notes : tuple of str
+        What the user should know.
+    """
+
+    labels: Path
+    table: Path
+    sidecar: Path
+    n_objects: int
+    notes: tuple[str, ...] = ()
+
+
+def segment_zarr(
+    source: Any,
+    out: str | Path,
+    model: str | Path | Model = DEFAULT_MODEL,
+    params: SegmentParams | None = None,
+    **options: Unpack[SlideOptions],
+) -> SlideResult:
+    """Segment an image that need not fit into memory: the same labels as :func:`napari_wnet.segment`.
+
+    Parameters
+    ----------
+    source : str, Path or array
+        An OME-Zarr folder, a TIFF or NPY file, or an array of zarr, dask or NumPy: one plane, (Y, X), (C, Y, X) or
+        (Y, X, 3 or 4).
+    out : str or Path
+        Folder of the labels, such as ``slide_labels.ome.zarr``; a table and a sidecar are written beside it. A run
+        that was interrupted goes on where it stopped when it is started again.
+    model : str, Path or Model
+        Name of a known model, path of a model file, or a loaded model.
+    params : SegmentParams, optional
+        By default those that the model recommends.
+    **options : SlideOptions
+        `block`, `device`, `axes`, `channels`, `overwrite`, `executor`.
+
+    Returns
+    -------
+    SlideResult
+
+    Raises
+    ------
+    WNetError
+        If the slide, the model, a parameter, the device or the disk cannot be used; the message names the remedy.
+    """
+    return drain(segment_zarr_steps(source, out, model, params, **options))
+
+
+def segment_zarr_steps(
+    source: Any,
+    out: str | Path,
+    model: str | Path | Model = DEFAULT_MODEL,
+    params: SegmentParams | None = None,
+    **options: Unpack[SlideOptions],
+) -> Generator[Progress, None, SlideResult]:
+    """Do what :func:`segment_zarr` does, reporting after each block; closed in between, it can be gone on with."""
+    ready = model if isinstance(model, Model) else load_model(model)
+    job, outputs = _described(source, Path(out), ready, params or ready.header.params, options)
+    overwrite = options.get("overwrite", False)
+    earlier = None if overwrite else _earlier(job, ready, outputs)
+    if earlier is not None:
+        return earlier
+    _begin(job, ready, outputs, overwrite=overwrite)
+    run = Stages(job, options.get("executor", in_process))
+    if not (outputs.labels.exists() and run.is_complete):
+        yield from run.all_steps()
+    return _finished(run, ready, outputs, overwrite=overwrite)
+
+
+def _described(
+    source: Any, out: Path, model: Model, params: SegmentParams, options: SlideOptions
+) -> tuple[SlideJob, Outputs]:
+    """Check what can be checked of the slide and its settings before anything is written."""
+    config = model.header.config
+    block = options.get("block", BLOCK)
+    if block < SMALLEST_BLOCK:
+        raise ParamsError(f"Blocks of {block} px are too small; take {SMALLEST_BLOCK} px or more.")
+    choose_device(options.get("device", "auto"))
+    slide = open_slide(source, config.in_channels, axes=options.get("axes"), channels=options.get("channels"))
+    outputs = Outputs.beside(out)
+    scale = rescaling(model.header.diameter, params.normalize)
+    shown = max(SMALLEST_BLOCK, round(block / max(1.0, scale)))
+    job = SlideJob(
+        source=slide,
+        work=Work(outputs.work),
+        labels=outputs.work / "labels.ome.zarr",
+        model=outputs.work / "model.safetensors",
+        params=params,
+        grid=Grid.of_tiles(slide.shape, shown, params.tiles.size, config.pooling_factor),
+        halo=max(1, shown // HALO_PART),
+        block=block,
+        device=options.get("device", "auto"),
+    )
+    return job, outputs
+
+
+def _earlier(job: SlideJob, model: Model, outputs: Outputs) -> SlideResult | None:
+    """Return what an earlier run has made of the slide, if all of it is there and would come out the same."""
+    there = all(path.exists() for path in (outputs.labels, outputs.table, outputs.sidecar))
+    if not there or outputs.work.is_dir():
+        return None
+    with contextlib.suppress(ParamsError, KeyError, TypeError, ValueError):  # somebody else's
+        info = read_sidecar(outputs.sidecar)
+        known = (info["model"]["sha256"], info["params"], info["blocks"]["step"], info["blocks"]["halo"])
+        now = (model.sha256, job.params.to_dict(), list(job.grid.step), job.halo)
+        sha256 = source_sha256(job.source) if known == now else None
+        if sha256 is not None and sha256 == info["input"]["sha256"]:
+            return SlideResult(
+                labels=outputs.labels,
+                table=outputs.table,
+                sidecar=outputs.sidecar,
+                n_objects=int(info["result"]["objects"]),
+                notes=("Finished before.",),
+            )
+    return None
+
+
+def _begin(job: SlideJob, model: Model, outputs: Outputs, *, overwrite: bool) -> None:
+    """Make the folder of temporary data, or go on with what an interrupted run has left."""
+    work, embedding_dim = job.work, model.header.config.embedding_dim
+    work.sweep()
+    _refuse_existing(outputs, overwrite=overwrite)
+    if not work.path.is_dir():
+        check_room(work.path.parent, bytes_needed(job.source.shape, embedding_dim))
+    begin(work, facts(job, model), afresh=overwrite)
+    create_arrays(work, job.grid, embedding_dim)
+    _copy_model(model, job.model)
+
+
+def _refuse_existing(outputs: Outputs, *, overwrite: bool) -> None:
+    """Refuse to begin where results are, but for a run that was interrupted while it put them there."""
+    there = [path for path in (outputs.labels, outputs.table, outputs.sidecar) if path.exists()]
+    if there and not overwrite and not outputs.work.is_dir():
+        raise OutputError(
+            f"{there[0]} exists already; choose another folder (--out) or have it replaced (--overwrite)."
+        )
+
+
+def _copy_model(model: Model, path: Path) -> None:
+    if path.is_file():
+        return
+    partial = path.with_suffix(".partial")
+    with writing(path):
+        if model.path.is_file():
+            shutil.copyfile(model.path, partial)
+        else:
+            save_model(partial, model.network, model.header, half=False, overwrite=True)
+        partial.replace(path)
+
+
+def _finished(run: Stages, model: Model, outputs: Outputs, *, overwrite: bool) -> SlideResult:
+    """Put the results in their places, the sidecar last, and delete the temporary data."""
+    job = run.job
+    count = int(job.work.load("complete", "all")["count"])
+    if not job.work.load("range", "all")["informative"]:
+        run.notes.append(NOTHING_TO_FIND)
+    elif not count:
+        run.notes.append(NO_OBJECT)
+    if job.labels.is_dir():
+        with writing(outputs.labels):
+            if outputs.labels.is_dir() and overwrite:
+                shutil.rmtree(outputs.labels)
+            job.labels.rename(outputs.labels)
+    sha256 = labels_sha256(outputs.labels, job.grid.shape)
+    # A file that is there is the one that the interrupted run wrote, or was to be replaced.
+    write_table(outputs.table, run.columns(count), overwrite=True)
+    notes = (*model.header.notes, *run.notes)
+    write_sidecar(outputs.sidecar, slide_info(job, model, outputs, (count, sha256), notes), overwrite=True)
+    job.work.remove()
+    return SlideResult(
+        labels=outputs.labels, table=outputs.table, sidecar=outputs.sidecar, n_objects=count, notes=notes
+    )

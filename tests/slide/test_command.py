@@ -1,0 +1,106 @@
+"""``napari-wnet segment`` of slides: what is written, said and refused."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_wnet import cli
+from napari_wnet.commands import slides
+from napari_wnet.io.ngff import open_ngff
+from napari_wnet.io.sidecar import labels_sha256, read_sidecar
+from slide.test_source import as_ngff
+from slide_scenes import labels_in
+
+
+@pytest.fixture
+def slide(tmp_path, nuclei_image):
+    (tmp_path / "in").mkdir()
+    return as_ngff(tmp_path / "in", nuclei_image[0, :200, 300:520])
+
+
+def segment(*arguments):
+    return cli.main(["segment", "--device", "cpu", *map(str, arguments)])
+
+
+def test_a_slide_gets_the_labels_of_the_same_image_in_a_file(tmp_path, slide, nuclei_image, capsys, monkeypatch):
+    tifffile.imwrite(tmp_path / "in" / "b.tif", nuclei_image[0, :200, 300:520])
+    out = tmp_path / "out"
+    monkeypatch.setattr(slides, "LARGE_PX", 100)
+    assert segment(slide, tmp_path / "in" / "b.tif", "--out", out) == 0
+    assert "2 of 2 images" in capsys.readouterr().out
+    names = ["a.csv", "a.json", "a_labels.ome.zarr", "b.csv", "b.json", "b_labels.tif"]
+    assert sorted(path.name for path in out.iterdir()) == names
+    labels = labels_in(out / "a_labels.ome.zarr")
+    np.testing.assert_array_equal(labels, tifffile.imread(out / "b_labels.tif"))
+    info, plain = (read_sidecar(out / f"{name}.json") for name in "ab")
+    assert info["result"]["labels_sha256"] == labels_sha256(labels) == plain["result"]["labels_sha256"]
+    assert info["result"]["files"] == {"labels": "a_labels.ome.zarr", "table": "a.csv"}
+    assert info["blocks"]["size"] == 2048
+    assert info["params"] == plain["params"]
+    written = open_ngff(out / "a_labels.ome.zarr")
+    assert written.pixel_size == (0.5, 0.5)
+    assert len({*info} - {*plain}) == 1
+    with (out / "a.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["label"]) for row in rows] == list(range(1, labels.max() + 1))
+    assert sum(float(row["area_um2"]) for row in rows) == pytest.approx(np.count_nonzero(labels) / 4)
+
+
+def test_other_files_are_worked_on_in_blocks_if_asked(tmp_path, nuclei_image):
+    tifffile.imwrite(tmp_path / "b.tif", nuclei_image[0, :200, 300:520])
+    sha = []
+    for blocks in ([], ["--blocks", "64"], ["--blocks", "128"]):
+        out = tmp_path / f"out{len(sha)}"
+        assert segment(tmp_path / "b.tif", "--tile-size", "64", "--out", out, *blocks) == 0
+        sha.append(json.loads((out / "b.json").read_text())["result"]["labels_sha256"])
+    assert len(set(sha)) == 1
+
+
+def test_a_folder_of_slides_is_found_own_results_are_not_and_a_second_run_skips(tmp_path, slide, capsys):
+    for more, says in ((), "1 of 1 images"), ((), "Finished before"), (("--overwrite",), "1 of 1 images"):
+        assert segment(slide.parent, "--out", slide.parent, "--blocks", "2048", *more) == 0
+        assert says in capsys.readouterr().out
+    assert segment(slide.parent, "--out", slide.parent, "--blocks", "2048", "--angle", "30") == 1
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_a_folder_may_hold_slides_and_other_images(tmp_path, slide, nuclei_image, capsys, monkeypatch):
+    monkeypatch.setattr(slides, "LARGE_PX", 150)
+    tifffile.imwrite(slide.parent / "b.tif", nuclei_image[0, :100, 300:400])
+    small = as_ngff(tmp_path / "small", nuclei_image[0, :100, 300:400])
+    assert segment(slide.parent, small, "--out", tmp_path / "out") == 0
+    assert "3 of 3 images" in capsys.readouterr().out
+    written = sorted(path.name for path in (tmp_path / "out").glob("*labels*"))
+    assert len(written) == 3
+    assert sum(name.endswith(".zarr") for name in written) == 1
+
+
+@pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="needs Dask distributed")
+def test_blocks_are_done_by_the_workers_of_a_scheduler(tmp_path, slide):
+    for out, scheduler in (("one", "threads"), ("two", "processes")):
+        arguments = ("--out", tmp_path / out, "--blocks", "64", "--tile-size", "64", "--scheduler", scheduler)
+        assert segment(slide, *arguments) == 0
+    one, two = (labels_in(tmp_path / out / "a_labels.ome.zarr") for out in ("one", "two"))
+    assert one.any()
+    np.testing.assert_array_equal(one, two)
+
+
+def test_a_bad_slide_does_not_stop_the_others(tmp_path, slide, capsys):
+    bad = tmp_path / "in" / "bad.zarr"
+    bad.mkdir()
+    assert segment(bad, slide, "--out", tmp_path / "out", "--blocks", "2048") == 1
+    captured = capsys.readouterr()
+    assert "1 of 2 images" in captured.out
+    assert "bad.zarr" in captured.err
+
+
+@pytest.mark.parametrize("more", [["--save", "labels,pca"], ["--foreground", "mask.tif"], ["--blocks", "10"]])
+def test_what_cannot_be_done_in_blocks_is_refused(tmp_path, slide, capsys, more):
+    assert segment(slide, "--out", tmp_path / "out", "--blocks", "2048", *more) == 2
+    assert "block" in capsys.readouterr().err.lower()
