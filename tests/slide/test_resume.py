@@ -162,7 +162,11 @@ def test_damaged_temporary_data_is_found_and_the_remedy_named(tmp_path, image, m
 
 
 def test_results_are_not_replaced_without_being_asked(tmp_path, image, model):
-    finish(steps(image, tmp_path, model))
+    first = finish(steps(image, tmp_path, model))[0]
+    again = finish(steps(image, tmp_path, model))[0]
+    assert again.notes == ("Finished before.",)
+    assert (again.labels, again.n_objects) == (first.labels, first.n_objects)
+    (first.sidecar).unlink()
     with pytest.raises(OutputError, match="exists already"):
         finish(steps(image, tmp_path, model))
     assert finish(steps(image, tmp_path, model, overwrite=True))[0].n_objects > 0

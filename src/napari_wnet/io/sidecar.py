@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -241,6 +242,11 @@ def count_objects(labels: npt.NDArray[Any]) -> int:
 
 def versions() -> dict[str, str]:
     """Return the versions of what computes, without importing it."""
+    return dict(_versions())
+
+
+@functools.cache  # reading the metadata of the packages takes longer than writing the labels of a small image
+def _versions() -> Mapping[str, str]:
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for name in PACKAGES:
         try:
