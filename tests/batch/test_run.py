@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 import threading
@@ -12,16 +13,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import torch
 
+from napari_wnet.batch import lanes as lanes_module
 from napari_wnet.batch import reading, run, writing
 from napari_wnet.batch.inputs import find_inputs
 from napari_wnet.batch.job import BatchJob, FileResult, FileStarted
 from napari_wnet.batch.kinds import ENDINGS, KINDS
+from napari_wnet.batch.lanes import count_lanes
 from napari_wnet.batch.outputs import WORK
 from napari_wnet.batch.run import batch_steps
 from napari_wnet.errors import NoRoomError, ProjectError
 from napari_wnet.io.exports import EXPORTS
 from napari_wnet.io.images import read_labels
+from napari_wnet.network.device import threads
 from napari_wnet.network.registry import load_model
 from napari_wnet.pipeline import segment
 from napari_wnet.reports import drain
@@ -32,6 +37,13 @@ SIDE = 96
 @pytest.fixture(scope="module")
 def model():
     return load_model("nuclei")
+
+
+@pytest.fixture(params=[1, 2], autouse=True)
+def lanes(request, monkeypatch) -> int:
+    """Do the files one after the other, and two at a time."""
+    monkeypatch.setattr(run, "count_lanes", lambda _: request.param)
+    return request.param
 
 
 @pytest.fixture
@@ -87,6 +99,7 @@ def test_images_that_the_network_sees_together_come_out_alike(job, images, monke
 
     monkeypatch.setattr(run, "predict_group_steps", noted)
     monkeypatch.setattr(run._Batch, "_most", lambda *_: 3)
+    monkeypatch.setattr(run, "count_lanes", lambda _: 1)
     second = other(job, out=job.out.with_name("second"))
     done(second, images)
     assert sizes == [3, 2, 1]
@@ -258,6 +271,40 @@ def test_a_run_that_is_ended_goes_on_where_it_was(job, images):
     assert sorted(states(job, images).values()).count("skipped") == finished
     assert len(labels(job)) == 6
     assert threading.active_count() < 20
+
+
+def test_the_threads_of_the_network_are_shared_among_lanes_and_given_back(job, images, lanes):
+    with threads(4):
+        done(job, images)
+        assert torch.get_num_threads() == 4
+    noted = {json.loads(path.read_text())["run"]["threads"] for path in job.out.glob("?.json")}
+    assert noted == {4 // lanes}
+
+
+def test_large_images_are_done_one_at_a_time(job, images, monkeypatch):
+    at_work, most = [], []
+    plain = lanes_module.segment_loaded
+
+    def watched(job, loaded):
+        at_work.append(loaded)
+        most.append(len(at_work))
+        try:
+            return plain(job, loaded)
+        finally:
+            at_work.remove(loaded)
+
+    monkeypatch.setattr(lanes_module, "segment_loaded", watched)
+    monkeypatch.setattr(lanes_module, "LARGE_PX", 100)
+    done(job, images)
+    assert max(most, default=1) == 1
+
+
+@pytest.mark.parametrize(
+    ("n_threads", "n_items", "n_lanes"), [(1, 100, 1), (2, 100, 2), (16, 100, 4), (2, 7, 1), (2, 8, 2)]
+)
+def test_lanes_are_as_many_as_threads_and_files_allow(n_threads, n_items, n_lanes):
+    with threads(n_threads):
+        assert count_lanes(n_items) == n_lanes
 
 
 def test_two_batches_do_not_write_into_one_folder(job, images):

@@ -15,14 +15,12 @@ import torch
 from napari_wnet.atomic import writing
 from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
+from napari_wnet.batch.lanes import segment_loaded
 from napari_wnet.batch.outcome import outcome
 from napari_wnet.batch.outputs import WORK, tidy
 from napari_wnet.batch.reading import load
-from napari_wnet.batch.writing import label_plane, store
 from napari_wnet.errors import NoRoomError, WNetError
 from napari_wnet.network.checkpoint import Model, read_model
-from napari_wnet.pipeline import predict_steps
-from napari_wnet.reports import drain
 from napari_wnet.scheduler import PROCESSES, workers
 
 
@@ -77,11 +75,7 @@ def _segment(work: ItemWork) -> FileResult:
     loaded = load(job, work.item)
     if isinstance(loaded, FileResult):
         return loaded
-    planes = []
-    for index, image in enumerate(loaded.images):
-        maps = drain(predict_steps(image, job.model, job.params, device=job.device))
-        planes.append(label_plane(job, loaded, index, maps))
-    return store(job, loaded, planes)
+    return segment_loaded(job, loaded)
 
 
 def distributed_work(job: BatchJob, items: Iterable[Item], model: Path, *, threads: int | None) -> Iterator[ItemWork]:

@@ -19,6 +19,7 @@ from napari_wnet.batch.distributed import distributed_steps
 from napari_wnet.batch.failures import write_failures
 from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
+from napari_wnet.batch.lanes import count_lanes, lane_steps
 from napari_wnet.batch.outcome import outcome
 from napari_wnet.batch.outputs import WORK, tidy
 from napari_wnet.batch.reading import Loaded, load
@@ -94,7 +95,7 @@ def batch_steps(
     several = len(items) + len(earlier) > 1
     try:
         tidy(job.out)
-        begun = _Batch(job).steps(items) if scheduler == THREADS else distributed_steps(job, items, scheduler)
+        begun = distributed_steps(job, items, scheduler) if scheduler != THREADS else _local_steps(job, items)
         with contextlib.closing(begun) as steps:
             for report in steps:
                 if isinstance(report, FileResult):
@@ -113,6 +114,12 @@ def batch_steps(
             with contextlib.suppress(OSError):  # there is something in it, as there should
                 job.out.rmdir()
     return tuple(results)
+
+
+def _local_steps(job: BatchJob, items: Sequence[Item]) -> Generator[Report, None, None]:
+    """Segment files in this process: side by side on the processor, or one after the other."""
+    n_lanes = count_lanes(len(items)) if choose_device(job.device).type == "cpu" else 1
+    return lane_steps(job, items, n_lanes) if n_lanes > 1 else _Batch(job).steps(items)
 
 
 def _clear(work: Path) -> None:

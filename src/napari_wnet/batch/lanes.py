@@ -1,0 +1,93 @@
+"""Files side by side on the processor: each is done from reading to writing by one thread, several at a time.
+
+A network that has all processors to itself has to wait where one of its threads is held up by the labelling of the
+image before; several networks with a thread each wait for nobody, and their labels, tables and files get done between.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from time import monotonic
+
+import torch
+
+from napari_wnet.batch.inputs import Item
+from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
+from napari_wnet.batch.outcome import outcome
+from napari_wnet.batch.reading import Loaded, load
+from napari_wnet.batch.writing import label_plane, store
+from napari_wnet.network.device import threads as using_threads
+from napari_wnet.pipeline import predict_steps
+from napari_wnet.reports import drain
+
+MOST_LANES = 4
+FILES_A_LANE = 4
+"""With fewer, the last files would leave most processors idle for too large a part of the time."""
+LARGE_PX = 16 * 2**20
+"""Images of more pixels are done one at a time: their maps take memory."""
+
+
+def count_lanes(n_items: int) -> int:
+    """Return how many files are best done at once with the processor threads that torch has; 1: one by one."""
+    count = min(MOST_LANES, torch.get_num_threads())
+    return count if n_items >= FILES_A_LANE * count else 1
+
+
+def segment_loaded(job: BatchJob, loaded: Loaded) -> FileResult:
+    """Segment an image that has been read, and write its results."""
+    planes = []
+    for index, image in enumerate(loaded.images):
+        maps = drain(predict_steps(image, job.model, job.params, device=job.device))
+        planes.append(label_plane(job, loaded, index, maps))
+    return store(job, loaded, planes)
+
+
+def lane_steps(job: BatchJob, items: Sequence[Item], n_lanes: int) -> Generator[Report, None, None]:
+    """Segment files, some at a time, each by one of some threads that share torch's among them.
+
+    Yields
+    ------
+    FileStarted, FileResult
+
+    Raises
+    ------
+    NoRoomError
+        If the disk is full.
+    """
+    each = max(1, torch.get_num_threads() // n_lanes)
+    large = threading.Lock()
+
+    def work(item: Item) -> FileResult:
+        began = monotonic()
+        result = outcome(item.path, lambda: _segment(job, item, large))
+        return result if result.state == "skipped" else replace(result, seconds=monotonic() - began)
+
+    todo = iter(items)
+    running: set[Future[FileResult]] = set()
+    with using_threads(None):  # each lane sets its own number, and with it that of threads to come
+        pool = ThreadPoolExecutor(n_lanes, "napari-wnet-lane", torch.set_num_threads, (each,))
+        try:
+            while True:
+                while len(running) < n_lanes and (item := next(todo, None)) is not None:
+                    running.add(pool.submit(work, item))
+                    yield FileStarted(path=item.path)
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # what is being written is written to its end
+
+
+def _segment(job: BatchJob, item: Item, large: threading.Lock) -> FileResult:
+    loaded = load(job, item)
+    if isinstance(loaded, FileResult):
+        return loaded
+    if loaded.images[0].shape[-2] * loaded.images[0].shape[-1] <= LARGE_PX:
+        return segment_loaded(job, loaded)
+    with large:
+        return segment_loaded(job, loaded)
