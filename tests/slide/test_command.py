@@ -52,6 +52,23 @@ def test_a_slide_gets_the_labels_of_the_same_image_in_a_file(tmp_path, slide, nu
     assert sum(float(row["area_um2"]) for row in rows) == pytest.approx(np.count_nonzero(labels) / 4)
 
 
+def test_a_slide_is_made_again_from_its_sidecar(tmp_path, slide, capsys):
+    arguments = ("--out", tmp_path / "out", "--blocks", "128", "--tile-size", "64", "--angle", "40")
+    assert segment(slide, *arguments) == 0
+    before = sorted((tmp_path / "out").rglob("*"))
+    sidecar = tmp_path / "out" / "a.json"
+    assert cli.main(["replay", str(sidecar)]) == 0
+    assert "identical labels" in capsys.readouterr().out
+    assert sorted((tmp_path / "out").rglob("*")) == before
+    assert cli.main(["replay", str(sidecar), "--out", str(tmp_path / "copy")]) == 0
+    one, two = (labels_in(tmp_path / folder / "a_labels.ome.zarr") for folder in ("out", "copy"))
+    np.testing.assert_array_equal(one, two)
+    info = json.loads(sidecar.read_text())
+    info["result"]["labels_sha256"] = "0" * 64
+    sidecar.write_text(json.dumps(info))
+    assert cli.main(["replay", str(sidecar)]) == 1
+
+
 def test_other_files_are_worked_on_in_blocks_if_asked(tmp_path, nuclei_image):
     tifffile.imwrite(tmp_path / "b.tif", nuclei_image[0, :200, 300:520])
     sha = []

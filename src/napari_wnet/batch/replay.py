@@ -91,7 +91,7 @@ def replay_steps(
     record, params = record_from(info)
     path = source_path(info["input"], sidecar)
     job = BatchJob(
-        model=_model(record),
+        model=known_model(record),
         params=params,
         out=sidecar.parent if out is None else out,
         save=tuple(kind for kind in KINDS if kind in {"labels", *record.outputs}),
@@ -116,7 +116,7 @@ def replay_steps(
         n_objects=int(sum(plane.labels.max(initial=0) for plane in planes)),
         identical=labels_sha256(labels) == info["result"]["labels_sha256"],
         n_different=None if first is None or first.shape != labels.shape else int(np.count_nonzero(first != labels)),
-        differences=tuple(_differences(record, info, job.device)),
+        differences=tuple(differences(record, info, job.device)),
         edited=edited,
         result=result,
     )
@@ -140,8 +140,14 @@ def source_path(file: Mapping[str, Any], sidecar: Path) -> Path:
     return same
 
 
-def _model(record: RunRecord) -> Model:
-    """Return the model of the first time, whichever place it has now."""
+def known_model(record: RunRecord) -> Model:
+    """Return the model of the first time, whichever place it has now.
+
+    Raises
+    ------
+    ModelError
+        If it is nowhere.
+    """
     with contextlib.suppress(WNetError):
         if record.model_path and Path(record.model_path).is_file():
             model = read_model(Path(record.model_path))
@@ -168,7 +174,8 @@ def _first_labels(
     return None
 
 
-def _differences(record: RunRecord, info: Mapping[str, Any], device: str) -> Iterator[str]:
+def differences(record: RunRecord, info: Mapping[str, Any], device: str) -> Iterator[str]:
+    """Yield what is not as it was the first time, and may be why labels differ."""
     precision = str(fast_dtype(choose_device(device))).removeprefix("torch.")
     for what, before, now in (("device", record.device, device), ("precision", record.precision, precision)):
         if before != now:

@@ -27,11 +27,14 @@ def run(given: argparse.Namespace) -> int:
     """Make each again."""
     from napari_wnet.batch.replay import replay_steps
     from napari_wnet.errors import WNetError
+    from napari_wnet.io.sidecar import read_sidecar
+    from napari_wnet.slide.replay import replay_slide_steps
 
     failed = False
     for sidecar in given.sidecars:
         try:
-            replay = with_bar(replay_steps(sidecar, given.out, device=given.device, overwrite=given.overwrite))
+            steps = replay_slide_steps if "blocks" in read_sidecar(sidecar) else replay_steps
+            replay = with_bar(steps(sidecar, given.out, device=given.device, overwrite=given.overwrite))
         except WNetError as error:
             warn(f"{sidecar}: {error}")
             failed = True

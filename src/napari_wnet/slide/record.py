@@ -68,16 +68,10 @@ def labels_sha256(path: Path, shape: tuple[int, int]) -> str:
 
 
 def source_sha256(source: SlideSource) -> str | None:
-    """Return a hash of a file, or of the names and the contents of the files of a zarr array; None for an array."""
+    """Return a hash of a file, or of the files of a zarr folder; None for an array."""
     if source.path is None:
         return None
-    if source.path.is_file():
-        return file_sha256(source.path)
-    folder = Path(getattr(source.array.store, "root", source.path))
-    digest = hashlib.sha256()
-    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-        digest.update(f"{file.relative_to(folder).as_posix()} {file_sha256(file)}\n".encode())
-    return digest.hexdigest()
+    return file_sha256(source.path)
 
 
 def slide_info(
