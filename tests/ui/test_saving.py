@@ -9,27 +9,17 @@ import pytest
 import roifile
 from napari.layers import Image, Labels
 from napari.plugins.io import save_layers
-from npe2 import PluginManager, PluginManifest
+from npe2 import PluginManifest
 
 from napari_wnet.io.images import read_image, read_labels
 from odd_labels import LARGE, ODD
 
 
 @pytest.fixture(autouse=True)
-def ours():
-    """Have only this plugin's writers, as declared in its manifest."""
-    manager = PluginManager.instance()
-    manifest = PluginManifest.from_distribution("napari-wnet")
-    others = [name for name in list(manager._manifests) if name != manifest.name]
-    with pytest.MonkeyPatch.context():
-        if manifest.name not in manager._manifests:
-            manager.register(manifest)
-        disabled = [name for name in others if not manager.is_disabled(name)]
-        for name in disabled:
-            manager.disable(name)
-        yield manager
-        for name in disabled:
-            manager.enable(name)
+def ours(npe2pm):
+    """Have only this plugin's writers, as declared in its manifest, in a manager that no other test knows."""
+    npe2pm.register(PluginManifest.from_distribution("napari-wnet"))
+    return npe2pm
 
 
 def test_the_dialog_offers_the_formats_for_labels_alone(ours):
