@@ -70,6 +70,7 @@ def test_a_folder_goes_on_past_bad_files_and_exits_1(tmp_path, images, capsys):
     captured = capsys.readouterr()
     assert "3 of 4 images" in captured.out
     assert "broken.png" in captured.err
+    assert f"1 image failed, see {tmp_path / 'out' / 'failed.csv'}" in captured.err
     assert "notes.txt: not an image, skipped" in captured.err
     assert (tmp_path / "out" / "second plate ä_labels.tif").exists()
     assert tifffile.imread(tmp_path / "out" / "stack_labels.tif").shape == (3, 128, 128)
@@ -150,6 +151,7 @@ def test_mistakes_are_told_with_a_remedy(tmp_path, images, capsys, mistake):
     captured = capsys.readouterr()
     assert says in captured.err
     assert "Traceback" not in captured.err
+    assert "failed.csv" not in captured.err  # there is no list of one
     assert not (tmp_path / "out").exists()
 
 

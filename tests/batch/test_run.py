@@ -221,6 +221,27 @@ def test_an_unexpected_error_is_that_files_alone(job, images, monkeypatch, caplo
     assert "could not be segmented" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("error", "says"), [(ZeroDivisionError("ours"), "please report it"), (MemoryError(), "not enough memory")]
+)
+def test_an_error_in_the_network_is_that_files_alone(job, images, monkeypatch, error, says):
+    plain = run.predict_group_steps
+
+    def broken(group, *arguments, **options):
+        if group[0].shape[-1] != SIDE:
+            raise error
+        return (yield from plain(group, *arguments, **options))
+
+    def broken_alone(image, *arguments, **options):
+        return (yield from broken([image], *arguments, **options))[0]
+
+    monkeypatch.setattr(run, "predict_group_steps", broken)
+    monkeypatch.setattr(lanes_module, "predict_steps", broken_alone)
+    found = done(job, images)
+    assert [stem for stem, result in found.items() if result.state == "failed"] == ["5"]
+    assert says in found["5"].error
+
+
 def test_a_file_that_changes_while_it_is_read_fails(job, images, monkeypatch):
     plain = reading.read_image
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from napari_wnet.core.tracking import Tracks, link
 from napari_wnet.errors import ImageError
-from napari_wnet.params import TrackParams
+from napari_wnet.track_params import TrackParams
 
 pytest.importorskip("laptrack")
 SIDE = 64

@@ -8,13 +8,15 @@ from napari_wnet import params as declared
 from napari_wnet.errors import ParamsError
 from napari_wnet.fields import Params
 from napari_wnet.params import ClusteringParams, SegmentParams, WNetConfig
+from napari_wnet.track_params import TrackParams
 from napari_wnet.train_params import TrainParams
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.section import Section
 from napari_wnet.ui.settings import SegmentSettings
 
 KINDS = sorted(
-    {kind for kind in vars(declared).values() if isinstance(kind, type) and issubclass(kind, Params)} - {Params},
+    {kind for kind in (*vars(declared).values(), TrackParams) if isinstance(kind, type) and issubclass(kind, Params)}
+    - {Params},
     key=lambda kind: kind.__name__,
 )
 

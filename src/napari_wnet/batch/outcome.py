@@ -26,11 +26,17 @@ def outcome(path: Path, make: Callable[[], Made]) -> Made | FileResult:
         return make()
     except NoRoomError:
         raise
-    except WNetError as error:
+    except Exception as error:  # noqa: BLE001 - hundreds of other files wait behind this one
+        return failure(path, error)
+
+
+def failure(path: Path, error: Exception) -> FileResult:
+    """Return what is said of a file that failed."""
+    if isinstance(error, WNetError):
         text = str(error)
-    except MemoryError:
+    elif isinstance(error, MemoryError):
         text = "There is not enough memory for this image; close other programs, or cut it into parts."
-    except Exception as error:
-        logger.exception("%s could not be segmented", path)
+    else:
+        logger.error("%s could not be segmented", path, exc_info=error)
         text = f"An unexpected error ({type(error).__name__}: {error}); please report it."
     return FileResult(path=path, state="failed", error=text)

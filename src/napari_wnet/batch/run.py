@@ -20,13 +20,12 @@ from napari_wnet.batch.failures import write_failures
 from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
 from napari_wnet.batch.lanes import count_lanes, lane_steps
-from napari_wnet.batch.outcome import outcome
+from napari_wnet.batch.outcome import failure, outcome
 from napari_wnet.batch.outputs import WORK, tidy
 from napari_wnet.batch.reading import Loaded, load
 from napari_wnet.batch.report import report_steps
 from napari_wnet.batch.writing import PlaneResult, label_plane, store
 from napari_wnet.core.maps import Maps
-from napari_wnet.errors import WNetError
 from napari_wnet.lock import FolderLock
 from napari_wnet.network.device import choose_device
 from napari_wnet.pipeline import predict_group_steps
@@ -221,12 +220,13 @@ class _Batch:
             maps = yield from predict_group_steps(
                 [plane.image for plane in group], job.model, job.params, device=job.device
             )
-        except WNetError as error:
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong with a file is that file's alone
             if len(group) > 1:  # it may be one of them only
                 for plane in group:
                     yield from self._predict([plane])
                 return
-            group[0].work.error = str(error)
+            work = group[0].work
+            work.error = failure(work.loaded.item.path, error).error
         else:
             for plane, own in zip(group, maps, strict=True):
                 self._label(plane, own)

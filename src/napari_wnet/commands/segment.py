@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from napari_wnet.batch.kinds import KINDS
@@ -28,6 +29,14 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     )
     parser.add_argument("--axes", help="what the axes are, one letter each, such as TCYX, where the file does not say")
     parser.add_argument("--channels", help="channels to use, in order, counted from 0, such as 2,0")
+    _add_batch(parser)
+    parser.add_argument("--overwrite", action="store_true", help="replace earlier results, also finished ones")
+    add_flags(parser, SegmentParams)
+    parser.set_defaults(run=run, error=parser.error)
+
+
+def _add_batch(parser: argparse.ArgumentParser) -> None:
+    """Declare what matters for many images, and for large ones."""
     parser.add_argument("--recursive", action="store_true", help="look into the folders of a folder")
     parser.add_argument(
         "--pattern",
@@ -54,9 +63,6 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="work in blocks of SIZE px, for images that do not fit into memory; an OME-Zarr of more than 8192 x 8192 "
         "px always is, in blocks of 2048",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace earlier results, also finished ones")
-    add_flags(parser, SegmentParams)
-    parser.set_defaults(run=run, error=parser.error)
 
 
 def run(given: argparse.Namespace) -> int:
@@ -98,8 +104,16 @@ def run(given: argparse.Namespace) -> int:
     slides, items = take_slides(given, inputs.items)
     done = run_slides(given, slides, model, params)
     results = show_files(batch_steps(job, items, scheduler=given.scheduler), len(items)) if items else ()
-    failed = sum(bool(result.error) for result in results)
-    say(f"{len(results) + sum(done) - failed} of {len(results) + len(done)} images segmented into {given.out}")
-    if failed:
-        warn(f"{counted(failed, 'image')} failed, see {given.out / 'failed.csv'}; the same command tries them again")
-    return 1 if failed or not all(done) else 0
+    return _sum_up(given.out, done, [not result.error for result in results])
+
+
+def _sum_up(out: Path, slides: Sequence[bool], files: Sequence[bool]) -> int:
+    """Say how many images were segmented, and where it is told why others were not; return the exit status."""
+    done = [*slides, *files]
+    say(f"{sum(done)} of {len(done)} images segmented into {out}")
+    if not all(files) and len(files) > 1:  # of a single one the reason has just been said
+        from napari_wnet.batch.failures import failures_path
+
+        failed = counted(len(files) - sum(files), "image")
+        warn(f"{failed} failed, see {failures_path(out)}; the same command tries them again")
+    return 0 if all(done) else 1

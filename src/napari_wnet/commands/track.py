@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_wnet.commands.console import counted, say, warn
 from napari_wnet.flags import add_flags, apply_flags
-from napari_wnet.params import TrackParams
+from napari_wnet.track_params import TrackParams
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

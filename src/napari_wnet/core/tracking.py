@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from napari_wnet.core.labels import check_labels, present_labels
 from napari_wnet.errors import ImageError, ParamsError
-from napari_wnet.params import TrackParams
+from napari_wnet.track_params import TrackParams
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -14,8 +14,8 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_wnet.core.tracking import Tracks, link
 from napari_wnet.errors import WNetError
-from napari_wnet.params import TrackParams
 from napari_wnet.reports import Progress
+from napari_wnet.track_params import TrackParams
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.runner import Runner
 from napari_wnet.ui.section import Section
