@@ -14,11 +14,8 @@ from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.section import Section
 from napari_wnet.ui.settings import SegmentSettings
 
-KINDS = sorted(
-    {kind for kind in (*vars(declared).values(), TrackParams) if isinstance(kind, type) and issubclass(kind, Params)}
-    - {Params},
-    key=lambda kind: kind.__name__,
-)
+DECLARED = {kind for kind in vars(declared).values() if isinstance(kind, type) and issubclass(kind, Params)}
+KINDS = sorted({*DECLARED, TrackParams} - {Params}, key=lambda kind: kind.__name__)
 
 
 def changed(value: Params) -> Params:
