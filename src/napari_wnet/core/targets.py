@@ -81,23 +81,20 @@ def neighbours(labels: Labels, distance: float) -> npt.NDArray[np.int64]:
     (N, 2) int64 array
         Ordered pairs, each in both directions, sorted; background is not among them.
     """
-    edge = _inner_boundary(labels)
-    rows, columns = np.nonzero(edge)
-    own = labels[rows, columns].astype(np.int64)
-    height, width = labels.shape
+    reach = int(distance)
+    # Framed by background, so that no shift runs out of the array: a shift is then one step along the flat pixels.
+    framed = np.pad(labels, reach).ravel()
+    width = labels.shape[1] + 2 * reach
+    rows, columns = np.nonzero(_inner_boundary(labels))
+    pixels = (rows + reach) * width + columns + reach
+    own = framed[pixels].astype(np.int64)
     found: list[npt.NDArray[np.int64]] = []
     base = int(labels.max(initial=0)) + 1
     for dy, dx in _half_disk(distance):
-        y, x = rows + dy, columns + dx
-        inside = (y < height) & (x >= 0) & (x < width)
-        other = labels[y[inside], x[inside]]
-        mine = own[inside]
-        touching = (other != mine) & (other > 0)
-        if touching.any():
-            found.append(np.unique(mine[touching] * base + other[touching]))
-    if not found:
-        return np.zeros((0, 2), np.int64)
-    codes = np.unique(np.concatenate(found))
+        other = framed[pixels + (dy * width + dx)]
+        touching = (other != own) & (other > 0)
+        found.append(own[touching] * base + other[touching])
+    codes = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
     pairs: npt.NDArray[np.int64] = np.stack([codes // base, codes % base], axis=1)
     return np.asarray(np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0), np.int64)
 

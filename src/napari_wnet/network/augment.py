@@ -51,8 +51,15 @@ def warp_coordinates(
     if params.elastic > 0:
         knots = max(2, round(size / ELASTIC_GRID_PX))
         coarse = rng.uniform(-params.elastic, params.elastic, (2, knots, knots)).astype(np.float32)
-        coordinates += ndimage.zoom(coarse, (1, size / knots, size / knots), order=1, grid_mode=True, mode="nearest")
+        enlarge = _linear_weights(size, knots)
+        coordinates += enlarge @ coarse @ enlarge.T
     return np.asarray(coordinates, np.float32)
+
+
+def _linear_weights(size: int, knots: int) -> npt.NDArray[np.float32]:
+    """Return the (size, knots) matrix that interpolates between values in the middle of equal cells, constant outside."""
+    place = np.clip((np.arange(size) + 0.5) * knots / size - 0.5, 0, knots - 1)
+    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(knots))).astype(np.float32)
 
 
 def warp(array: npt.NDArray[Any], coordinates: Coordinates, *, order: int) -> npt.NDArray[Any]:
