@@ -16,6 +16,7 @@ import shutil
 import statistics
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +29,12 @@ from napari_wnet.batch.run import batch_steps
 from napari_wnet.core.image import normalize
 from napari_wnet.io.images import read_image
 from napari_wnet.network.allocator import reusing_memory
-from napari_wnet.network.device import fast_dtype
+from napari_wnet.network.device import choose_device, fast_dtype
 from napari_wnet.network.inference import fused, inference
 from napari_wnet.network.registry import load_model
 from napari_wnet.reports import drain
 
 SHAPE = (520, 696)
-CPU = torch.device("cpu")
 
 
 def main() -> None:
@@ -43,13 +43,15 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    device = choose_device(given.device)
     model = load_model("nuclei")
     files = (read_image(path).array for path in sorted(given.images.glob("*.png")))
     arrays = [array for array in files if array.shape == SHAPE]
-    network = fused(model.network)
+    network = fused(model.network).to(device)
     normed = [torch.from_numpy(normalize(array[None], model.header.params.normalize))[None] for array in arrays]
     ratios = []
     with tempfile.TemporaryDirectory() as name:
@@ -59,12 +61,13 @@ def main() -> None:
             tifffile.imwrite(folder / "images" / f"{number:04}.tif", arrays[number % len(arrays)])
         for _ in range(given.repeats):
             began = time.perf_counter()
-            with inference(CPU), reusing_memory():
+            with inference(device), reusing_memory() if device.type == "cpu" else nullcontext():
                 for number in range(given.count):
-                    image = normed[number % len(normed)].contiguous(memory_format=torch.channels_last)
-                    network(image)
+                    network(normed[number % len(normed)].to(device, memory_format=torch.channels_last))
+            if device.type == "cuda":
+                torch.cuda.synchronize()
             bare = time.perf_counter() - began
-            job = BatchJob(model=model, params=model.header.params, out=folder / "out", device="cpu")
+            job = BatchJob(model=model, params=model.header.params, out=folder / "out", device=given.device)
             began = time.perf_counter()
             results = drain(batch_steps(job, find_inputs([str(folder / "images")], job.out).items))
             whole = time.perf_counter() - began
@@ -79,7 +82,7 @@ def main() -> None:
             )
     print(
         f"ratio {statistics.median(ratios):.2f}, median of {given.repeats}; {given.threads} threads of "
-        f"{os.cpu_count()} processors, {fast_dtype(CPU)}, load {os.getloadavg()[0]:.1f}"
+        f"{os.cpu_count()} processors, {device}, {fast_dtype(device)}, load {os.getloadavg()[0]:.1f}"
     )
 
 

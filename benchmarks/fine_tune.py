@@ -11,6 +11,7 @@ import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,10 +40,14 @@ def read(data: Path, part: str) -> list[Sample]:
     return list(drain(load_steps(replace(found, pairs=wanted))).samples)
 
 
-def scored(model: Model, params: SegmentParams, samples: Sequence[Sample]) -> DatasetScores:
+def scored(model: Model, params: SegmentParams, samples: Sequence[Sample], device: str) -> DatasetScores:
     """Segment and score images."""
     return evaluate(
-        (one.name, one.labels, cluster(drain(predict_steps(one.image, model, params, device="cpu")), params.clustering))
+        (
+            one.name,
+            one.labels,
+            cluster(drain(predict_steps(one.image, model, params, device=device)), params.clustering),
+        )
         for one in samples
     )
 
@@ -99,10 +104,12 @@ def main() -> None:
     parser.add_argument("--ticked", type=float, nargs="+", default=[1.0], help="shares of the objects that are ticked")
     parser.add_argument("--part", nargs="+", choices=("test", "validation"), default=["validation"])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--quiet", action="store_true")
     add_flags(parser, TrainParams)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    judge = partial(scored, device=given.device)
     base = load_model(given.base)
     params = apply_flags(fine_tune_params(base), vars(given))
     training, judging = read(given.data, "train"), {part: read(given.data, part) for part in given.part}
@@ -111,13 +118,16 @@ def main() -> None:
     told = recommended.replace(normalize__diameter=typical)
     for part, samples in judging.items():
         print(f"{base.name} ({base.sha256[:12]}), {part}: {len(samples)} images, {given.threads} threads")
-        print(f"before, images as they are      {shown(scored(base, recommended, samples))}")
-        print(f"before, diameter {typical:.0f} px given   {shown(scored(base, told, samples))}", flush=True)
+        print(f"before, images as they are      {shown(judge(base, recommended, samples))}")
+        print(f"before, diameter {typical:.0f} px given   {shown(judge(base, told, samples))}", flush=True)
     for count in given.count:
         for ticked in given.ticked:
             rng = np.random.default_rng(params.seed)
             job = FineTuneJob(
-                pairs=[pair_of(one, ticked, rng) for one in training[:count]], base=base, params=params, device="cpu"
+                pairs=[pair_of(one, ticked, rng) for one in training[:count]],
+                base=base,
+                params=params,
+                device=given.device,
             )
             began, cpu = time.monotonic(), time.process_time()
             tuned, to_best = followed(job, quiet=given.quiet)
@@ -128,7 +138,10 @@ def main() -> None:
                 f"processor time), better: {tuned.better}, held out AP .5 {held[0]:.3f} -> {held[1]:.3f}"
             )
             for part, samples in judging.items():
-                print(f"  after, {part}  {shown(scored(tuned.model, tuned.header.params, samples))}", flush=True)
+                print(
+                    f"  after, {part}  {shown(judge(tuned.model, tuned.header.params, samples))}",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from napari_wnet.network.device import choose_device, fast_dtype
 from napari_wnet.network.inference import fused, inference
 from napari_wnet.network.registry import load_model
-from napari_wnet.pipeline import segment
+from napari_wnet.pipeline import Segmentation, segment
 from napari_wnet.sample_data import sample_path
 
 
@@ -38,6 +38,13 @@ def matrix_rate(device: torch.device, dtype: torch.dtype, side: int = 2048) -> f
     """Return the rate of a square matrix product in GFLOP/s, the best of five."""
     left, right = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
     return 2 * side**3 / min(timed(lambda: left @ right, device, 5)) / 1e9
+
+
+def card_memory(work: Callable[[], object]) -> int:
+    """Return the most bytes that some work takes on the card."""
+    torch.cuda.reset_peak_memory_stats()
+    work()
+    return torch.cuda.max_memory_allocated()
 
 
 def main() -> None:
@@ -62,7 +69,7 @@ def main() -> None:
         with inference(device):
             network(batch)
 
-    def whole() -> object:
+    def whole() -> Segmentation:
         return segment(image, model, params, device=given.device)
 
     with FlopCounterMode(display=False) as counter:
@@ -74,10 +81,12 @@ def main() -> None:
     dtype = fast_dtype(device)
     rate = matrix_rate(device, dtype)
     work = counter.get_total_flops() / 1e9
-    print(f"model {model.name}, {given.size}x{given.size}, {segment(image, model, params).n_objects} objects, {device}")
+    print(f"model {model.name}, {given.size}x{given.size}, {whole().n_objects} objects, {device}")
     print(f"threads {torch.get_num_threads()}, {dtype}, median of {given.repeats}")
     print(f"end to end     {full / megapixels:.3f} s/MP")
     print(f"bare forward   {bare / megapixels:.3f} s/MP; end to end over it: {ratio:.3f}")
+    if device.type == "cuda":
+        print(f"memory         {card_memory(whole) / 1e6:.0f} MB at most on {torch.cuda.get_device_name()}")
     print(f"network        {work / megapixels:.1f} GFLOP/MP, {work / bare:.0f} GFLOP/s")
     print(f"matrix product {rate:.0f} GFLOP/s in {dtype}; the forward pass reaches {100 * work / bare / rate:.0f} %")
     if dtype != torch.bfloat16:
