@@ -225,12 +225,15 @@ def workers(name: str, count: int | None = None) -> Iterator[Workers]:
     """
     check_scheduler(name)
     try:
+        import dask
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise SchedulerError(f"Dask distributed is not installed. {INSTALL}") from error
     with contextlib.ExitStack() as stack:
         address = name
         if name == PROCESSES:
+            # The samples that workers take of what they do are for a dashboard, which is not started here.
+            stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))
             cluster = stack.enter_context(
                 LocalCluster(
                     n_workers=count or os.cpu_count() or 1,
