@@ -55,18 +55,18 @@ def _soil(shape: Shape, rng: np.random.Generator) -> Array:
     base = _near(SOILS, rng)
     if rng.random() < 0.78:
         photograph = _photograph(shape, rng)
-        vivid, contrast = np.float32(rng.uniform(0.3, 1.2)), np.float32(rng.uniform(0.6, 1.3))
+        vivid, contrast = np.float32(rng.uniform(0.3, 1.2)), np.float32(rng.uniform(0.6, 1.7))
         value = photograph.mean(axis=2)
         planes = [value + vivid * (photograph[..., c] - value) for c in range(3)]
         grains = rough(shape, rng, (1, 2, 3), -0.2) * np.float32(rng.uniform(0, 0.15))
         return np.stack([base[c] * np.clip(1 + contrast * (planes[c] - 1) + grains, 0.05, 4) for c in range(3)])
     first = int(rng.integers(0, 3))
-    fine = rough(shape, rng, (0, 1, 2, 3, 4, 5), rng.uniform(-0.2, 0.4))
+    fine = rough(shape, rng, (0, 1, 2, 3, 4), rng.uniform(-0.3, 0.2))
     # Crumbs with dark gaps between them: where noise passes zero there is a gap.
     gaps = np.exp(-np.abs(cut(noise(first + 2), shape, rng)) * np.float32(rng.uniform(2, 6)))
-    coarse = rough(shape, rng, (5, 6))
+    coarse = rough(shape, rng, (5, 6, 7))
     value = np.exp(np.float32(rng.uniform(0.15, 0.45)) * fine + np.float32(rng.uniform(0.02, 0.12)) * coarse)
-    value *= 1 - np.float32(rng.uniform(0.2, 0.7)) * gaps
+    value *= 1 - np.float32(rng.uniform(0.1, 0.5)) * gaps
     other = _near(SOILS, rng)
     share = np.clip(0.3 + 0.4 * cut(noise(first + 1), shape, rng), 0, 1)
     return np.stack([(base[c] + (other[c] - base[c]) * share) * value for c in range(3)]).astype(np.float32)

@@ -109,10 +109,10 @@ def habit(kind: str, n_leaves: int, rng: np.random.Generator) -> Habit:
     return Habit(
         n_leaves=n_leaves,
         outline=outline,
-        petiole={"broad": uniform(0.05, 0.35), "canopy": uniform(0.2, 0.8)}.get(kind, uniform(0.3, 1.1)),
+        petiole={"broad": uniform(0.05, 0.35), "canopy": uniform(0.2, 0.8)}.get(kind, uniform(0.25, 0.95)),
         thickness=uniform(0.04, 0.085),
         unfolding=uniform(1.2, 3.4) + uniform(0.06, 0.2) * n_leaves,
-        pace=uniform(1.0, 2.2) + 0.06 * n_leaves,
+        pace=uniform(1.1, 2.6) + 0.06 * n_leaves,
         disorder=uniform(4, 14),
         crowding=uniform(0.2, 0.9) + 0.03 * n_leaves,
     )

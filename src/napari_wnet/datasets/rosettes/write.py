@@ -6,6 +6,7 @@ import functools
 import importlib.metadata
 import json
 import multiprocessing
+import signal
 from collections.abc import Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -118,7 +119,10 @@ def _in_order(draw: functools.partial[int], n_images: int, workers: int) -> Iter
     if workers == 1:
         yield map(draw, range(n_images))
         return
-    pool = ProcessPoolExecutor(min(workers, n_images), mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    # Ctrl-C reaches every process of a terminal; this one says what is to be done.
+    quiet = (signal.SIGINT, signal.SIG_IGN)
+    pool = ProcessPoolExecutor(min(workers, n_images), context, signal.signal, quiet)
     try:
         yield pool.map(draw, range(n_images), chunksize=4)
     except BrokenProcessPool as error:
