@@ -41,7 +41,7 @@ def ground(shape: Shape, middle: tuple[float, float], rng: np.random.Generator) 
             _add_specks(canvas, rng)
     if rng.random() < 0.06:
         _add_mesh(canvas, rng)
-    if rng.random() < 0.5:
+    if rng.random() < 0.42:
         _add_pot(canvas, middle, rng)
     return canvas
 
@@ -53,6 +53,8 @@ def _near(palette: npt.NDArray[np.float64], rng: np.random.Generator) -> npt.NDA
 
 def _soil(shape: Shape, rng: np.random.Generator) -> Array:
     base = _near(SOILS, rng)
+    if rng.random() < 0.4:
+        base *= np.float32(rng.uniform(0.4, 0.8))
     if rng.random() < 0.78:
         photograph = _photograph(shape, rng)
         vivid, contrast = np.float32(rng.uniform(0.3, 1.2)), np.float32(rng.uniform(0.6, 1.7))
@@ -101,7 +103,7 @@ def _add_specks(canvas: Array, rng: np.random.Generator) -> None:
     shape = canvas.shape[1], canvas.shape[2]
     level = int(rng.integers(0, 4))
     share = np.clip((cut(noise(level), shape, rng) - np.float32(rng.uniform(1.9, 3.2))) * 3, 0, 1)
-    colour = np.array([1, rng.uniform(0.85, 1), rng.uniform(0.6, 1)]) * rng.uniform(0.3, 0.85)
+    colour = np.array([1, rng.uniform(0.7, 1), rng.uniform(0.45, 1)]) * rng.uniform(0.3, 0.85)
     for channel in range(3):
         canvas[channel] += share * (np.float32(colour[channel]) - canvas[channel])
 

@@ -96,7 +96,7 @@ def draw_look(rng: np.random.Generator) -> Look:
         cup=rng.normal(-0.05, 0.14),
         droop=rng.normal(0.1, 0.16),
         ripple=abs(rng.normal(0, 0.07)),
-        quilt=abs(rng.normal(0, 0.035)),
+        quilt=abs(rng.normal(0, 0.028)),
         gloss=max(0.0, uniform(-0.2, 0.2)),
         texture=uniform(0.2, 1.0),
         speckle=uniform(0.005, 0.05),

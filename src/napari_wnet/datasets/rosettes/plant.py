@@ -92,8 +92,8 @@ def habit(kind: str, n_leaves: int, rng: np.random.Generator) -> Habit:
     toothed, lobed = rng.random() < 0.5, rng.random() < 0.06
     canopy = kind == "canopy"
     outline = Outline(
-        rise=uniform(0.55, 1.15),
-        fall=uniform(0.4, 0.62),
+        rise=uniform(0.48, 1.05),
+        fall=uniform(0.4, 0.75),
         width=uniform(0.24, 0.42) if not canopy else uniform(0.26, 0.42),
         teeth=uniform(0.05, 0.22) if toothed else 0.0,
         n_teeth=uniform(3, 8),

@@ -12,7 +12,7 @@ from napari_wnet.datasets.rosettes.params import RosetteParams
 from napari_wnet.datasets.rosettes.plant import Leaf, grow, habit, scaled
 
 KINDS = ("small", "rosette", "canopy", "broad")
-SHARES = (0.14, 0.46, 0.28, 0.12)
+SHARES = (0.1, 0.45, 0.33, 0.12)
 LEAVES = {"small": (3, 8), "rosette": (6, 21), "canopy": (15, 41), "broad": (3, 13)}
 DIAMETERS = {"small": (0.13, 0.42), "rosette": (0.28, 1.05), "canopy": (0.5, 1.15), "broad": (0.55, 1.25)}
 """Of a plant, as shares of the shorter side of the picture."""
