@@ -15,7 +15,7 @@ from napari_wnet.errors import ParamsError
 from napari_wnet.network import training
 from napari_wnet.network.checkpoint import read_model
 from napari_wnet.pipeline import segment
-from napari_wnet.train_job import TrainJob, split_names
+from napari_wnet.train_job import TrainJob, split_names, spread
 
 SMALL = ["--widths", "8", "16", "--batch-size", "2", "--crop-size", "32", "--warmup-steps", "0", "--device", "cpu"]
 
@@ -214,3 +214,23 @@ def test_training_on_disks_finds_other_disks(folders):
     image, labels = disks(77)
     found = segment(image, folders / "model.safetensors", device="cpu").labels
     assert evaluate_image(labels, found).symmetric_best_dice > 0.7
+
+
+def test_validation_looks_at_as_many_images_as_asked_for_evenly_spread():
+    names = [f"{number:03}" for number in range(10)]
+    assert spread(names, 4) == ("000", "002", "005", "007")
+    assert spread(names, 0) == spread(names, 10) == spread(names, 99) == tuple(names)
+
+
+def test_fewer_validation_images_leave_the_training_part_as_it_is(folders, capsys):
+    for seed in range(6, 16):
+        image, labels = disks(seed)
+        tifffile.imwrite(folders / "images" / f"plate{seed}.tif", image)
+        tifffile.imwrite(folders / "labels" / f"plate{seed}_labels.tif", labels)
+    counts = {}
+    for limit in (0, 1):
+        name = f"on{limit}.safetensors"
+        assert train(folders, "--steps", 1, "--validate-on", limit, out=name) == 0
+        counts[limit] = read_model(folders / name).header.provenance["n_images"]
+    assert counts[0] == {"train": 14, "validation": 2, "test": 0}
+    assert counts[1] == {"train": 14, "validation": 1, "test": 0}

@@ -50,6 +50,14 @@ class TrainJob(Params):
             "validation: every tenth validates; none: the last weights are kept."
         },
     ] = "validation"
+    validate_on: Annotated[
+        int,
+        {
+            "min": 0,
+            "max": 1_000_000,
+            "tooltip": "At most so many of the validation images are looked at, evenly spread over them; 0: all.",
+        },
+    ] = 0
     name: Annotated[str, {"tooltip": "Name of the model; by default its file's."}] = ""
     description: str = ""
     licence: Annotated[str, {"tooltip": "Licence of the weights, as an SPDX name."}] = ""
@@ -84,6 +92,7 @@ def load_data_steps(job: TrainJob) -> Generator[Progress, None, TrainingData]:
     """
     found = pairs(job.images, job.labels)
     parts = split_names([pair.name for pair in found.pairs], job.split)
+    parts["validation"] = spread(parts["validation"], job.validate_on)
     # What is only tested on must not even be looked at here.
     wanted = set(parts["train"]) | set(parts["validation"])
     loaded = yield from load_steps(replace(found, pairs=tuple(pair for pair in found.pairs if pair.name in wanted)))
@@ -92,6 +101,13 @@ def load_data_steps(job: TrainJob) -> Generator[Progress, None, TrainingData]:
     if not data["train"]:
         raise TrainingError(f"No usable pair of image and labels is left to train on in {job.images}.")
     return TrainingData(problems=loaded.problems, test_names=parts["test"], **data)
+
+
+def spread(names: Sequence[str], count: int) -> tuple[str, ...]:
+    """Return so many of the names, evenly spread over them; 0: all."""
+    if not 0 < count < len(names):
+        return tuple(names)
+    return tuple(names[place * len(names) // count] for place in range(count))
 
 
 def split_names(names: Sequence[str], how: str) -> dict[str, tuple[str, ...]]:

@@ -16,7 +16,7 @@ from napari_wnet.train_params import TrainParams
 if TYPE_CHECKING:
     from napari_wnet.train_job import TrainJob
 
-TEXT_FLAGS = ("images", "labels", "out", "init", "split", "name", "description", "licence", "data")
+FLAGS = ("images", "labels", "out", "init", "split", "validate_on", "name", "description", "licence", "data")
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -39,6 +39,12 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         ("data", "what the data is, for the model's card"),
     ):
         parser.add_argument(f"--{name}", default=argparse.SUPPRESS, help=help_text)
+    parser.add_argument(
+        "--validate-on",
+        type=int,
+        default=argparse.SUPPRESS,
+        help="validate on so many images at most, evenly spread (default 0: all)",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default %(default)s)")
     parser.add_argument("--threads", type=int, help="processor threads of the network")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
@@ -61,7 +67,7 @@ def read_job(given: argparse.Namespace, values: dict[str, Any]) -> TrainJob:
 
     job = TrainJob.from_dict(values)
     flags = vars(given)
-    job = job.replace(**{name: flags[name] for name in TEXT_FLAGS if name in flags})
+    job = job.replace(**{name: flags[name] for name in FLAGS if name in flags})
     job = job.replace(network=apply_flags(job.network, flags), params=apply_flags(job.params, flags))
     missing = [f"--{name}" for name in ("images", "labels", "out") if not getattr(job, name)]
     if missing:

@@ -57,9 +57,9 @@ def warp_coordinates(
 
 
 def _linear_weights(size: int, knots: int) -> npt.NDArray[np.float32]:
-    """Return the (size, knots) matrix that interpolates between values in the middle of equal cells, constant outside."""
+    """Return the (size, knots) matrix that interpolates between the middles of equal cells, constant beyond."""
     place = np.clip((np.arange(size) + 0.5) * knots / size - 0.5, 0, knots - 1)
-    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(knots))).astype(np.float32)
+    return np.asarray(np.maximum(0, 1 - np.abs(place[:, None] - np.arange(knots))), np.float32)
 
 
 def warp(array: npt.NDArray[Any], coordinates: Coordinates, *, order: int) -> npt.NDArray[Any]:
