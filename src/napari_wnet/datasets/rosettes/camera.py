@@ -43,7 +43,7 @@ def _colour(canvas: Array, rng: np.random.Generator) -> None:
     if rng.random() < 0.06:  # lamps of blue and red diodes, or of warm white
         balance *= rng.choice([[0.8, 0.88, 1.2], [1.15, 0.92, 1.12], [1.15, 1.0, 0.75]])
     grey = np.tensordot(WEIGHTS, canvas, axes=1)
-    vivid = np.float32(rng.uniform(0.6, 1.2))
+    vivid = np.float32(rng.uniform(0.7, 1.3))
     for channel in range(3):
         canvas[channel] = (grey + vivid * (canvas[channel] - grey)) * np.float32(np.clip(balance[channel], 0.6, 1.4))
 

@@ -72,7 +72,7 @@ def draw_light(rng: np.random.Generator) -> Light:
 def draw_look(rng: np.random.Generator) -> Look:
     """Draw the look of a plant."""
     uniform = rng.uniform
-    green = np.array([uniform(0.66, 0.98), 1.0, uniform(0.3, 0.62)])
+    green = np.array([uniform(0.66, 0.98), 1.0, uniform(0.27, 0.58)])
     odd = rng.random()
     if odd < 0.06:
         green = green + uniform(0.2, 0.6) * (np.array([0.85, 0.62, 0.75]) - green)

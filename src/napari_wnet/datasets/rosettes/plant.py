@@ -94,7 +94,7 @@ def habit(kind: str, n_leaves: int, rng: np.random.Generator) -> Habit:
     outline = Outline(
         rise=uniform(0.48, 1.05),
         fall=uniform(0.4, 0.75),
-        width=uniform(0.24, 0.42) if not canopy else uniform(0.26, 0.42),
+        width=uniform(0.19, 0.4) if not canopy else uniform(0.23, 0.42),
         teeth=uniform(0.05, 0.22) if toothed else 0.0,
         n_teeth=uniform(3, 8),
         sharpness=uniform(0.8, 2.5),
