@@ -233,6 +233,14 @@ class WNetConfig(Params):
     norm: Literal["none", "batch", "channel"] = "batch"
     upsample: Literal["conv2x2", "conv1x1"] = "conv1x1"
     decoder_convs: Annotated[int, {"min": 1, "max": 4}] = 1
+    concat: Annotated[
+        Literal["dfeat", "efeat", "dfeat+efeat", "distmap", "coordinates", "none"],
+        {
+            "tooltip": "What the second U-Net reads beside the image. dfeat: features of the distance regression. "
+            "efeat: features of an embedding of its own. dfeat+efeat: half of each. distmap: the distance map. none: "
+            "there is no second one, the first has all heads; coordinates: the same, each pixel's place as input.",
+        },
+    ] = "dfeat"
     concat_channels: Annotated[int, {"min": 1, "max": 256}] = 32
     normalize_features: bool = True
     detach_features: bool = False
@@ -242,6 +250,11 @@ class WNetConfig(Params):
         super().__post_init__()
         if not 2 <= len(self.widths) <= 6:
             raise ParamsError(f"WNetConfig.widths needs 2 to 6 levels, not {len(self.widths)}.")
+        if self.concat == "dfeat+efeat" and self.concat_channels % 2:
+            raise ParamsError(
+                f"WNetConfig.concat_channels is halved between two kinds of features, but {self.concat_channels} is "
+                f"odd; choose {self.concat_channels + 1}."
+            )
 
     @classmethod
     def paper(cls, in_channels: int = 3, embedding_dim: int = 8) -> Self:
@@ -257,6 +270,11 @@ class WNetConfig(Params):
             concat_channels=32,
             foreground_head=False,
         )
+
+    @property
+    def cascaded(self) -> bool:
+        """Whether there are two U-Nets, and not one with all heads."""
+        return self.concat not in ("none", "coordinates")
 
     @property
     def pooling_factor(self) -> int:

@@ -11,10 +11,12 @@ from napari_wnet.params import WNetConfig
 
 
 @pytest.mark.parametrize(("old", "new"), [(1, 3), (3, 1), (2, 5)])
-@pytest.mark.parametrize("stem", [1, 2])
-def test_channels_that_are_all_alike_give_the_same_output(old, new, stem):
+@pytest.mark.parametrize(
+    ("stem", "concat"), [(1, "dfeat"), (2, "dfeat"), (2, "none"), (2, "coordinates"), (1, "efeat")]
+)
+def test_channels_that_are_all_alike_give_the_same_output(old, new, stem, concat):
     torch.manual_seed(3)
-    config = WNetConfig(widths=(4, 8), stem=stem, embedding_dim=4, concat_channels=4, in_channels=old)
+    config = WNetConfig(widths=(4, 8), stem=stem, embedding_dim=4, concat_channels=4, in_channels=old, concat=concat)
     network = WNet(config).eval()
     adapted = with_channels(network, new)
     assert adapted.config == config.replace(in_channels=new)

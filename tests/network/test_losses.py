@@ -251,6 +251,17 @@ def test_the_total_weighs_its_parts():
     assert "foreground" not in total_loss(output._replace(foreground=None), targets, params)
 
 
+def test_an_embedding_of_the_first_network_costs_what_the_last_one_costs():
+    embedding, labels, pairs = scene()
+    output = WNetOutput(torch.rand(1, 1, 32, 40) * 10, embedding, None)
+    targets = Targets(labels=labels, distance=torch.rand(1, 1, 32, 40), pairs=pairs)
+    params = LossParams(embedding_weight=3)
+    without = total_loss(output, targets, params)
+    both = total_loss(output._replace(first_embedding=embedding), targets, params)
+    assert both["first_embedding"].item() == without["embedding"].item()
+    assert both["total"].item() == pytest.approx(without["total"].item() + 3 * without["embedding"].item(), rel=1e-6)
+
+
 def mask_loss_by_definition(
     embedding: torch.Tensor, labels: torch.Tensor, pairs: torch.Tensor, params: LossParams
 ) -> torch.Tensor:

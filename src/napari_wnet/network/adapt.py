@@ -23,6 +23,8 @@ def with_channels(network: WNet, in_channels: int) -> WNet:
     adapted = WNet(network.config.replace(in_channels=in_channels))
     state = dict(network.state_dict())
     for name, unet in (("unet1", adapted.unet1), ("unet2", adapted.unet2)):
+        if unet is None:
+            continue
         key = f"{name}.{_first_weight(unet)}"
         state[key] = _repeated(state[key], (old, in_channels), network.config.stem**2)
     adapted.load_state_dict(state)

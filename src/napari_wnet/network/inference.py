@@ -20,7 +20,7 @@ from napari_wnet.core.tiling import Tile, Window, padded_shape, plan_tiles
 from napari_wnet.errors import DeviceError
 from napari_wnet.network.allocator import reusing_memory
 from napari_wnet.network.device import fast_dtype, is_out_of_memory
-from napari_wnet.network.wnet import DISTANCE_SCALE, WNetOutput, receptive_radius, unit_length
+from napari_wnet.network.wnet import DISTANCE_SCALE, WNetOutput, coordinates, receptive_radius, unit_length
 from napari_wnet.params import TileParams, WNetConfig
 from napari_wnet.reports import Progress
 
@@ -137,6 +137,7 @@ def predict_group(
     part = part or Part(plane=shape, window=(slice(0, shape[0]), slice(0, shape[1])))
     rows, columns = part.window
     size = (rows.stop - rows.start, columns.stop - columns.start)
+    planes = images if config.concat != "coordinates" else _with_coordinates(images, part, part.read(config, params))
     maps = [Maps.empty(size, config.embedding_dim, foreground=config.foreground_head) for _ in images]
     while True:
         tiles = _at_hand(part, config, params)
@@ -144,7 +145,7 @@ def predict_group(
         try:
             with reusing_memory() if device.type == "cpu" else nullcontext():
                 for done, tile in enumerate(tiles, start=1):
-                    read = np.stack([_read(image, tile, config.pooling_factor) for image in images])
+                    read = np.stack([_read(image, tile, config.pooling_factor) for image in planes])
                     _predict_tile(network, read, tile, (maps, device))
                     yield Progress(done=done, total=len(tiles), what="tiles")
         except (RuntimeError, MemoryError) as error:
@@ -166,6 +167,14 @@ def predict_group(
     for number, image in enumerate(images):
         maps[number] = yield from predict_tiles(network, image, params, device=device, part=part)
     return maps
+
+
+def _with_coordinates(
+    images: Sequence[npt.NDArray[np.float32]], part: Part, read: Window
+) -> list[npt.NDArray[np.float32]]:
+    """Return what is at hand of planes with the place of each pixel in the whole plane behind their channels."""
+    place = coordinates(part.plane)[:, read[0], read[1]].numpy()
+    return [np.concatenate([image, place]) for image in images]
 
 
 def _at_hand(part: Part, config: WNetConfig, params: TileParams) -> list[Tile]:

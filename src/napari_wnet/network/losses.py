@@ -348,6 +348,9 @@ def total_loss(
         "embedding": embedding_loss(output.embedding, labels, pairs, params, known),
     }
     total = params.distance_weight * losses["distance"] + params.embedding_weight * losses["embedding"]
+    if output.first_embedding is not None:  # what shapes the first U-Net's features has the same weight there
+        losses["first_embedding"] = embedding_loss(output.first_embedding, labels, pairs, params, known)
+        total = total + params.embedding_weight * losses["first_embedding"]
     if params.mask_weight > 0:
         losses["mask"] = mask_loss(output.embedding, labels, pairs, params, known)
         total = total + params.mask_weight * losses["mask"]

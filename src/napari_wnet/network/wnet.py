@@ -19,15 +19,16 @@ NORMALIZE_EPS = 1e-12
 
 
 class WNetOutput(NamedTuple):
-    """What the network returns for a batch; ``foreground`` is None without that head.
+    """What the network returns for a batch; ``foreground`` and ``first_embedding`` are None without that head.
 
-    Shapes: distance (B, 1, Y, X), ten times the distance map; embedding (B, E, Y, X), unit length;
-    foreground (B, 1, Y, X), a logit.
+    Shapes: distance (B, 1, Y, X), ten times the distance map; embedding and first_embedding, that of the first U-Net,
+    (B, E, Y, X), unit length; foreground (B, 1, Y, X), a logit.
     """
 
     distance: Tensor
     embedding: Tensor
     foreground: Tensor | None
+    first_embedding: Tensor | None = None
 
 
 class ChannelNorm(nn.Module):
@@ -121,47 +122,83 @@ class UNet(nn.Module):
 
 
 class WNet(nn.Module):
-    """Two cascaded U-Nets for distance and embedding.
+    """Two cascaded U-Nets for distance and embedding, or one with both heads.
 
     Parameters
     ----------
     config : WNetConfig
         Its ``stem`` s > 1 folds s x s pixels into channels before the first U-Net and unfolds them after the heads,
-        so that the costly layers run on a grid s times coarser.
+        so that the costly layers run on a grid s times coarser. ``concat`` chooses what joins the image in the second
+        U-Net: the variants of table 1 of the paper.
 
     Notes
     -----
-    ``forward`` takes (B, in_channels, Y, X) with Y and X multiples of ``config.pooling_factor``.
+    ``forward`` takes (B, in_channels, Y, X) with Y and X multiples of ``config.pooling_factor``. Where coordinates are
+    read, they may follow the channels (:func:`coordinates`), if the tensor is a part of something larger.
     """
 
     def __init__(self, config: WNetConfig) -> None:
         super().__init__()
         self.config = config
-        cell = config.stem**2
-        width = config.widths[0]
-        self.unet1 = UNet(config.in_channels * cell, config)
+        cell, width = config.stem**2, config.widths[0]
+        seen = config.in_channels * cell
+        self.unet1 = UNet(seen + (2 * cell if config.concat == "coordinates" else 0), config)
         self.distance = nn.Conv2d(width, cell, 3, padding=1)
-        self.concat = nn.Conv2d(width, config.concat_channels, 3, padding=1)
+        learned = config.cascaded and config.concat != "distmap"
+        self.concat = nn.Conv2d(width, config.concat_channels, 3, padding=1) if learned else None
         self.foreground = nn.Conv2d(width, cell, 3, padding=1) if config.foreground_head else None
-        self.unet2 = UNet(config.in_channels * cell + config.concat_channels, config)
+        self.unet2 = UNet(seen + (config.concat_channels if learned else cell), config) if config.cascaded else None
         self.embedding = nn.Conv2d(width, config.embedding_dim * cell, 3, padding=1)
+        own = config.concat in ("efeat", "dfeat+efeat")
+        self.first_embedding = nn.Conv2d(width, config.embedding_dim * cell, 3, padding=1) if own else None
         initialize(self)
 
     def forward(self, image: Tensor) -> WNetOutput:
         """Return distance, embedding and foreground for a batch of images."""
-        stem = self.config.stem
-        folded = F.pixel_unshuffle(image, stem) if stem > 1 else image
-        features = self.unet1(folded)
-        distance = F.relu(self.distance(features))
-        foreground = None if self.foreground is None else self.foreground(features)
-        joined = self.concat(features.detach() if self.config.detach_features else features)
-        if self.config.normalize_features:
-            joined = unit_length(joined)
-        embedding = self.embedding(self.unet2(folded, joined))
-        if stem > 1:
-            distance, embedding = F.pixel_shuffle(distance, stem), F.pixel_shuffle(embedding, stem)
-            foreground = None if foreground is None else F.pixel_shuffle(foreground, stem)
-        return WNetOutput(distance, unit_length(embedding), foreground)
+        config = self.config
+        folded = F.pixel_unshuffle(self._with_place(image), config.stem) if config.stem > 1 else self._with_place(image)
+        first = self.unet1(folded)
+        foreground = None if self.foreground is None else self.foreground(first)
+        # Features of an embedding know nothing of distance: the map then comes from the second U-Net.
+        distance = None if config.concat == "efeat" else F.relu(self.distance(first))
+        last = first if self.unet2 is None else self.unet2(folded, self._joined(first, distance))
+        if distance is None:
+            distance = F.relu(self.distance(last))
+        own = None if self.first_embedding is None else unit_length(self._unfolded(self.first_embedding(first)))
+        return WNetOutput(
+            self._unfolded(distance),
+            unit_length(self._unfolded(self.embedding(last))),
+            None if foreground is None else self._unfolded(foreground),
+            own,
+        )
+
+    def _joined(self, features: Tensor, distance: Tensor | None) -> Tensor:
+        """Return what the second U-Net reads beside the image."""
+        if self.concat is None:
+            assert distance is not None
+            return distance.detach() if self.config.detach_features else distance
+        joined: Tensor = self.concat(features.detach() if self.config.detach_features else features)
+        if not self.config.normalize_features:
+            return joined
+        if self.config.concat == "dfeat+efeat":  # each half by itself
+            return torch.cat([unit_length(half) for half in joined.chunk(2, dim=1)], dim=1)
+        return unit_length(joined)
+
+    def _with_place(self, image: Tensor) -> Tensor:
+        if self.config.concat != "coordinates" or image.shape[1] > self.config.in_channels:
+            return image
+        height, width = image.shape[2:]
+        place = coordinates((height, width)).to(image)
+        return torch.cat([image, place.expand(len(image), 2, height, width)], dim=1)
+
+    def _unfolded(self, features: Tensor) -> Tensor:
+        return F.pixel_shuffle(features, self.config.stem) if self.config.stem > 1 else features
+
+
+def coordinates(shape: tuple[int, int]) -> Tensor:
+    """Return the place of each pixel of a plane, (2, Y, X): rows and columns from -1 to 1 at the frame's edges."""
+    axes = [2 * (torch.arange(length) + 0.5) / length - 1 for length in shape]
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"))
 
 
 def initialize(network: nn.Module) -> None:
@@ -190,8 +227,9 @@ def receptive_radius(config: WNetConfig) -> int:
     """
     factor = config.pooling_factor
     cells = factor // config.stem
-    features = _unet_reads((-1, cells + 1), config)  # before the embedding's own 3x3 convolution
-    low, high = _unet_reads((features[0] - 1, features[1] + 1), config)
+    low, high = _unet_reads((-1, cells + 1), config)  # before the heads' own 3x3 convolution
+    if config.cascaded:
+        low, high = _unet_reads((low - 1, high + 1), config)
     beyond = config.stem * max(-low, high - cells)
     return -(-beyond // factor) * factor
 
