@@ -44,6 +44,14 @@ class LossParams(Params):
             "tooltip": "Lambda: weight of the push between neighbours within the embedding loss.",
         },
     ] = 1.0
+    intra_weight: Annotated[
+        float,
+        {"min": 0.0, "max": 1000.0, "tooltip": "Weight of the pull to an object's mean; 0: only the push counts."},
+    ] = 1.0
+    constraint: Annotated[
+        Literal["local", "global"],
+        {"tooltip": "Which objects must be orthogonal: neighbours, or all of an image."},
+    ] = "local"
     reduction: Annotated[
         Literal["object", "pixel"],
         {"tooltip": "Whether each object or each pixel counts the same in the pull to the mean."},

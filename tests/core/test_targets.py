@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from napari_wnet.core.targets import distance_map, drop_small, neighbours
+from napari_wnet.core.targets import all_pairs, distance_map, drop_small, neighbours
 from scenes import cells, loss_scene, turned
 
 AUTHORS = json.loads((Path(__file__).parents[1] / "data" / "loss_and_distmap_authors.json").read_text())
@@ -132,6 +132,14 @@ def test_neighbours_equal_brute_force(labels: Labels, distance: float) -> None:
     assert found.dtype == np.int64
     pairs = [tuple(pair) for pair in found.tolist()]
     assert pairs == sorted(slow_neighbours(labels, distance))
+
+
+@steady
+@given(small)
+def test_globally_each_object_is_every_others_neighbour(labels: Labels) -> None:
+    present = [int(number) for number in np.unique(labels) if number > 0]
+    wanted = [[one, other] for one in present for other in present if one != other]
+    assert all_pairs(labels).tolist() == wanted
 
 
 @pytest.mark.parametrize("distance", [1, 4, 9.5])

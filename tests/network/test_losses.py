@@ -69,7 +69,7 @@ def by_definition(
         intra = torch.cat(list(pulls.values())).mean()
         every = [cosine for push in pushes.values() for cosine in push]
         inter = torch.stack(every).mean() if every else torch.zeros((), dtype=embedding.dtype)
-    return intra + params.inter_weight * inter
+    return params.intra_weight * intra + params.inter_weight * inter
 
 
 @pytest.mark.parametrize("key", sorted(REFERENCE["loss"]))
@@ -123,6 +123,7 @@ def batches(draw: st.DrawFn) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         inter=st.sampled_from(["abs", "square", "raw"]),
         background=st.booleans(),
         inter_weight=st.sampled_from([0.0, 1.0, 3.0]),
+        intra_weight=st.sampled_from([0.0, 1.0, 2.0]),
     ),
 )
 def test_any_batch_costs_the_mean_of_what_its_images_cost_by_definition(batch, params):

@@ -99,6 +99,13 @@ def neighbours(labels: Labels, distance: float) -> npt.NDArray[np.int64]:
     return np.asarray(np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0), np.int64)
 
 
+def all_pairs(labels: Labels) -> npt.NDArray[np.int64]:
+    """Return every pair of objects of (Y, X) labels, in both directions, sorted: (N, 2), the global constraint."""
+    present = np.unique(labels[labels > 0]).astype(np.int64)
+    own, other = np.meshgrid(present, present, indexing="ij")
+    return np.stack([own[own != other], other[own != other]], axis=1)
+
+
 def _inner_boundary(labels: Labels) -> npt.NDArray[np.bool_]:
     """Mark object pixels with a 4-neighbour of another label: nothing else can be nearest to another object."""
     edge = np.zeros(labels.shape, bool)

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from napari_wnet.core.image import apply_range, check_image, intensity_range, normalize
 from napari_wnet.core.labels import present_labels
 from napari_wnet.core.partial import Mask, countable, nearest_object, supervision
-from napari_wnet.core.targets import distance_map, drop_small, neighbours
+from napari_wnet.core.targets import all_pairs, distance_map, drop_small, neighbours
 from napari_wnet.errors import ImageError, TrainingError
 from napari_wnet.network.augment import vary_intensities, warp, warp_coordinates
 from napari_wnet.network.losses import Targets
@@ -150,7 +150,8 @@ class CropDataset(Dataset[Crop]):
         image = apply_range(raw, self.ranges[chosen], params.normalize)
         image = vary_intensities(image, rng, params.augment)
         distance = distance_map(labels, params.loss.targets)
-        pairs = neighbours(labels, params.loss.neighbour_distance)
+        local = params.loss.constraint == "local"
+        pairs = neighbours(labels, params.loss.neighbour_distance) if local else all_pairs(labels)
         crop = (
             torch.from_numpy(image),
             torch.from_numpy(labels.astype(np.int64)),

@@ -154,7 +154,7 @@ def embedding_loss(
     Returns
     -------
     scalar tensor
-        ``params.inter_weight * inter + intra``, equation 1 of the paper; each term is the mean over the batch's
+        ``inter_weight * inter + intra_weight * intra``, equation 1 of the paper; each term is the mean over the batch's
         images. An object without neighbours counts with 0 in the object-wise inter term.
 
     Notes
@@ -180,7 +180,7 @@ def embedding_loss(
         pairs = _with_both(pairs, count, area)
     intra = _intra(length, area, present, (images, params.reduction))
     inter = _inter(direction, present, _segment_pairs(pairs, count, present, images), (images, params))
-    return params.inter_weight * inter + intra
+    return params.inter_weight * inter + params.intra_weight * intra
 
 
 def ring_loss(embedding: Tensor, labels: Tensor, ring: Tensor, params: LossParams) -> Tensor:
