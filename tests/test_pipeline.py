@@ -10,8 +10,9 @@ from napari_wnet import SegmentParams, load_model, segment
 from napari_wnet.core.clustering import cluster
 from napari_wnet.core.metrics import evaluate_image
 from napari_wnet.errors import DeviceError, ImageError, ParamsError
+from napari_wnet.network.rescaling import rescaling
 from napari_wnet.params import NormalizeParams
-from napari_wnet.pipeline import as_image, predict_steps, rescaling, segment_steps
+from napari_wnet.pipeline import as_image, predict_steps, segment_steps
 from napari_wnet.reports import Progress, drain
 
 

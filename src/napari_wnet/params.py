@@ -73,6 +73,23 @@ class NormalizeParams(Params):
             "0: no rescaling.",
         },
     ] = 0.0
+    square: Annotated[
+        int,
+        {
+            "min": 0,
+            "max": 4096,
+            "step": 16,
+            "label": "stretch to (px)",
+            "only_for": ("standardize",),
+            "tooltip": "The network looks at the whole image, stretched to a square of this side, as in the W-Net "
+            "paper. 0: it looks at the image as it is.",
+        },
+    ] = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.square and self.diameter:
+            raise ParamsError("An image is either stretched to a square or rescaled by diameter; set one of them to 0.")
 
 
 @dataclass(frozen=True, kw_only=True)

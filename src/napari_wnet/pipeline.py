@@ -13,15 +13,16 @@ import numpy.typing as npt
 import torch
 
 from napari_wnet.core.clustering import cluster
-from napari_wnet.core.image import check_image, is_informative, match_channels, normalize, resize_plane, to_planes
+from napari_wnet.core.image import check_image, is_informative, match_channels, normalize, to_planes
 from napari_wnet.core.maps import Maps
-from napari_wnet.errors import ImageError, ParamsError
+from napari_wnet.errors import ImageError
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.device import choose_device
-from napari_wnet.network.inference import fused, predict_group
+from napari_wnet.network.inference import fused
 from napari_wnet.network.registry import load_model
+from napari_wnet.network.rescaling import predict_rescaled
 from napari_wnet.network.wnet import WNet
-from napari_wnet.params import DEFAULT_MODEL, NormalizeParams, SegmentParams
+from napari_wnet.params import DEFAULT_MODEL, SegmentParams
 from napari_wnet.reports import Progress, drain
 
 Array = npt.NDArray[Any]
@@ -205,39 +206,11 @@ def predict_group_steps(
     found = [Maps.empty(shape, config.embedding_dim, foreground=config.foreground_head) for _ in images]
     if seen:
         normed = [normalize(images[number], params.normalize) for number in seen]
-        scale = rescaling(model.header.diameter, params.normalize)
-        if scale != 1.0:
-            small = (max(2, round(shape[0] * scale)), max(2, round(shape[1] * scale)))
-            normed = [resize_plane(image, small) for image in normed]
-        maps = yield from predict_group(_ready(model, target), normed, params.tiles, device=target)
+        network = _ready(model, target)
+        maps = yield from predict_rescaled(network, normed, params, device=target, diameter=model.header.diameter)
         for number, own in zip(seen, maps, strict=True):
-            found[number] = own if scale == 1.0 else resized_maps(own, shape)
+            found[number] = own
     return found
-
-
-def rescaling(model_diameter: float, params: NormalizeParams) -> float:
-    """Return the factor that brings objects of the given diameter to the size the model knows; 1 for none.
-
-    Raises
-    ------
-    ParamsError
-        If a diameter is given but the model does not say which it knows.
-    """
-    if params.diameter == 0:
-        return 1.0
-    if model_diameter == 0:
-        raise ParamsError("This model does not say what object diameter it knows; set the object diameter to 0.")
-    return model_diameter / params.diameter
-
-
-def resized_maps(maps: Maps, shape: tuple[int, int]) -> Maps:
-    """Resample maps to another size, so that labels are made at the image's own."""
-    foreground = maps.foreground
-    return Maps.from_floats(
-        resize_plane(maps.distance[np.newaxis], shape)[0],
-        resize_plane(maps.embedding, shape),
-        None if foreground is None else resize_plane(foreground[np.newaxis], shape)[0],
-    )
 
 
 @lru_cache(maxsize=2)

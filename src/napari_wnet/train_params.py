@@ -113,6 +113,28 @@ class TrainParams(Params):
 
     steps: Annotated[int, {"min": 1, "max": 10_000_000, "tooltip": "Optimiser steps in all."}] = 4000
     batch_size: Annotated[int, {"min": 1, "max": 512, "tooltip": "Crops per step."}] = 8
+    epochs: Annotated[
+        int,
+        {
+            "min": 0,
+            "max": 1_000_000,
+            "tooltip": "Passes over the images, in place of the number of steps; 0: as many steps as said.",
+        },
+    ] = 0
+    whole: Annotated[
+        bool,
+        {
+            "flag": "whole-images",
+            "tooltip": "A crop is a whole image, stretched to the crop size; all come once before any comes again.",
+        },
+    ] = False
+    smallest_object: Annotated[
+        int,
+        {"min": 1, "max": 1_000_000, "tooltip": "Objects of fewer pixels in a crop count as background there."},
+    ] = 1
+    fewest_objects: Annotated[
+        int, {"min": 1, "max": 1_000_000, "tooltip": "Images with fewer objects are left out."}
+    ] = 1
     crop_size: Annotated[int, {"min": 32, "max": 2048, "tooltip": "Side of a training crop in network pixels."}] = 256
     learning_rate: Annotated[float, {"min": 1e-7, "max": 1.0, "tooltip": "Peak of the schedule."}] = 1e-3
     schedule: Annotated[
@@ -128,6 +150,9 @@ class TrainParams(Params):
         float, {"min": 0.0, "max": 1.0, "tooltip": "Part of the steps after which batch statistics stay as they are."}
     ] = 0.6
     validate_every: Annotated[int, {"min": 1, "max": 1_000_000, "tooltip": "Steps between validations."}] = 500
+    keep: Annotated[
+        Literal["best", "last"], {"tooltip": "Which weights are kept: those that validate best, or the last ones."}
+    ] = "best"
     seed: Annotated[int, {"min": 0, "max": 2**31 - 1}] = 0
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"], {"tooltip": "auto: bfloat16 where the hardware multiplies it fast."}

@@ -10,10 +10,12 @@ import pytest
 import torch
 from scipy.ndimage import binary_erosion
 from skimage.measure import label as connected_parts
+from skimage.transform import resize
 
 from napari_wnet.core.image import normalize
 from napari_wnet.core.targets import distance_map, neighbours
 from napari_wnet.errors import ImageError, TrainingError
+from napari_wnet.network.augment import warp, whole_coordinates
 from napari_wnet.network.dataset import KNOWN, RING, CropDataset, Sample, batches, collate
 from napari_wnet.params import NormalizeParams
 from napari_wnet.train_params import AugmentParams, LossParams, TrainParams
@@ -342,3 +344,50 @@ def test_a_share_of_the_crops_replays_other_images() -> None:
     without = CropDataset(samples(2), PARAMS, others)
     assert len(without.samples) == 2
     assert equal(without[3], CropDataset(samples(2), PARAMS)[3])
+
+
+# Whole images, as the paper trains on them
+
+
+def test_whole_images_are_stretched_exactly_and_all_come_once_an_epoch() -> None:
+    shapes = [(40, 60), (64, 64), (30, 96)]
+    whole = []
+    for number, shape in enumerate(shapes):
+        labels = np.zeros(shape, np.int32)
+        labels[: shape[0] // 2, : shape[1] // 2] = 1
+        labels[shape[0] // 2 :, shape[1] // 2 :] = 2
+        whole.append(Sample.checked(str(number), np.full((1, *shape), number, np.uint8), labels))
+    params = TrainParams(crop_size=32, whole=True, augment=STILL, normalize=RAW, batch_size=2, epochs=4)
+    dataset = CropDataset(whole, params)
+    assert dataset.params.steps == 6  # 4 passes over 3 images, 2 a step
+    seen = [int(dataset[index][0].max()) for index in range(6)]
+    assert sorted(seen[:3]) == sorted(seen[3:]) == [0, 1, 2]
+    for index in range(3):
+        labels = dataset[index][1].numpy()
+        assert (labels[:16, :16] == 1).all()
+        assert (labels[16:, 16:] == 2).all()
+        assert not labels[:16, 16:].any()
+    orders = {tuple(int(dataset[3 * epoch + place][0].max()) for place in range(3)) for epoch in range(20)}
+    assert len(orders) > 2
+
+
+def test_stretching_labels_and_back_loses_next_to_nothing() -> None:
+    """Floor sampling would shift every object by up to a pixel."""
+    rows, columns = np.mgrid[:100, :150]
+    labels = 1 + (rows // 25) * 6 + columns // 25
+    stretched = warp(labels, whole_coordinates(labels.shape, 512), order=0)
+    back = resize(stretched, labels.shape, order=0, preserve_range=True, anti_aliasing=False)
+    assert (back == labels).all()
+
+
+def test_small_objects_and_images_with_few_of_them_can_be_left_out() -> None:
+    labels = np.zeros((32, 32), np.int32)
+    labels[2:12, 2:12], labels[20:23, 20:23] = 1, 2
+    two = Sample.checked("two", np.zeros((1, 32, 32), np.uint8), labels)
+    one = Sample.checked("one", np.zeros((1, 32, 32), np.uint8), (labels == 1).astype(np.int32))
+    params = TrainParams(crop_size=32, whole=True, augment=STILL, normalize=RAW)
+    assert CropDataset([two], params.replace(smallest_object=9))[0][1].max() == 2
+    assert CropDataset([two], params.replace(smallest_object=10))[0][1].max() == 1
+    assert [sample.name for sample in CropDataset([one, two], params.replace(fewest_objects=2)).samples] == ["two"]
+    with pytest.raises(TrainingError, match="--fewest-objects"):
+        CropDataset([one, two], params.replace(fewest_objects=3))

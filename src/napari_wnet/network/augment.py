@@ -56,6 +56,12 @@ def warp_coordinates(
     return np.asarray(coordinates, np.float32)
 
 
+def whole_coordinates(shape: tuple[int, ...], size: int) -> Coordinates:
+    """Return where each pixel of a square comes from to which an image (Y, X) is stretched: exact at pixel centres."""
+    axes = [((np.arange(size) + 0.5) * (length / size) - 0.5).clip(0, length - 1) for length in shape]
+    return np.stack(np.meshgrid(*axes, indexing="ij")).astype(np.float32)
+
+
 def _linear_weights(size: int, knots: int) -> npt.NDArray[np.float32]:
     """Return the (size, knots) matrix that interpolates between the middles of equal cells, constant beyond."""
     place = np.clip((np.arange(size) + 0.5) * knots / size - 0.5, 0, knots - 1)

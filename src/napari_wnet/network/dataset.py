@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -12,12 +13,12 @@ import torch
 from skimage.measure import label as connected_parts
 from torch.utils.data import DataLoader, Dataset
 
-from napari_wnet.core.image import apply_range, check_image, intensity_range, normalize
+from napari_wnet.core.image import apply_range, check_image, intensity_range, normalize, resize_plane
 from napari_wnet.core.labels import present_labels
 from napari_wnet.core.partial import Mask, countable, nearest_object, supervision
 from napari_wnet.core.targets import all_pairs, distance_map, drop_small, neighbours
 from napari_wnet.errors import ImageError, TrainingError
-from napari_wnet.network.augment import vary_intensities, warp, warp_coordinates
+from napari_wnet.network.augment import vary_intensities, warp, warp_coordinates, whole_coordinates
 from napari_wnet.network.losses import Targets
 from napari_wnet.params import NormalizeParams
 from napari_wnet.train_params import TrainParams
@@ -120,19 +121,22 @@ class CropDataset(Dataset[Crop]):
     ----------
     samples : sequence of Sample
     params : TrainParams
+        Its epochs, if any, are turned into steps in the attribute of that name.
     """
 
     def __init__(self, samples: Sequence[Sample], params: TrainParams, replay: Sequence[Sample] = ()) -> None:
-        usable = [sample for sample in samples if sample.n_objects > 0]
-        if not usable:
+        usable = [sample for sample in samples if sample.n_objects >= params.fewest_objects]
+        if not any(sample.n_objects for sample in samples):
             raise TrainingError("No training image has an object; check that the labels belong to these images.")
-        self.params = params
+        if not usable:
+            raise TrainingError(f"No training image has {params.fewest_objects} objects; lower --fewest-objects.")
         self.weights = _balanced_weights(usable, params)
         known = [sample for sample in replay if sample.n_objects > 0]
         if known and params.replay > 0:
             shares = (1 - params.replay) * self.weights, params.replay * _balanced_weights(known, params)
             usable, self.weights = [*usable, *known], np.concatenate(shares)
         self.samples = usable
+        self.params = _counted(params, len(usable))
         self.ranges = [intensity_range(sample.image, params.normalize) for sample in usable]
         self.centres = [_centres(countable(sample.labels, sample.known)) for sample in usable]
         self.places = [None if sample.known is None else np.flatnonzero(sample.known) for sample in usable]
@@ -142,11 +146,16 @@ class CropDataset(Dataset[Crop]):
     def __getitem__(self, index: int) -> Crop:
         params = self.params
         rng = np.random.default_rng([params.seed, index])
-        chosen = int(rng.choice(len(self.samples), p=self.weights))
+        chosen = self._turn(index) if params.whole else int(rng.choice(len(self.samples), p=self.weights))
         sample = self.samples[chosen]
-        coordinates = warp_coordinates(rng, params.crop_size, self._centre(rng, chosen), params.augment)
-        labels = drop_small(_apart(warp(sample.labels, coordinates, order=0), coordinates, sample.labels.shape), 1)
-        raw = np.stack([warp(channel, coordinates, order=1) for channel in sample.image])
+        if params.whole:
+            coordinates = whole_coordinates(sample.labels.shape, params.crop_size)
+            raw = resize_plane(sample.image, (params.crop_size, params.crop_size))
+        else:
+            coordinates = warp_coordinates(rng, params.crop_size, self._centre(rng, chosen), params.augment)
+            raw = np.stack([warp(channel, coordinates, order=1) for channel in sample.image])
+        labels = _apart(warp(sample.labels, coordinates, order=0), coordinates, sample.labels.shape)
+        labels = drop_small(labels, params.smallest_object)
         image = apply_range(raw, self.ranges[chosen], params.normalize)
         image = vary_intensities(image, rng, params.augment)
         distance = distance_map(labels, params.loss.targets)
@@ -164,6 +173,12 @@ class CropDataset(Dataset[Crop]):
         beside = nearest_object(labels, (states == RING) & (labels == 0))
         return (*crop, torch.from_numpy(states == KNOWN), torch.from_numpy(beside))
 
+    def _turn(self, index: int) -> int:
+        """Return which image's turn it is, where all come once before any comes again."""
+        epoch, place = divmod(index, len(self.samples))
+        order = np.random.default_rng([self.params.seed, epoch]).permutation(len(self.samples))
+        return int(order[place])
+
     def _centre(self, rng: np.random.Generator, chosen: int) -> tuple[float, float]:
         objects, known = self.centres[chosen], self.places[chosen]
         if rng.random() < OBJECT_CENTRED and len(objects):
@@ -178,6 +193,13 @@ class CropDataset(Dataset[Crop]):
     ) -> tuple[float, float]:
         jitter = rng.uniform(-0.25, 0.25, 2) * self.params.crop_size
         return float(place[0] + jitter[0]), float(place[1] + jitter[1])
+
+
+def _counted(params: TrainParams, n_images: int) -> TrainParams:
+    """Return the parameters with epochs, if any, turned into steps."""
+    if not params.epochs:
+        return params
+    return params.replace(steps=math.ceil(params.epochs * n_images / params.batch_size), epochs=0)
 
 
 def _apart(labels: npt.NDArray[np.int32], coordinates: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +19,10 @@ from napari_wnet.core.partial import countable, n_known
 from napari_wnet.errors import DivergedError, TrainingError
 from napari_wnet.network.dataset import CropDataset, Sample, batches
 from napari_wnet.network.device import choose_device, fast_dtype
-from napari_wnet.network.inference import fused, predict_tiles
+from napari_wnet.network.inference import fused
 from napari_wnet.network.interrupt import whole
 from napari_wnet.network.losses import Targets, total_loss
+from napari_wnet.network.rescaling import predict_rescaled
 from napari_wnet.network.schedule import rate_at, update_average
 from napari_wnet.network.training_state import State
 from napari_wnet.network.wnet import WNet, WNetOutput
@@ -108,8 +109,10 @@ def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
         If there is nothing to train on, `resume` finds nothing, or the loss diverges before anything was validated.
     """
     device = choose_device(run.device)
-    state = _start(run, device)
+    _check(run)
     dataset = CropDataset(run.samples, run.params, run.replay)
+    run = replace(run, params=dataset.params)
+    state = _start(run, device)
     problem = ""
     try:
         yield from _loop(run, state, dataset, device)
@@ -135,7 +138,6 @@ def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
 
 
 def _start(run: TrainingRun, device: torch.device) -> State[WNet]:
-    _check(run)
     torch.manual_seed(run.params.seed)
     network = WNet(run.config)
     if run.init is not None:
@@ -292,7 +294,7 @@ def _validated(
     found: list[tuple[str, Any]] = []
     scores = evaluate_network(state.average, run.validation, params, device, found.append).mean
     score = scores["symmetric_best_dice"]
-    if not state.best or score > state.top - _margin(run):
+    if not state.best or run.params.keep == "last" or score > state.top - _margin(run):
         state.keep_best(scores, state.step)
     state.top = max(state.top, score)
     state.validated = state.step
@@ -321,7 +323,7 @@ def evaluate_network(
     def predicted() -> Generator[tuple[str, object, object], None, None]:
         for sample in samples:
             image = normalize(sample.image, params.normalize)
-            maps = drain(predict_tiles(ready, image, params.tiles, device=device))
+            maps = drain(predict_rescaled(ready, [image], params, device=device))[0]
             found = cluster(maps, params.clustering)
             each((sample.name, found))
             yield sample.name, countable(sample.labels, sample.known), countable(found, sample.known)

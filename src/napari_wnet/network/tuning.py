@@ -14,7 +14,8 @@ from napari_wnet.core.image import normalize
 from napari_wnet.core.metrics import evaluate_image
 from napari_wnet.core.partial import countable
 from napari_wnet.network.dataset import Sample
-from napari_wnet.network.inference import fused, predict_tiles
+from napari_wnet.network.inference import fused
+from napari_wnet.network.rescaling import predict_rescaled
 from napari_wnet.network.wnet import WNet
 from napari_wnet.params import ClusteringParams, SegmentParams
 from napari_wnet.reports import drain
@@ -70,7 +71,8 @@ def rank_clusterings(network: WNet, samples: Sequence[Sample], params: SegmentPa
     scores = np.zeros((len(samples), len(grid), 2))
     for row, sample in enumerate(samples):
         # The network runs once an image; only its maps are clustered again.
-        maps = drain(predict_tiles(ready, normalize(sample.image, params.normalize), params.tiles, device=device))
+        image = normalize(sample.image, params.normalize)
+        maps = drain(predict_rescaled(ready, [image], params, device=device))[0]
         for column, choice in enumerate(grid):
             predicted = countable(cluster(maps, choice), sample.known)
             found = evaluate_image(countable(sample.labels, sample.known), predicted)

@@ -18,9 +18,9 @@ from napari_wnet.core.tiling import Window
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.device import choose_device
 from napari_wnet.network.inference import Network, Part, fused, predict_tiles
+from napari_wnet.network.rescaling import rescaling
 from napari_wnet.network.wnet import WNetOutput
 from napari_wnet.params import WNetConfig
-from napari_wnet.pipeline import rescaling
 from napari_wnet.reports import drain
 from napari_wnet.slide.grid import within
 from napari_wnet.slide.job import BlockItem, SlideJob

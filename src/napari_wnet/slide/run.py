@@ -16,8 +16,9 @@ from napari_wnet.io.tables import write_table
 from napari_wnet.network.checkpoint import Model, save_model
 from napari_wnet.network.device import choose_device
 from napari_wnet.network.registry import load_model
+from napari_wnet.network.rescaling import rescaling
 from napari_wnet.params import DEFAULT_MODEL, SegmentParams
-from napari_wnet.pipeline import NOTHING_TO_FIND, rescaling
+from napari_wnet.pipeline import NOTHING_TO_FIND
 from napari_wnet.reports import Progress, drain
 from napari_wnet.slide.grid import Grid
 from napari_wnet.slide.job import Executor, SlideJob, in_process
