@@ -70,6 +70,24 @@ class Params:
             own[name] = group.replace(**inner)
         return dataclasses.replace(self, **own)
 
+    def updated(self, values: Mapping[str, Any]) -> Self:
+        """Return a copy with what a mapping as of :meth:`to_dict` says, however little.
+
+        Raises
+        ------
+        ParamsError
+            As :meth:`from_dict`.
+        """
+        given = type(self).from_dict(values)
+        changes = {
+            info.name: getattr(self, info.name).updated(values[info.name])
+            if info.nested and not isinstance(values[info.name], Params)
+            else getattr(given, info.name)
+            for info in self.fields()
+            if info.name in values
+        }
+        return dataclasses.replace(self, **changes)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain dictionaries, lists, numbers and strings, ready for JSON or YAML."""
         return {

@@ -7,10 +7,10 @@ import datetime
 import hashlib
 import io
 import platform
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -28,7 +28,8 @@ from napari_wnet.network.device import choose_device
 from napari_wnet.network.registry import load_model
 from napari_wnet.network.training import Trained, TrainingRun, evaluate_network, scores_summary, train_steps
 from napari_wnet.network.tuning import Choice, rank_clusterings
-from napari_wnet.params import SegmentParams, WNetConfig
+from napari_wnet.params import ClusteringParams, SegmentParams, WNetConfig
+from napari_wnet.presets import preset
 from napari_wnet.reports import EpochReport, Progress, watched
 from napari_wnet.train_params import TrainParams
 
@@ -63,8 +64,33 @@ class TrainJob(Params):
     licence: Annotated[str, {"tooltip": "Licence of the weights, as an SPDX name."}] = ""
     data: Annotated[str, {"tooltip": "What the data is and where it comes from, for the model's card."}] = ""
     channels: Annotated[tuple[str, ...], {"tooltip": "Names of the channels."}] = ()
+    preset: Annotated[
+        Literal["default", "paper", "equation"],
+        {"tooltip": "What network, training and clustering start from; what else is said here changes it."},
+    ] = "default"
     network: WNetConfig = field(default_factory=WNetConfig)
     params: TrainParams = field(default_factory=TrainParams)
+    clustering: ClusteringParams = field(default_factory=ClusteringParams)
+    tune: Annotated[
+        bool, {"tooltip": "Choose clustering and thresholds on the validation images; off: recommend those said here."}
+    ] = True
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Make a job of what a file says; what is missing is that of its preset, or the default.
+
+        Raises
+        ------
+        ParamsError
+            If a key or the preset is unknown, or a value does not fit.
+        """
+        usual = preset(values.get("preset", "default")) if isinstance(values, Mapping) else None
+        job = super().from_dict(values)
+        if usual is None:
+            return job
+        groups = {name: getattr(usual, name) for name in ("network", "params", "clustering")}
+        said = {name: group.updated(values.get(name, {})) for name, group in groups.items()}
+        return job.replace(**said, tune=values.get("tune", usual.tune))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -149,6 +175,7 @@ def train_job_steps(
     config = init.config if init is not None else _fitted(job.network, data.train)
     state = out.with_suffix(".state.safetensors")
     run = TrainingRun(
+        clustering=job.clustering,
         samples=data.train,
         validation=data.validation,
         config=config,
@@ -205,14 +232,15 @@ def _fitted(config: WNetConfig, samples: Sequence[Sample]) -> WNetConfig:
 
 
 def _write_model(out: Path, job: TrainJob, data: TrainingData, trained: Trained) -> None:
-    params = SegmentParams(normalize=job.params.normalize)
+    params = SegmentParams(normalize=job.params.normalize, clustering=job.clustering)
     scores: dict[str, Any] = {}
     if data.validation:
         device = choose_device("auto")
-        ranking = rank_clusterings(trained.network, data.validation, params, device)
-        params = params.replace(clustering=ranking.chosen.params)
+        if job.tune:
+            ranking = rank_clusterings(trained.network, data.validation, params, device)
+            params = params.replace(clustering=ranking.chosen.params)
+            scores["validation_by_method"] = _best_of_each_method(ranking.choices)
         scores["validation"] = summary(evaluate_network(trained.network, data.validation, params, device))
-        scores["validation_by_method"] = _best_of_each_method(ranking.choices)
     header = ModelHeader(
         name=job.name or out.stem,
         config=trained.network.config,

@@ -40,6 +40,11 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     ):
         parser.add_argument(f"--{name}", default=argparse.SUPPRESS, help=help_text)
     parser.add_argument(
+        "--preset",
+        default=argparse.SUPPRESS,
+        help="what all settings start from: default; paper, the published recipe; equation, its equation 1 to the letter",
+    )
+    parser.add_argument(
         "--validate-on",
         type=int,
         default=argparse.SUPPRESS,
@@ -65,8 +70,8 @@ def read_job(given: argparse.Namespace, values: dict[str, Any]) -> TrainJob:
     """
     from napari_wnet.train_job import TrainJob
 
-    job = TrainJob.from_dict(values)
     flags = vars(given)
+    job = TrainJob.from_dict(values | ({"preset": flags["preset"]} if "preset" in flags else {}))
     job = job.replace(**{name: flags[name] for name in FLAGS if name in flags})
     job = job.replace(network=apply_flags(job.network, flags), params=apply_flags(job.params, flags))
     missing = [f"--{name}" for name in ("images", "labels", "out") if not getattr(job, name)]
