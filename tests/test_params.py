@@ -148,8 +148,8 @@ def test_switches_take_nothing_but_true_and_false(value: object) -> None:
 
 
 def test_choices_are_listed() -> None:
-    with pytest.raises(ParamsError, match=r"'mutex'; choose one of .*angular, watershed"):
-        ClusteringParams(method="mutex")
+    with pytest.raises(ParamsError, match=r"'kmeans'; choose one of .*angular, watershed"):
+        ClusteringParams(method="kmeans")
 
 
 def test_whole_numbers() -> None:

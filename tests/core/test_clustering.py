@@ -13,7 +13,8 @@ from scipy import ndimage
 from skimage.measure import label as connected_parts
 
 from napari_wnet.core import clustering
-from napari_wnet.core.clustering import cluster, find_seeds, foreground_mask, in_raster_order, smoothed_distance
+from napari_wnet.core.clustering import cluster, find_seeds, foreground_mask, smoothed_distance
+from napari_wnet.core.labels import in_raster_order
 from napari_wnet.core.maps import UNIT, Maps
 from napari_wnet.core.metrics import symmetric_best_dice
 from napari_wnet.core.targets import distance_map

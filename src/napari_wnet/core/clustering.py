@@ -1,4 +1,4 @@
-"""From maps to labels: seeds from the distance map, grown by the angle between embeddings.
+"""From maps to labels: seeds from the distance map, grown by the angle between embeddings, or another way.
 
 Source: Wu, Chen, Merhof 2020, section 2.3, made independent of the order of seeds: every seed claims the component
 around it of the pixels within the angle, and a pixel goes to the claim with the highest cosine.
@@ -16,11 +16,12 @@ from skimage.segmentation import watershed
 from napari_wnet.core.filling import claim_rest, fill_holes, keep_seeded, lone_objects
 from napari_wnet.core.growth import canonical, clear_claims, direction, grow
 from napari_wnet.core.keeping import Kept
-from napari_wnet.core.labels import connected_parts, renumber, run_starts, strips
+from napari_wnet.core.labels import connected_parts, in_raster_order, renumber, strips
 from napari_wnet.core.maps import UNIT, FixedArray, Maps, apply_by_value
+from napari_wnet.core.whole import whole_objects
 from napari_wnet.core.windows import Place
 from napari_wnet.errors import ImageError
-from napari_wnet.params import ClusteringParams
+from napari_wnet.params import BY_SEEDS, ClusteringParams
 
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
@@ -84,31 +85,40 @@ def cluster(
     ------
     ImageError
         If `foreground` or `kept` has another shape than the maps.
+    ParamsError
+        If the method needs a package that is not installed.
     """
     mask = foreground_mask(maps, params, foreground)
-    smooth = smoothed_distance(maps, params)
     if kept is not None:
         kept.check(maps.shape)
         mask = kept.reserve(mask)
-    seeds = find_seeds(smooth, mask, params)
-    if kept is not None:
-        seeds = kept.seeded(seeds)
-    if not seeds.any():
-        return np.zeros(maps.shape, np.int32)
-    how = How(smooth=smooth, params=params, kept=kept)
-    if params.fill:
-        labels, crowded = lone_objects(seeds, mask)
-        seeds *= crowded
-        if seeds.any():
-            grown = grown_objects(maps, seeds, crowded, how)
-            np.add(grown, labels.max(), out=grown, where=grown > 0)
-            labels += grown
-        labels = fill_holes(labels, None if foreground is None else np.asarray(foreground, bool))
+    given = None if foreground is None else np.asarray(foreground, bool)
+    if params.method in BY_SEEDS:
+        labels = _seeded(maps, mask, given, How(smooth=smoothed_distance(maps, params), params=params, kept=kept))
     else:
-        labels = grown_objects(maps, seeds, mask, how)
+        labels = whole_objects(maps, mask, given, params, kept)
     if kept is None:
         return in_raster_order(labels, params.min_area)
     return kept.restored(in_raster_order(kept.freed(labels), params.min_area))
+
+
+def _seeded(maps: Maps, mask: Mask, given: Mask | None, how: How) -> Labels:
+    """Grow what has a seed; `mask` is where objects may be, `given` what a person said of that."""
+    params = how.params
+    seeds = find_seeds(how.smooth, mask, params)
+    if how.kept is not None:
+        seeds = how.kept.seeded(seeds)
+    if not seeds.any():
+        return seeds
+    if not params.fill:
+        return grown_objects(maps, seeds, mask, how)
+    labels, crowded = lone_objects(seeds, mask)
+    seeds *= crowded
+    if seeds.any():
+        grown = grown_objects(maps, seeds, crowded, how)
+        np.add(grown, labels.max(), out=grown, where=grown > 0)
+        labels += grown
+    return fill_holes(labels, given)
 
 
 def grown_objects(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
@@ -217,18 +227,3 @@ def _combined(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
     floor = floor if how.floor is None else floor & how.floor
     claim_rest(labels, floor, (embedding, ordered.directions), how.smooth, FLOOD_LEVELS)
     return labels
-
-
-def in_raster_order(labels: Labels, min_area: int = 0) -> Labels:
-    """Drop objects below `min_area` pixels and renumber the others 1..N by their first pixel, row by row."""
-    starts = run_starts(labels)
-    own = labels.ravel()[starts]
-    count = int(own.max(initial=0)) + 1
-    areas = np.bincount(own, weights=np.diff(starts, append=labels.size), minlength=count)
-    first = np.full(count, labels.size)
-    first[own[::-1]] = starts[::-1]  # of several values for one place, the last one stays
-    kept = np.flatnonzero(areas >= max(min_area, 1))
-    kept = kept[kept > 0]
-    rank = np.zeros(count, np.int32)
-    rank[kept[first[kept].argsort()]] = np.arange(1, len(kept) + 1)
-    return rank[labels]
