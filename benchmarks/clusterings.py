@@ -88,8 +88,7 @@ def cases_of(given: argparse.Namespace, model: Model) -> list[Case]:
         drawn = [(sample.name, sample.image, sample.labels) for sample in drain(load_steps(chosen)).samples]
     cases = []
     for name, image, labels in drawn:
-        rgb = image.ndim == 3 and image.shape[-1] == 3
-        ready, _ = match_channels(np.moveaxis(image, -1, 0) if rgb else image, model.header.config.in_channels, rgb=rgb)
+        ready, _ = match_channels(image, model.header.config.in_channels, rgb=bool(given.rosettes))
         maps = drain(predict_steps(ready, model, model.header.params, device=given.device))
         cases.append(Case(name=name, labels=labels, maps=maps))
     return cases
