@@ -18,6 +18,7 @@ from napari_wnet.core.growth import canonical, clear_claims, direction, grow
 from napari_wnet.core.keeping import Kept
 from napari_wnet.core.labels import connected_parts, in_raster_order, renumber, strips
 from napari_wnet.core.maps import UNIT, FixedArray, Maps, apply_by_value
+from napari_wnet.core.valleys import undivided
 from napari_wnet.core.whole import whole_objects
 from napari_wnet.core.windows import Place
 from napari_wnet.errors import ImageError
@@ -27,7 +28,7 @@ Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 FloatMap = npt.NDArray[np.float32]
 
-CLEAR_LEAD = 0.5
+CLEAR_LEAD = 0.85
 """A claim is clear when its cosine exceeds the next seed's by this much; between neighbours it is meant to be by 1."""
 FLOOD_LEVELS = 20
 """Steps of the distance map, from the objects' middle to their boundary, in which unclear pixels are flooded."""
@@ -58,6 +59,11 @@ class How:
     kept: Kept | None = None
     place: Place | None = None
     floor: Mask | None = None
+
+    def alone(self, seeds: Labels) -> npt.NDArray[np.int32]:
+        """Return the seeds, of (Y, X) labels, that stand for what stays: they join with no other."""
+        stays = np.zeros(0, np.int32) if self.kept is None else seeds[self.kept.labels > 0]
+        return np.unique(stays)
 
 
 def cluster(
@@ -201,11 +207,10 @@ def find_seeds(smooth: FloatMap, mask: Mask, params: ClusteringParams) -> Labels
 
 def _angular(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
     """Each pixel to the best claim, seeds that lie in one another's claims joined: the embedding decides all."""
-    params, kept = how.params, how.kept
+    params = how.params
     embedding = np.moveaxis(maps.embedding, 0, -1)
     ordered = canonical(embedding, seeds, how.place)
-    alone = () if kept is None else np.unique(ordered.labels[kept.labels > 0])
-    claims, parents = grow(embedding, ordered, mask, params.angle, alone)
+    claims, parents = grow(embedding, ordered, mask, params.angle, how.alone(ordered.labels))
     renumber(claims, parents)
     renumber(ordered.labels, parents)
     keep_seeded(claims, ordered.labels)
@@ -216,7 +221,10 @@ def _angular(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
 
 
 def _combined(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
-    """Clear claims first; where embeddings hardly differ, flood from there down the distance map."""
+    """Clear claims first; where embeddings hardly differ, flood from there down the distance map.
+
+    Where neither the embedding nor a valley of the distance map divides two objects, they are one.
+    """
     params = how.params
     embedding = np.moveaxis(maps.embedding, 0, -1)
     ordered = canonical(embedding, seeds, how.place)
@@ -226,4 +234,5 @@ def _combined(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
     floor = mask if params.fill else grow(embedding, ordered, mask, params.angle)[0] > 0
     floor = floor if how.floor is None else floor & how.floor
     claim_rest(labels, floor, (embedding, ordered.directions), how.smooth, FLOOD_LEVELS)
+    renumber(labels, undivided(labels, ordered, how.smooth, params.angle, how.alone(ordered.labels)))
     return labels
