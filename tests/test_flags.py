@@ -181,7 +181,7 @@ def test_out_of_range_is_told_as_for_any_parameter(arguments: list[str], message
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--clustering", "mutex"], "invalid choice: 'mutex'"),
+        (["--clustering", "kmeans"], "invalid choice: 'kmeans'"),
         (["--angle", "wide"], "invalid .* value: 'wide'"),
         (["--fill", "yes"], "unrecognized arguments: yes"),
         (["--angle"], "expected one argument"),

@@ -148,8 +148,8 @@ def test_switches_take_nothing_but_true_and_false(value: object) -> None:
 
 
 def test_choices_are_listed() -> None:
-    with pytest.raises(ParamsError, match=r"'mutex'; choose one of .*angular, watershed"):
-        ClusteringParams(method="mutex")
+    with pytest.raises(ParamsError, match=r"'kmeans'; choose one of .*angular, watershed"):
+        ClusteringParams(method="kmeans")
 
 
 def test_whole_numbers() -> None:
@@ -241,3 +241,10 @@ def test_paper_network() -> None:
     assert (paper.stem, paper.norm, paper.upsample, paper.decoder_convs) == (1, "none", "conv2x2", 2)
     assert (paper.foreground_head, paper.normalize_features, paper.detach_features) == (False, True, False)
     assert WNetConfig.paper(1, 16) == paper.replace(in_channels=1, embedding_dim=16)
+
+
+def test_what_is_for_some_clusterings_only_names_them() -> None:
+    infos = {info.name: info for info in ClusteringParams.fields()}
+    methods = typing.get_args(infos["method"].kind)
+    named = {method for info in infos.values() for method in info.options.get("only_for", ())}
+    assert named == set(methods)

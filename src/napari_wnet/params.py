@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
+from napari_wnet.clustering_params import BY_SEEDS as BY_SEEDS
+from napari_wnet.clustering_params import ClusteringParams as ClusteringParams
 from napari_wnet.errors import ParamsError
 from napari_wnet.fields import Params
 
@@ -118,85 +120,6 @@ class TileParams(Params):
             "tooltip": "Margin read around each tile. -1: as much as the network can see, so that seams cannot show.",
         },
     ] = -1
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusteringParams(Params):
-    """How maps become labels; the only stage re-run when a slider moves."""
-
-    method: Annotated[
-        Literal["combined", "angular", "watershed"],
-        {
-            "flag": "clustering",
-            "label": "method",
-            "tooltip": "angular: seeds grown by the embedding's angle (W-Net). watershed: by the distance map alone. "
-            "combined: by the angle where it is clear, else by the distance map.",
-        },
-    ] = "angular"
-    seed_threshold: Annotated[
-        float,
-        {
-            "min": 0.0,
-            "max": 1.0,
-            "step": 0.01,
-            "label": "seed threshold",
-            "tooltip": "Distance above which pixels form a seed. Higher splits more and drops doubtful objects.",
-        },
-    ] = 0.5
-    seed_sigma: Annotated[
-        float,
-        {
-            "min": 0.0,
-            "max": 10.0,
-            "step": 0.1,
-            "label": "seed smoothing (px)",
-            "tooltip": "Gaussian smoothing of the distance map before seeds are taken.",
-        },
-    ] = 1.0
-    angle: Annotated[
-        float,
-        {
-            "min": 1.0,
-            "max": 90.0,
-            "step": 1.0,
-            "label": "angle (degrees)",
-            "tooltip": "A pixel joins an object when its embedding lies within this angle of the seed's.",
-        },
-    ] = 45.0
-    foreground_threshold: Annotated[
-        float,
-        {
-            "min": 0.0,
-            "max": 1.0,
-            "step": 0.01,
-            "label": "foreground threshold",
-            "tooltip": "Probability above which a pixel belongs to some object. Lower gives larger objects.",
-        },
-    ] = 0.5
-    foreground_use: Annotated[
-        Literal["objects", "region"],
-        {
-            "label": "your foreground is",
-            "tooltip": "What a foreground of yours says. objects: where objects are, in place of the network's own. "
-            "region: where to look for them; the network still tells objects from background there.",
-        },
-    ] = "objects"
-    min_area: Annotated[
-        int,
-        {
-            "min": 0,
-            "max": 1_000_000,
-            "label": "minimum area (px)",
-            "tooltip": "Smaller objects are dropped.",
-        },
-    ] = 25
-    fill: Annotated[
-        bool,
-        {
-            "label": "fill",
-            "tooltip": "Close holes in objects and give leftover foreground that touches an object to it.",
-        },
-    ] = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from napari_wnet.core.clustering import cluster
+from napari_wnet.core.extras import check_installed
 from napari_wnet.core.image import check_image, is_informative, match_channels, normalize, to_planes
 from napari_wnet.core.maps import Maps
 from napari_wnet.errors import ImageError
@@ -138,6 +139,7 @@ def segment_steps(
 ) -> Generator[Progress, None, Segmentation]:
     """Do what :func:`segment` does for (C, Y, X) in small steps, reporting after each tile."""
     params = params or model.header.params
+    check_installed(params.clustering.method)
     maps = yield from predict_steps(image, model, params, device=device)
     return finish(image, model, params, maps, foreground)
 

@@ -67,13 +67,13 @@ PRESETS = {
     "paper": Preset(
         network=WNetConfig.paper(),
         params=PAPER_TRAINING,
-        clustering=ClusteringParams(method="paper", seed_sigma=0, fill=False),
+        clustering=ClusteringParams(method="paper", fill=False),
         tune=False,
     ),
     "equation": Preset(
         network=WNetConfig.paper(),
         params=PAPER_TRAINING.replace(loss__reduction="object", loss__inter="raw"),
-        clustering=ClusteringParams(method="paper", seed_sigma=0, fill=False),
+        clustering=ClusteringParams(method="paper", fill=False),
         tune=False,
     ),
 }

@@ -44,6 +44,30 @@ def test_the_same_labels_come_out_and_a_copy_is_written(results, tmp_path, capsy
     assert before["params"] == after["params"]
 
 
+@pytest.mark.parametrize(
+    ("method", "flags"),
+    [
+        ("paper", ["--peak-part", "0.6"]),
+        ("authors", ["--peak-part", "0.6", "--peak-sigma", "1.5", "--peak-distance", "4"]),
+        ("mutex", ["--mutex-reach", "6", "--mutex-weight", "0.8"]),
+        ("meanshift", ["--angle", "35"]),
+        ("hdbscan", ["--min-cluster-size", "30", "--n-sampled", "900"]),
+    ],
+)
+def test_each_clustering_has_its_flags_and_is_made_again(tmp_path, nuclei_image, method, flags):
+    tifffile.imwrite(tmp_path / "a.tif", nuclei_image[0, :96, :96])
+    out = tmp_path / "out"
+    words = ["segment", str(tmp_path / "a.tif"), "--out", str(out), "--device", "cpu", "--clustering", method, *flags]
+    assert cli.main(words) == 0
+    assert tifffile.imread(out / "a_labels.tif").any()
+    found = json.loads((out / "a.json").read_text())["params"]["clustering"]
+    assert found["method"] == method
+    given = dict(zip(flags[::2], flags[1::2], strict=True))
+    for flag, value in given.items():
+        assert found[flag.removeprefix("--").replace("-", "_")] == float(value)
+    assert drain(replay_steps(out / "a.json")).identical
+
+
 def test_nothing_is_written_unless_asked(results, tmp_path):
     before = sorted(tmp_path.rglob("*"))
     assert drain(replay_steps(results / "a.json")).identical

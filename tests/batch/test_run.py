@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import shutil
+import sys
 import threading
 from collections import namedtuple
 from pathlib import Path
@@ -23,7 +24,7 @@ from napari_wnet.batch.kinds import ENDINGS, KINDS
 from napari_wnet.batch.lanes import count_lanes
 from napari_wnet.batch.outputs import WORK
 from napari_wnet.batch.run import batch_steps
-from napari_wnet.errors import NoRoomError, ProjectError
+from napari_wnet.errors import NoRoomError, ParamsError, ProjectError
 from napari_wnet.io.exports import EXPORTS
 from napari_wnet.io.images import read_labels
 from napari_wnet.network.device import threads
@@ -171,6 +172,25 @@ def test_what_would_come_out_otherwise_is_not_replaced_unasked(job, images, tmp_
     np.testing.assert_array_equal(labels(job)["0"], before)
     assert done(other(changed_job, overwrite=True), images)["0"].state == "done"
     assert done(changed_job, images)["0"].state == "skipped"
+
+
+def test_what_a_version_without_some_settings_has_made_is_skipped(job, images):
+    done(job, images)
+    for path in job.out.glob("?.json"):
+        info = json.loads(path.read_text())
+        for name in ("peak_part", "mutex_reach", "n_sampled"):
+            del info["params"]["clustering"][name]
+        path.write_text(json.dumps(info))
+    assert set(states(job, images).values()) == {"skipped"}
+    other_job = other(job, params=job.params.replace(clustering__mutex_reach=9))
+    assert set(states(other_job, images).values()) == {"failed"}
+
+
+def test_a_clustering_whose_package_is_missing_is_refused_before_any_file(job, images, monkeypatch):
+    monkeypatch.setitem(sys.modules, "bioimage_cpp", None)
+    with pytest.raises(ParamsError, match=r"napari-wnet\[clusterings\]"):
+        done(other(job, params=job.params.replace(clustering__method="mutex")), images)
+    assert not job.out.exists()
 
 
 def test_bad_files_fail_alone_and_are_listed_until_they_are_mended(job, images):

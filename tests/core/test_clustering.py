@@ -13,7 +13,9 @@ from scipy import ndimage
 from skimage.measure import label as connected_parts
 
 from napari_wnet.core import clustering
-from napari_wnet.core.clustering import cluster, find_seeds, foreground_mask, in_raster_order, smoothed_distance
+from napari_wnet.core.clustering import cluster, find_seeds, foreground_mask, smoothed_distance
+from napari_wnet.core.keeping import Kept
+from napari_wnet.core.labels import in_raster_order
 from napari_wnet.core.maps import UNIT, Maps
 from napari_wnet.core.metrics import symmetric_best_dice
 from napari_wnet.core.targets import distance_map
@@ -368,6 +370,33 @@ def test_combined_lets_the_distance_map_divide_what_the_embedding_joins() -> Non
     halves, maps = dumbbell(5)
     found = cluster(maps, ClusteringParams(method="combined"))
     assert symmetric_best_dice(halves, found) > 0.98
+
+
+def valley(depth: float, angle: float) -> tuple[Labels, Maps]:
+    """A dumbbell whose two seeds look so different, with so deep a valley between them."""
+    halves, maps = dumbbell(angle)
+    distance = maps.distance.astype(float)
+    distance[:, 20:29] = np.maximum(distance[:, 20:29], (1 - depth) * (halves[:, 20:29] > 0))
+    return halves, Maps.from_floats(distance, maps.embedding, maps.foreground)
+
+
+@pytest.mark.parametrize(("depth", "angle", "n_objects"), [(0.6, 5, 2), (0.2, 5, 1), (0.2, 60, 2), (0.6, 60, 2)])
+def test_combined_divides_by_a_valley_or_by_an_angle(depth: float, angle: float, n_objects: int) -> None:
+    halves, maps = valley(depth, angle)
+    params = ClusteringParams(method="combined", seed_threshold=0.85, seed_sigma=0)
+    assert find_seeds(smoothed_distance(maps, params), halves > 0, params).max() == 2
+    found = cluster(maps, params)
+    assert found.max() == n_objects
+    expected = halves if n_objects == 2 else (halves > 0).astype(int)
+    assert symmetric_best_dice(expected, found) > 0.95
+
+
+def test_combined_joins_nothing_with_what_stays() -> None:
+    halves, maps = valley(0.2, 5)
+    params = ClusteringParams(method="combined", seed_threshold=0.85, seed_sigma=0)
+    found = cluster(maps, params, kept=Kept.of(halves, [1]))
+    np.testing.assert_array_equal(found == 1, halves == 1)
+    assert found.max() == 2
 
 
 def test_combined_lets_the_embedding_decide_where_the_distance_map_misleads() -> None:

@@ -79,6 +79,27 @@ def test_other_files_are_worked_on_in_blocks_if_asked(tmp_path, nuclei_image):
     assert len(set(sha)) == 1
 
 
+@pytest.mark.parametrize("method", ["paper", "authors", "mutex", "meanshift", "hdbscan"])
+def test_a_clustering_that_needs_the_whole_image_is_refused(tmp_path, slide, method, capsys):
+    assert segment(slide, "--out", tmp_path / "out", "--blocks", "64", "--clustering", method) != 0
+    said = capsys.readouterr().err
+    assert f"'{method}' needs the whole image" in said
+    assert "choose angular, combined or watershed" in said
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_what_a_version_without_some_settings_has_made_is_not_made_again(tmp_path, slide, capsys):
+    arguments = ("--out", tmp_path / "out", "--blocks", "128", "--tile-size", "64")
+    assert segment(slide, *arguments) == 0
+    sidecar = tmp_path / "out" / "a.json"
+    info = json.loads(sidecar.read_text())
+    del info["params"]["clustering"]["mutex_reach"]
+    sidecar.write_text(json.dumps(info))
+    capsys.readouterr()
+    assert segment(slide, *arguments) == 0
+    assert "Finished before" in capsys.readouterr().out
+
+
 def test_a_folder_of_slides_is_found_own_results_are_not_and_a_second_run_skips(tmp_path, slide, capsys):
     for more, says in ((), "1 of 1 images"), ((), "Finished before"), (("--overwrite",), "1 of 1 images"):
         assert segment(slide.parent, "--out", slide.parent, "--blocks", "2048", *more) == 0

@@ -146,3 +146,40 @@ def test_a_value_of_another_class_is_refused(qtbot):
     qtbot.addWidget(form)
     with pytest.raises(ParamsError, match="ClusteringParams"):
         form.setValue(SegmentParams())
+
+
+def test_a_setting_is_shown_while_its_method_is_chosen(qtbot):
+    form = ParamsForm(SegmentParams, shown=("clustering",))
+    qtbot.addWidget(form)
+    form.show()
+
+    def shown() -> set[str]:
+        names = [info.name for info in ClusteringParams.fields()]
+        return {name for name in names if form.editor(f"clustering__{name}").isVisible()}
+
+    always = {"method", "foreground_threshold", "foreground_use", "min_area", "fill"}
+    own = {
+        "angular": {"seed_threshold", "seed_sigma", "angle"},
+        "watershed": {"seed_threshold", "seed_sigma"},
+        "paper": {"peak_part", "angle"},
+        "authors": {"peak_part", "peak_sigma", "peak_distance", "angle"},
+        "mutex": {"mutex_reach", "mutex_weight"},
+        "meanshift": {"angle"},
+        "hdbscan": {"min_cluster_size", "n_sampled", "angle"},
+    }
+    for method, names in own.items():
+        form.setValue(SegmentParams().replace(clustering__method=method))
+        assert shown() == always | names
+    form.editor("clustering__method").parts[0].value = "mutex"
+    assert shown() == always | own["mutex"]
+    assert form.value().clustering == ClusteringParams(method="mutex")
+
+
+def test_a_hidden_setting_keeps_its_value(qtbot):
+    form = ParamsForm(SegmentParams, shown=("clustering",))
+    qtbot.addWidget(form)
+    value = SegmentParams().replace(clustering__seed_threshold=0.61)
+    form.setValue(value)
+    for method in ("mutex", "angular"):
+        form.editor("clustering__method").parts[0].value = method
+    assert form.value() == value

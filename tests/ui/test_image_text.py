@@ -75,6 +75,28 @@ def test_an_image_from_a_file(dock, viewer, crops, tmp_path, qtbot):
     np.testing.assert_array_equal(made_by_code(dock, tmp_path), labels)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": "authors", "peak_sigma": 1.5, "peak_distance": 4},
+        {"method": "mutex", "mutex_reach": 6, "mutex_weight": 0.8},
+        {"method": "meanshift", "angle": 35.0},
+        {"method": "hdbscan", "n_sampled": 900, "min_cluster_size": 30},
+    ],
+    ids=lambda changes: changes["method"],
+)
+def test_every_clustering_goes_with_it(dock, viewer, crops, tmp_path, qtbot, changes):
+    path = tmp_path / "an image.tif"
+    tifffile.imwrite(path, crops[0])
+    viewer.open(path, plugin="napari")
+    value = dock.form.value()
+    dock.form.setValue(value.replace(clustering=value.clustering.replace(**changes)))
+    labels = run(dock, viewer, qtbot)
+    assert labels.any()
+    np.testing.assert_array_equal(made_by_command(dock, tmp_path / "an image-wnet", "an image"), labels)
+    np.testing.assert_array_equal(made_by_code(dock, tmp_path), labels)
+
+
 def test_a_stack_of_channels_from_a_file(dock, viewer, crops, tmp_path, qtbot):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.stack(crops).reshape(2, 2, SIDE, SIDE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import numpy as np
@@ -104,6 +105,32 @@ def test_sliders_cluster_again_without_the_network(viewer, dock, oracle, qtbot):
     assert labels.data.max() == 0
     assert len(oracle.calls) == n_calls
     assert len(viewer.layers) == 4
+
+
+@pytest.mark.parametrize("method", ["paper", "authors", "mutex", "meanshift", "hdbscan"])
+def test_every_clustering_is_live(viewer, dock, oracle, qtbot, method):
+    viewer.add_image(blobs(), name="cells")
+    run(dock, qtbot)
+    labels, n_calls = viewer.layers["cells labels"], len(oracle.calls)
+    dock.form.setValue(dock.form.value().replace(clustering__peak_sigma=0.0, clustering__min_cluster_size=20))
+    qtbot.waitUntil(lambda: not dock.segmenter.tuning, timeout=TIMEOUT)
+    before = labels.data.copy()
+    move(dock, qtbot, "method", method)
+    assert labels.metadata[MARK]["params"]["clustering"]["method"] == method
+    np.testing.assert_array_equal(labels.data, before)
+    assert len(oracle.calls) == n_calls
+
+
+def test_a_clustering_whose_package_is_missing_says_what_to_install(viewer, dock, qtbot, monkeypatch):
+    monkeypatch.setitem(sys.modules, "bioimage_cpp", None)
+    viewer.add_image(blobs(), name="cells")
+    run(dock, qtbot)
+    before = viewer.layers["cells labels"].data.copy()
+    move(dock, qtbot, "method", "mutex")
+    assert "napari-wnet[clusterings]" in dock.status.text()
+    np.testing.assert_array_equal(viewer.layers["cells labels"].data, before)
+    move(dock, qtbot, "method", "angular")
+    assert "4 objects" in dock.status.text()
 
 
 def test_what_needs_the_network_waits_for_run(viewer, dock, oracle, qtbot):

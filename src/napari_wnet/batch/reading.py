@@ -18,7 +18,7 @@ from napari_wnet.core.image import match_channels
 from napari_wnet.errors import ImageError, OutputError, ParamsError
 from napari_wnet.io.axes import Planes, arrange, parse_channels
 from napari_wnet.io.images import ImageFile, is_image_name, read_image, read_mask
-from napari_wnet.io.sidecar import file_sha256, read_sidecar
+from napari_wnet.io.sidecar import file_sha256, read_sidecar, same_params
 
 Array = npt.NDArray[Any]
 Info = dict[str, Any]
@@ -145,7 +145,7 @@ def _difference(job: BatchJob, item: Item, mask_path: Path | None, info: Info) -
     mask = None if mask_path is None else file_sha256(mask_path)
     reasons = {
         "another model": info["model"]["sha256"] != job.model.sha256,
-        "other parameters": info["params"] != job.params.to_dict(),
+        "other parameters": not same_params(info["params"], job.params),
         "other axes or channels": (source["axes"], source["channels"], source["plane"]) != (job.axes, asked, None),
         "another foreground": (None if foreground is None else foreground["sha256"]) != mask,
         "another image of this name": source["sha256"] != file_sha256(item.path),

@@ -25,6 +25,7 @@ from napari_wnet.batch.outputs import WORK, tidy
 from napari_wnet.batch.reading import Loaded, load
 from napari_wnet.batch.report import report_steps
 from napari_wnet.batch.writing import PlaneResult, label_plane, store
+from napari_wnet.core.extras import check_installed
 from napari_wnet.core.maps import Maps
 from napari_wnet.lock import FolderLock
 from napari_wnet.network.device import choose_device
@@ -84,10 +85,13 @@ def batch_steps(
         If another batch is writing into it.
     NoRoomError
         If its disk is full: the other files would fare no better.
+    ParamsError
+        If the clustering needs a package that is not installed.
     SchedulerError
         If the scheduler cannot be used, or is lost.
     """
     check_scheduler(scheduler)
+    check_installed(job.params.clustering.method)
     is_new = not job.out.exists()
     lock = FolderLock(job.out / WORK, LOCK, IN_USE)
     results: list[FileResult] = []

@@ -42,7 +42,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument(
         "--preset",
         default=argparse.SUPPRESS,
-        help="what all settings start from: default; paper, the published recipe; equation, its equation 1 to the letter",
+        help="what settings start from: default; paper, the published recipe; equation, its equation 1 to the letter",
     )
     parser.add_argument(
         "--validate-on",

@@ -1,4 +1,4 @@
-"""From maps to labels: seeds from the distance map, grown by the angle between embeddings.
+"""From maps to labels: seeds from the distance map, grown by the angle between embeddings, or another way.
 
 Source: Wu, Chen, Merhof 2020, section 2.3, made independent of the order of seeds: every seed claims the component
 around it of the pixels within the angle, and a pixel goes to the claim with the highest cosine.
@@ -16,17 +16,19 @@ from skimage.segmentation import watershed
 from napari_wnet.core.filling import claim_rest, fill_holes, keep_seeded, lone_objects
 from napari_wnet.core.growth import canonical, clear_claims, direction, grow
 from napari_wnet.core.keeping import Kept
-from napari_wnet.core.labels import connected_parts, renumber, run_starts, strips
+from napari_wnet.core.labels import connected_parts, in_raster_order, renumber, strips
 from napari_wnet.core.maps import UNIT, FixedArray, Maps, apply_by_value
+from napari_wnet.core.valleys import undivided
+from napari_wnet.core.whole import whole_objects
 from napari_wnet.core.windows import Place
 from napari_wnet.errors import ImageError
-from napari_wnet.params import ClusteringParams
+from napari_wnet.params import BY_SEEDS, ClusteringParams
 
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 FloatMap = npt.NDArray[np.float32]
 
-CLEAR_LEAD = 0.5
+CLEAR_LEAD = 0.85
 """A claim is clear when its cosine exceeds the next seed's by this much; between neighbours it is meant to be by 1."""
 FLOOD_LEVELS = 20
 """Steps of the distance map, from the objects' middle to their boundary, in which unclear pixels are flooded."""
@@ -58,6 +60,11 @@ class How:
     place: Place | None = None
     floor: Mask | None = None
 
+    def alone(self, seeds: Labels) -> npt.NDArray[np.int32]:
+        """Return the seeds, of (Y, X) labels, that stand for what stays: they join with no other."""
+        stays = np.zeros(0, np.int32) if self.kept is None else seeds[self.kept.labels > 0]
+        return np.unique(stays)
+
 
 def cluster(
     maps: Maps, params: ClusteringParams, foreground: npt.NDArray[Any] | None = None, kept: Kept | None = None
@@ -84,31 +91,40 @@ def cluster(
     ------
     ImageError
         If `foreground` or `kept` has another shape than the maps.
+    ParamsError
+        If the method needs a package that is not installed.
     """
     mask = foreground_mask(maps, params, foreground)
-    smooth = smoothed_distance(maps, params)
     if kept is not None:
         kept.check(maps.shape)
         mask = kept.reserve(mask)
-    seeds = find_seeds(smooth, mask, params)
-    if kept is not None:
-        seeds = kept.seeded(seeds)
-    if not seeds.any():
-        return np.zeros(maps.shape, np.int32)
-    how = How(smooth=smooth, params=params, kept=kept)
-    if params.fill:
-        labels, crowded = lone_objects(seeds, mask)
-        seeds *= crowded
-        if seeds.any():
-            grown = grown_objects(maps, seeds, crowded, how)
-            np.add(grown, labels.max(), out=grown, where=grown > 0)
-            labels += grown
-        labels = fill_holes(labels, None if foreground is None else np.asarray(foreground, bool))
+    given = None if foreground is None else np.asarray(foreground, bool)
+    if params.method in BY_SEEDS:
+        labels = _seeded(maps, mask, given, How(smooth=smoothed_distance(maps, params), params=params, kept=kept))
     else:
-        labels = grown_objects(maps, seeds, mask, how)
+        labels = whole_objects(maps, mask, given, params, kept)
     if kept is None:
         return in_raster_order(labels, params.min_area)
     return kept.restored(in_raster_order(kept.freed(labels), params.min_area))
+
+
+def _seeded(maps: Maps, mask: Mask, given: Mask | None, how: How) -> Labels:
+    """Grow what has a seed; `mask` is where objects may be, `given` what a person said of that."""
+    params = how.params
+    seeds = find_seeds(how.smooth, mask, params)
+    if how.kept is not None:
+        seeds = how.kept.seeded(seeds)
+    if not seeds.any():
+        return seeds
+    if not params.fill:
+        return grown_objects(maps, seeds, mask, how)
+    labels, crowded = lone_objects(seeds, mask)
+    seeds *= crowded
+    if seeds.any():
+        grown = grown_objects(maps, seeds, crowded, how)
+        np.add(grown, labels.max(), out=grown, where=grown > 0)
+        labels += grown
+    return fill_holes(labels, given)
 
 
 def grown_objects(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
@@ -191,11 +207,10 @@ def find_seeds(smooth: FloatMap, mask: Mask, params: ClusteringParams) -> Labels
 
 def _angular(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
     """Each pixel to the best claim, seeds that lie in one another's claims joined: the embedding decides all."""
-    params, kept = how.params, how.kept
+    params = how.params
     embedding = np.moveaxis(maps.embedding, 0, -1)
     ordered = canonical(embedding, seeds, how.place)
-    alone = () if kept is None else np.unique(ordered.labels[kept.labels > 0])
-    claims, parents = grow(embedding, ordered, mask, params.angle, alone)
+    claims, parents = grow(embedding, ordered, mask, params.angle, how.alone(ordered.labels))
     renumber(claims, parents)
     renumber(ordered.labels, parents)
     keep_seeded(claims, ordered.labels)
@@ -206,7 +221,10 @@ def _angular(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
 
 
 def _combined(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
-    """Clear claims first; where embeddings hardly differ, flood from there down the distance map."""
+    """Clear claims first; where embeddings hardly differ, flood from there down the distance map.
+
+    Where neither the embedding nor a valley of the distance map divides two objects, they are one.
+    """
     params = how.params
     embedding = np.moveaxis(maps.embedding, 0, -1)
     ordered = canonical(embedding, seeds, how.place)
@@ -216,19 +234,5 @@ def _combined(maps: Maps, seeds: Labels, mask: Mask, how: How) -> Labels:
     floor = mask if params.fill else grow(embedding, ordered, mask, params.angle)[0] > 0
     floor = floor if how.floor is None else floor & how.floor
     claim_rest(labels, floor, (embedding, ordered.directions), how.smooth, FLOOD_LEVELS)
+    renumber(labels, undivided(labels, ordered, how.smooth, params.angle, how.alone(ordered.labels)))
     return labels
-
-
-def in_raster_order(labels: Labels, min_area: int = 0) -> Labels:
-    """Drop objects below `min_area` pixels and renumber the others 1..N by their first pixel, row by row."""
-    starts = run_starts(labels)
-    own = labels.ravel()[starts]
-    count = int(own.max(initial=0)) + 1
-    areas = np.bincount(own, weights=np.diff(starts, append=labels.size), minlength=count)
-    first = np.full(count, labels.size)
-    first[own[::-1]] = starts[::-1]  # of several values for one place, the last one stays
-    kept = np.flatnonzero(areas >= max(min_area, 1))
-    kept = kept[kept > 0]
-    rank = np.zeros(count, np.int32)
-    rank[kept[first[kept].argsort()]] = np.arange(1, len(kept) + 1)
-    return rank[labels]

@@ -19,12 +19,11 @@ from napari_wnet.core.clustering import (
     Mask,
     find_seeds,
     grown_objects,
-    in_raster_order,
     smoothed_distance,
 )
 from napari_wnet.core.filling import fill_holes
 from napari_wnet.core.growth import WINDOW_MARGIN
-from napari_wnet.core.labels import connected_parts
+from napari_wnet.core.labels import connected_parts, in_raster_order
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.windows import Place, Window
 from napari_wnet.params import ClusteringParams

@@ -176,7 +176,7 @@ def grow(
         contacts.extend((number, int(other)) for other in held if other != number)
     apart = set(np.asarray(alone, int).tolist())
     joined = [pair for pair in contacts if apart.isdisjoint(pair)] if apart else contacts
-    return labels, _merged(joined, len(seeds.windows))
+    return labels, merged(joined, len(seeds.windows))
 
 
 def _claim(
@@ -205,7 +205,7 @@ def _margin(box: Window) -> int:
     return WINDOW_MARGIN + max(int(side.stop - side.start) for side in box) // 2
 
 
-def _merged(contacts: list[tuple[int, int]], count: int) -> Labels:
+def merged(contacts: list[tuple[int, int]], count: int) -> Labels:
     """Return the object number of each seed (index 0: background): seeds in one another's claims are one object."""
     held = set(contacts)
     mutual = [(a, b) for a, b in contacts if (b, a) in held]

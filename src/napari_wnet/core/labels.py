@@ -105,3 +105,18 @@ def connected_parts(labels: npt.NDArray[Any], connectivity: Literal[4, 8] = 8) -
         labels = labels.view(np.uint8)  # cc3d 4.1.1 finds wrong parts in narrow masks of type bool
     labels = np.require(labels, requirements=["C", "W"])  # cc3d refuses what it may not write to
     return np.asarray(cc3d.connected_components(labels, connectivity=connectivity, out_dtype=np.uint32)).view(np.int32)
+
+
+def in_raster_order(labels: npt.NDArray[np.int32], min_area: int = 0) -> npt.NDArray[np.int32]:
+    """Drop objects below `min_area` pixels and renumber the others 1..N by their first pixel, row by row."""
+    starts = run_starts(labels)
+    own = labels.ravel()[starts]
+    count = int(own.max(initial=0)) + 1
+    areas = np.bincount(own, weights=np.diff(starts, append=labels.size), minlength=count)
+    first = np.full(count, labels.size)
+    first[own[::-1]] = starts[::-1]  # of several values for one place, the last one stays
+    kept = np.flatnonzero(areas >= max(min_area, 1))
+    kept = kept[kept > 0]
+    rank = np.zeros(count, np.int32)
+    rank[kept[first[kept].argsort()]] = np.arange(1, len(kept) + 1)
+    return rank[labels]

@@ -24,7 +24,17 @@ from napari_wnet.params import SegmentParams
 FORMAT = "napari-wnet result"
 FORMAT_VERSION = 1
 """Grows when an older program would misread the file; additions alone do not change it."""
-PACKAGES = ("napari-wnet", "torch", "numpy", "scipy", "scikit-image", "tifffile", "pillow")
+PACKAGES = (
+    "napari-wnet",
+    "torch",
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "scikit-learn",
+    "bioimage-cpp",
+    "tifffile",
+    "pillow",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +178,14 @@ def record_from(info: Mapping[str, Any]) -> tuple[RunRecord, SegmentParams]:
         return record, SegmentParams.from_dict(info["params"])
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise ParamsError(f"The sidecar lacks or misstates {error}; segment the image again to make one.") from error
+
+
+def same_params(found: Any, params: SegmentParams) -> bool:
+    """Tell whether parameters of a sidecar are these; what an earlier version did not know has its default."""
+    try:
+        return SegmentParams.from_dict(found) == params
+    except ParamsError:
+        return False
 
 
 def write_sidecar(path: str | Path, info: Mapping[str, Any], *, overwrite: bool = False) -> None:

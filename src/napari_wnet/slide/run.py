@@ -11,13 +11,13 @@ from typing import Any, TypedDict, Unpack
 
 from napari_wnet.atomic import writing
 from napari_wnet.errors import OutputError, ParamsError
-from napari_wnet.io.sidecar import read_sidecar, write_sidecar
+from napari_wnet.io.sidecar import read_sidecar, same_params, write_sidecar
 from napari_wnet.io.tables import write_table
 from napari_wnet.network.checkpoint import Model, save_model
 from napari_wnet.network.device import choose_device
 from napari_wnet.network.registry import load_model
 from napari_wnet.network.rescaling import rescaling
-from napari_wnet.params import DEFAULT_MODEL, SegmentParams
+from napari_wnet.params import BY_SEEDS, DEFAULT_MODEL, SegmentParams
 from napari_wnet.pipeline import NOTHING_TO_FIND
 from napari_wnet.reports import Progress, drain
 from napari_wnet.slide.grid import Grid
@@ -146,6 +146,11 @@ def _described(
     block = options.get("block", BLOCK)
     if block < SMALLEST_BLOCK:
         raise ParamsError(f"Blocks of {block} px are too small; take {SMALLEST_BLOCK} px or more.")
+    if params.clustering.method not in BY_SEEDS:
+        raise ParamsError(
+            f"The clustering '{params.clustering.method}' needs the whole image at once, and this one is worked on in "
+            f"blocks; choose {', '.join(BY_SEEDS[:-1])} or {BY_SEEDS[-1]}, or segment a part of the image."
+        )
     choose_device(options.get("device", "auto"))
     slide = open_slide(source, config.in_channels, axes=options.get("axes"), channels=options.get("channels"))
     outputs = Outputs.beside(out)
@@ -172,9 +177,10 @@ def _earlier(job: SlideJob, model: Model, outputs: Outputs) -> SlideResult | Non
         return None
     with contextlib.suppress(ParamsError, KeyError, TypeError, ValueError):  # somebody else's
         info = read_sidecar(outputs.sidecar)
-        known = (info["model"]["sha256"], info["params"], info["blocks"]["step"], info["blocks"]["halo"])
-        now = (model.sha256, job.params.to_dict(), list(job.grid.step), job.halo)
-        sha256 = source_sha256(job.source) if known == now else None
+        known = (info["model"]["sha256"], info["blocks"]["step"], info["blocks"]["halo"])
+        now = (model.sha256, list(job.grid.step), job.halo)
+        alike = known == now and same_params(info["params"], job.params)
+        sha256 = source_sha256(job.source) if alike else None
         if sha256 is not None and sha256 == info["input"]["sha256"]:
             return SlideResult(
                 labels=outputs.labels,

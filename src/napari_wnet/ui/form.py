@@ -22,7 +22,8 @@ Entry = tuple[str, FieldInfo]
 class ParamsForm(QWidget):
     """Edits one value of a parameter class: ``value()``, ``setValue()``, ``valueChanged``.
 
-    The value itself is kept, not read back from the widgets: what they cannot show exactly is not lost.
+    The value itself is kept, not read back from the widgets: what they cannot show exactly is not lost. A field that is
+    declared to be ``"only_for"`` some methods is hidden, and keeps its value, while its group's ``method`` is another.
 
     Parameters
     ----------
@@ -45,6 +46,7 @@ class ParamsForm(QWidget):
         self._kind = kind
         self._value = self._default = kind()
         self._editors: dict[str, FieldEditor] = {}
+        self._labels: dict[str, QLabel] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
@@ -97,6 +99,16 @@ class ParamsForm(QWidget):
     def _show(self, value: Params) -> None:
         for path, editor in self._editors.items():
             editor.display(_get(value, path))
+        self._hide_unused()
+
+    def _hide_unused(self) -> None:
+        for path, editor in self._editors.items():
+            methods = editor.info.options.get("only_for")
+            if methods is not None:
+                group = _group(path)
+                method = _get(self._value, f"{group}__method" if group else "method")
+                for part in (self._labels[path], editor):
+                    part.setHidden(method not in methods)
 
     def _on_edited(self, content: object) -> None:
         editor = self.sender()
@@ -109,6 +121,7 @@ class ParamsForm(QWidget):
         self._editors[path].mark(None)
         if value != self._value:
             self._value = value
+            self._hide_unused()
             self.valueChanged.emit(value)
 
     def _grid(self, entries: Sequence[Entry]) -> QWidget:
@@ -122,7 +135,8 @@ class ParamsForm(QWidget):
         for row, (path, info) in enumerate(entries):
             editor = self._editors[path] = FieldEditor(info)
             editor.edited.connect(self._on_edited)
-            grid.addWidget(label_for(editor), row, 0)
+            label = self._labels[path] = label_for(editor)
+            grid.addWidget(label, row, 0)
             grid.addWidget(editor, row, 1)
         return body
 

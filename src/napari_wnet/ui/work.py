@@ -16,6 +16,7 @@ from napari.layers import Labels as LabelsLayer
 from napari_wnet.core.clustering import cluster
 from napari_wnet.core.columns import LIVE
 from napari_wnet.core.doubt import Doubts, doubts
+from napari_wnet.core.extras import check_installed
 from napari_wnet.core.image import check_image, is_informative, match_channels
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.measure import measure_plane
@@ -94,6 +95,7 @@ def run_steps(request: Request, models: Models, cache: MapsCache) -> Generator[P
     """
     model = yield from models.steps(request.model)
     params = request.params or model.header.params
+    check_installed(params.clustering.method)
     run = _Run(request, model)
     for number, index in enumerate(request.indices):
         try:
