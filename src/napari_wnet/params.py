@@ -84,14 +84,9 @@ class NormalizeParams(Params):
             "label": "stretch to (px)",
             "only_for": ("standardize",),
             "tooltip": "The network looks at the whole image, stretched to a square of this side, as in the W-Net "
-            "paper. 0: it looks at the image as it is.",
+            "paper; a diameter then says nothing. 0: it looks at the image as it is.",
         },
     ] = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.square and self.diameter:
-            raise ParamsError("An image is either stretched to a square or rescaled by diameter; set one of them to 0.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,11 +185,6 @@ class WNetConfig(Params):
         super().__post_init__()
         if not 2 <= len(self.widths) <= 6:
             raise ParamsError(f"WNetConfig.widths needs 2 to 6 levels, not {len(self.widths)}.")
-        if self.concat == "dfeat+efeat" and self.concat_channels % 2:
-            raise ParamsError(
-                f"WNetConfig.concat_channels is halved between two kinds of features, but {self.concat_channels} is "
-                f"odd; choose {self.concat_channels + 1}."
-            )
 
     @classmethod
     def paper(cls, in_channels: int = 3, embedding_dim: int = 8) -> Self:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_wnet.errors import ParamsError
 from napari_wnet.params import ClusteringParams, NormalizeParams, WNetConfig
 from napari_wnet.train_params import AugmentParams, LossParams, TrainParams
 
@@ -77,16 +76,3 @@ PRESETS = {
         tune=False,
     ),
 }
-
-
-def preset(name: str) -> Preset:
-    """Return a preset.
-
-    Raises
-    ------
-    ParamsError
-        If there is none of that name.
-    """
-    if name not in PRESETS:
-        raise ParamsError(f"There is no preset '{name}'; choose one of {', '.join(PRESETS)}.")
-    return PRESETS[name]

@@ -29,7 +29,7 @@ from napari_wnet.network.registry import load_model
 from napari_wnet.network.training import Trained, TrainingRun, evaluate_network, scores_summary, train_steps
 from napari_wnet.network.tuning import Choice, rank_clusterings
 from napari_wnet.params import ClusteringParams, SegmentParams, WNetConfig
-from napari_wnet.presets import preset
+from napari_wnet.presets import PRESETS
 from napari_wnet.reports import EpochReport, Progress, watched
 from napari_wnet.train_params import TrainParams
 
@@ -84,10 +84,8 @@ class TrainJob(Params):
         ParamsError
             If a key or the preset is unknown, or a value does not fit.
         """
-        usual = preset(values.get("preset", "default")) if isinstance(values, Mapping) else None
         job = super().from_dict(values)
-        if usual is None:
-            return job
+        usual = PRESETS[job.preset]
         groups = {name: getattr(usual, name) for name in ("network", "params", "clustering")}
         said = {name: group.updated(values.get(name, {})) for name, group in groups.items()}
         return job.replace(**said, tune=values.get("tune", usual.tune))

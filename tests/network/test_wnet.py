@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import nn
 
-from napari_wnet.errors import ParamsError
 from napari_wnet.network.inference import fused
 from napari_wnet.network.wnet import ChannelNorm, WNet, coordinates, n_parameters, receptive_radius
 from napari_wnet.params import WNetConfig
@@ -128,11 +127,6 @@ def test_the_halves_of_two_kinds_of_features_are_normalised_by_themselves():
     joined = network._joined(torch.randn(1, 4, 6, 6), None)
     for half in joined.chunk(2, dim=1):
         assert torch.allclose(half.norm(dim=1), torch.ones(1, 6, 6), atol=1e-5)
-
-
-def test_an_odd_number_of_features_cannot_be_halved():
-    with pytest.raises(ParamsError, match="choose 8"):
-        WNetConfig(concat="dfeat+efeat", concat_channels=7)
 
 
 def test_coordinates_run_from_edge_to_edge_and_can_be_those_of_something_larger():
