@@ -68,11 +68,15 @@ def test_images_with_fewer_than_two_nuclei_belong_to_neither_half(source: Path) 
     add_site(source, "p23_s1", np.where(NUCLEI == 4, NUCLEI, 0))
     add_site(source, "p23_s2", NUCLEI * 0)
     add_site(source, "p24_s1", None)
+    speck = np.where(NUCLEI == 4, NUCLEI, 0)
+    speck[:, 27] = 9  # 20 pixels
+    add_site(source, "p24_s2", speck)
     data = read(source)
     assert len(data.images) == len(SITES)
     told = "\n".join(data.problems)
-    for words in ("p23_s1: left out, since it has 1 nuclei", "p23_s2: left out, since it has 0", "p24_s1: left out"):
-        assert words in told
+    reasons = {"p23_s1": "it has 1", "p23_s2": "it has 0", "p24_s1": "it has no", "p24_s2": "it has 1"}
+    for site, words in reasons.items():
+        assert f"{site}: left out, since {words}" in told
     assert "12 images are used, not 754" in told
 
 

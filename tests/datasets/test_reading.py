@@ -13,9 +13,9 @@ from napari_wnet.datasets.reading import LAYOUTS, layout_of, read_steps
 from napari_wnet.errors import ImageError, TrainingError
 from napari_wnet.reports import drain
 
-LABELS = np.zeros((12, 14), np.uint8)
-LABELS[2:5, 2:5], LABELS[7:11, 7:12] = 1, 2
-RGB = np.random.default_rng(0).integers(0, 255, (12, 14, 3), np.uint8)
+LABELS = np.zeros((22, 24), np.uint8)
+LABELS[2:8, 2:8], LABELS[12:18, 12:20] = 1, 2
+RGB = np.random.default_rng(0).integers(0, 255, (22, 24, 3), np.uint8)
 
 
 def save(path: Path, array: np.ndarray) -> None:
@@ -69,7 +69,7 @@ def test_where_no_image_can_be_used_the_first_reason_is_told(tmp_path: Path) -> 
     make("plain", tmp_path)
     save(tmp_path / "labels" / "pot_label.png", LABELS[:5])
     with pytest.raises(
-        TrainingError, match=r"None of the 1 images can be used\. The first: pot: the image has 12 x 14"
+        TrainingError, match=r"None of the 1 images can be used\. The first: pot: the image has 22 x 24"
     ):
         drain(read_steps(tmp_path))
 

@@ -5,8 +5,8 @@ Source, CC0: https://bbbc.broadinstitute.org/BBBC006 (Ljosa et al. 2012, https:/
 ``mcf-z-stacks-PLATE_WELL_SITE_w1ID.tif`` (16 bit; w2, the actin, is not used), 520 x 696 pixels, two sites in each of
 384 wells; labels are ``mcf-z-stacks-PLATE_WELL_SITE.png``.
 
-Images with fewer than two nuclei are left out, for an object needs a neighbour to be told from; that leaves 754, which
-are split at random into two halves to train on and to test on.
+Images with fewer than two nuclei of 25 pixels or more are left out, as in the W-Net paper, whose authors were left with
+754 and split them at random into two halves to train on and to test on.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PREFIX = "mcf-z-stacks-"
 IMAGE = re.compile(rf"({PREFIX}.+?)_w1.*\.tiff?", re.IGNORECASE)
 PLANE = re.compile(r"_z_(\d+)$")
 IN_FOCUS = "16"
-FEWEST_NUCLEI = 2
+FEWEST_NUCLEI, SMALLEST_PX = 2, 25
 USED_IMAGES = 754
 TRAIN, TEST = "train", "test"
 LOOKED_FOR = f"BBBC006_v1_images_z_{IN_FOCUS}/{PREFIX}*_w1*.tif with BBBC006_v1_labels/{PREFIX}*.png"
@@ -157,9 +157,13 @@ def _images(source: Path) -> dict[str, Path]:
 def _check(stem: str, labels: dict[str, Path]) -> None:
     if stem not in labels:
         raise ImageError(f"{_name(stem)}: left out, since it has no labels.")
-    count = np.count_nonzero(np.unique(read_labels(labels[stem])))
+    areas = np.unique(read_labels(labels[stem]), return_counts=True)
+    count = np.count_nonzero((areas[0] > 0) & (areas[1] >= SMALLEST_PX))
     if count < FEWEST_NUCLEI:
-        raise ImageError(f"{_name(stem)}: left out, since it has {count} nuclei and {FEWEST_NUCLEI} are needed.")
+        raise ImageError(
+            f"{_name(stem)}: left out, since it has {count} nuclei of {SMALLEST_PX} pixels or more, where "
+            f"{FEWEST_NUCLEI} are needed."
+        )
 
 
 def _read(name: str, subset: str, image_path: Path, labels_path: Path) -> AnnotatedImage:
