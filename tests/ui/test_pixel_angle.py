@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from napari.utils._test_utils import read_only_mouse_event
 from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QApplication
 
 from napari_wnet.core.maps import Maps
 from napari_wnet.ui.pixel_angle import FIRST, NO_PLANE, OTHER_PLANE, OUTSIDE
@@ -13,6 +15,7 @@ from napari_wnet.ui.segment_widget import SegmentWidget
 from ui_stand_ins import blobs
 
 TIMEOUT = 20_000
+NO_KEY = Qt.KeyboardModifier.NoModifier
 
 
 def maps_of_columns(image: np.ndarray) -> Maps:
@@ -23,8 +26,14 @@ def maps_of_columns(image: np.ndarray) -> Maps:
 
 
 @pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer()
+def shown_window(request):
+    """Whether the window is to be seen: what no test looks at is quicker unseen."""
+    return getattr(request, "param", False)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer, shown_window):
+    return make_napari_viewer(show=shown_window)
 
 
 @pytest.fixture
@@ -69,7 +78,7 @@ def shown(viewer):
 @pytest.fixture
 def comparing(viewer, dock, qtbot):
     """The dock, after an image with a scale was segmented and the button pressed."""
-    viewer.add_image(blobs(), name="cells", scale=(0.5, 0.5), translate=(1, 2))
+    viewer.add_image(blobs(), name="cells", scale=(0.5, 0.5), translate=(1, 2), units=("um", "um"))
     run(dock, qtbot)
     dock.angle_button.click()
     return dock
@@ -192,3 +201,21 @@ def test_planes_are_compared_within_themselves(viewer, dock, qtbot):
     assert shown(viewer) == OTHER_PLANE
     press_and_release(viewer, (0, 20, 22))
     assert viewer.layers["stack angle"].data.tolist() == [[0, 20, 22]]
+
+
+@pytest.mark.parametrize("shown_window", [True], indirect=True)
+def test_mouse_and_keyboard_of_a_window_do_it(viewer, comparing, qtbot):
+    canvas = next(one for one in QApplication.allWidgets() if type(one).__name__.startswith("CanvasBackend"))
+    camera, image = viewer.scene.camera, viewer.layers["cells"]
+
+    def on_canvas(place):
+        away = (np.array(image.data_to_world(place)) - np.array(camera.center)[-2:]) * camera.zoom
+        return QPoint(round(canvas.width() / 2 + away[1]), round(canvas.height() / 2 + away[0]))
+
+    qtbot.mouseMove(canvas, on_canvas((20, 12)))
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, NO_KEY, on_canvas((20, 12)))
+    qtbot.waitUntil(lambda: "(20, 12) is marked" in comparing.status.text(), timeout=TIMEOUT)
+    qtbot.mouseMove(canvas, on_canvas((40, 42)))
+    qtbot.waitUntil(lambda: shown(viewer) == "30°, within the 40° of an object", timeout=TIMEOUT)
+    qtbot.keyClick(canvas, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: not comparing.angle_button.isChecked(), timeout=TIMEOUT)
