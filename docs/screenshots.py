@@ -25,6 +25,7 @@ from napari_wnet.sample_data import sample_path
 from napari_wnet.ui.batch_table import STATE
 from napari_wnet.ui.launch import prepare
 from napari_wnet.ui.section import Section
+from napari_wnet.ui.segment_widget import SegmentWidget
 
 SIZE = (1280, 800)
 PATIENCE_S = 300
@@ -66,6 +67,11 @@ def take_pictures(image: Path, model: str, out: Path) -> None:
     labels.contour, embedding.visible = 2, True
     widget.findChildren(Section)[0].setOpened(True)
     picture("segment-embedding")
+    labels.visible = False
+    compare(widget, labels)
+    picture("segment-angle")
+    widget.angle_button.click()
+    labels.visible = True
     labels.contour, embedding.visible = 0, False
     measure(viewer, labels)
     picture("measure")
@@ -77,6 +83,15 @@ def take_pictures(image: Path, model: str, out: Path) -> None:
         batch(viewer, image, Path(folder) / "plate 1")
         picture("batch")
         viewer.close()
+
+
+def compare(widget: SegmentWidget, labels: napari.layers.Labels) -> None:
+    """Compare the middles of the two largest nuclei."""
+    widget.angle_button.click()
+    largest = np.argsort(-np.bincount(labels.data[labels.data > 0]))[:2]
+    for number in largest:
+        row, column = np.argwhere(labels.data == number).mean(axis=0)
+        widget.segmenter.pixel_angle.click((round(row), round(column)))
 
 
 def measure(viewer: napari.Viewer, labels: napari.layers.Labels) -> None:

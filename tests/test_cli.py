@@ -284,3 +284,33 @@ def test_track_gives_objects_numbers_that_last(tmp_path, capsys):
     assert (tracked == (stack > 0)).all()
     with (tmp_path / "out" / "a_labels_tracks.csv").open(newline="") as file:
         assert [row["track"] for row in csv.DictReader(file)] == ["1", "1", "1"]
+
+
+def test_evaluate_tells_the_subsets_of_the_leaf_challenge(tmp_path, capsys, nuclei_labels):
+    for folder in ("true", "predicted"):
+        (tmp_path / folder).mkdir()
+    for name, lost in (("A1_plant001", 0), ("A2_plant001", 0), ("A3_plant001", 60)):
+        tifffile.imwrite(tmp_path / "true" / f"{name}.tif", nuclei_labels.astype(np.uint16))
+        found = np.where(nuclei_labels <= lost, 0, nuclei_labels)
+        tifffile.imwrite(tmp_path / "predicted" / f"{name}_labels.tif", found.astype(np.uint16))
+    (tmp_path / "predicted" / "A1_plant001.csv").write_text("what segment writes beside labels")
+    tifffile.imwrite(tmp_path / "predicted" / "A1_plant001_distmap.tif", np.zeros((4, 4), np.float32))
+    arguments = ["evaluate", "--labels", tmp_path / "true", "--predictions", tmp_path / "predicted"]
+    table = tmp_path / "groups.csv"
+    assert cli.main([*map(str, arguments), "--groups", str(table)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    foreground = f"{evaluate_image(nuclei_labels, found).foreground_dice:.4f}"
+    assert any(
+        line.split() == ["A3", "1", "image", f"{59 / 119:.4f}", "60.0000", "-60.0000", foreground] for line in said
+    )
+    assert any(line.split()[:4] == ["A1-3", "3", "subsets", f"{(2 + 59 / 119) / 3:.4f}"] for line in said)
+    with table.open(newline="") as file:
+        rows = {row["group"]: row for row in csv.DictReader(file)}
+    assert float(rows["all images"]["abs_count_difference"]) == 20
+    assert float(rows["A3"]["count_difference"]) == -60
+    (tmp_path / "true" / "A1_plant001.tif").rename(tmp_path / "true" / "a.tif")
+    (tmp_path / "predicted" / "A1_plant001_labels.tif").rename(tmp_path / "predicted" / "a_labels.tif")
+    for path in [*tmp_path.glob("*/A2*"), *tmp_path.glob("*/A3*")]:
+        path.unlink()
+    assert cli.main([*map(str, arguments), "--groups", str(tmp_path / "none.csv")]) == 1
+    assert "leave out --groups" in capsys.readouterr().err

@@ -18,6 +18,7 @@ from napari_wnet.commands import (
     models,
     replay,
     segment,
+    submission,
     synthesize,
     track,
     train,
@@ -26,7 +27,21 @@ from napari_wnet.commands import (
 from napari_wnet.errors import ParamsError, WNetError
 
 Command: TypeAlias = Callable[[argparse.Namespace], int]
-COMMANDS = (demo, segment, replay, measure, export, train, evaluate, models, convert, synthesize, train_outline, track)
+COMMANDS = (
+    demo,
+    segment,
+    replay,
+    measure,
+    export,
+    train,
+    evaluate,
+    models,
+    convert,
+    synthesize,
+    submission,
+    train_outline,
+    track,
+)
 
 
 SILENT = logging.NullHandler()

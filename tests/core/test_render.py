@@ -11,21 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_wnet.core.maps import Maps, to_fixed
-from napari_wnet.core.render import DARKEST, PALETTE, embedding_rgb, label_colours, outlines, overlay
+from napari_wnet.core.render import PALETTE, label_colours, outlines, overlay
 from napari_wnet.errors import ImageError
 from scenes import label_pair
 
 Array = npt.NDArray[Any]
-
-
-def embedding_of(labels: Array, n_dims: int, noise: float = 0.02) -> Array:
-    """Return one direction an object, with noise, of unit length."""
-    rng = np.random.default_rng(0)
-    vectors = rng.standard_normal((labels.max() + 1, n_dims))[labels]
-    vectors += noise * rng.standard_normal(vectors.shape)
-    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.moveaxis(vectors, -1, 0).astype(np.float16)
 
 
 def disks(side: int, n: int) -> Array:
@@ -35,87 +25,6 @@ def disks(side: int, n: int) -> Array:
     cell = (y // pitch) * n + x // pitch + 1
     inside = (y % pitch - pitch / 2) ** 2 + (x % pitch - pitch / 2) ** 2 < (0.48 * pitch) ** 2
     return np.where(inside & (y < n * pitch) & (x < n * pitch), cell, 0)
-
-
-@pytest.mark.parametrize("n_dims", [1, 2, 3, 4, 8, 16])
-def test_objects_have_colours_of_their_own(n_dims: int) -> None:
-    labels = label_pair(0)[0]
-    picture = embedding_rgb(embedding_of(labels, n_dims), labels > 0)
-    assert picture.shape == (*labels.shape, 3)
-    assert picture.dtype == np.uint8
-    assert (picture[labels == 0] == 0).all()
-    assert (picture[labels > 0] >= int(255 * DARKEST)).all()
-    if n_dims >= 3:
-        means = np.array([picture[labels == label].mean(axis=0) for label in np.unique(labels[labels > 0])])
-        apart = np.linalg.norm(means[:, None] - means, axis=-1)[~np.eye(len(means), dtype=bool)]
-        spread = max(picture[labels == label].std(axis=0).max() for label in np.unique(labels[labels > 0]))
-        assert apart.min() > 2 * spread
-
-
-def test_colours_span_the_range() -> None:
-    embedding = np.random.default_rng(0).standard_normal((8, 60, 70))
-    picture = embedding_rgb(embedding)
-    for channel in range(3):
-        assert picture[..., channel].min() == round(255 * DARKEST)
-        assert picture[..., channel].max() == 255
-
-
-def test_picture_does_not_depend_on_layout_sign_or_offset() -> None:
-    labels = label_pair(3)[0]
-    embedding = embedding_of(labels, 8)
-    picture = embedding_rgb(embedding, labels > 0)
-    maps = Maps.empty((40, 48), 8, foreground=False)
-    maps.embedding[:] = to_fixed(embedding)
-    fixed = embedding_rgb(maps.embedding, labels > 0)
-    assert np.abs(fixed.astype(int) - picture).max() <= 1
-    np.testing.assert_array_equal(embedding_rgb(np.ascontiguousarray(embedding), labels > 0), picture)
-    shifted = embedding_rgb(embedding.astype(np.float64) + 3, labels > 0)
-    assert np.abs(shifted.astype(int) - picture).max() <= 1
-
-
-def test_background_does_not_influence_the_colours() -> None:
-    labels = label_pair(5)[0]
-    embedding = embedding_of(labels, 8)
-    other = np.where(labels > 0, embedding, -embedding[::-1])
-    np.testing.assert_array_equal(embedding_rgb(other, labels > 0), embedding_rgb(embedding, labels > 0))
-
-
-def test_picture_fades_with_the_probability() -> None:
-    labels = label_pair(2)[0]
-    embedding = embedding_of(labels, 8)
-    bright, dim = embedding_rgb(embedding, np.ones(labels.shape)), embedding_rgb(embedding, np.full(labels.shape, 0.6))
-    assert np.abs(dim - 0.6 * bright).max() <= 1
-    assert (embedding_rgb(embedding, np.zeros(labels.shape, np.float16)) == 0).all()
-
-
-def test_noise_in_a_component_is_not_blown_up() -> None:
-    rng = np.random.default_rng(0)
-    embedding = np.stack([rng.uniform(-1, 1, (50, 50)), 1e-4 * rng.standard_normal((50, 50)), np.zeros((50, 50))])
-    picture = embedding_rgb(embedding).astype(float)
-    assert picture[..., 0].std() > 40
-    assert picture[..., 1:].std(axis=(0, 1)).max() < 1
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (0, 5)])
-def test_constant_and_tiny_embeddings(shape: tuple[int, int]) -> None:
-    picture = embedding_rgb(np.full((8, *shape), 0.5, np.float16))
-    assert picture.shape == (*shape, 3)
-    assert np.unique(picture).size <= 1
-
-
-def test_large_embeddings_are_coloured_to_the_last_pixel() -> None:
-    """Pixels beyond the first block and beyond those the colours are fitted to have their object's colour too."""
-    labels = disks(700, 4)
-    picture = embedding_rgb(embedding_of(labels, 8, noise=0), labels > 0)
-    for label in np.unique(labels[labels > 0]):
-        assert np.ptp(picture[labels == label].astype(int), axis=0).max() <= 1
-
-
-def test_embedding_shapes_are_checked() -> None:
-    with pytest.raises(ImageError, match=r"\(E, Y, X\)"):
-        embedding_rgb(np.zeros((4, 5)))
-    with pytest.raises(ImageError, match="one plane"):
-        embedding_rgb(np.zeros((8, 4, 5)), np.ones((5, 4)))
 
 
 @pytest.mark.parametrize("side", [64, 512, 1200])

@@ -7,8 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_wnet.datasets.dsb2018 import REFERENCE_NAMES_SHA256, REFERENCE_PAIRS, REMOVED, convert, names_sha256
+from napari_wnet.datasets.dsb2018 import (
+    REFERENCE_NAMES_SHA256,
+    REFERENCE_PAIRS,
+    REMOVED,
+    convert,
+    names_sha256,
+    read_steps,
+)
 from napari_wnet.errors import ImageError, OutputError
+from napari_wnet.reports import drain
 
 GOOD = "00071198d059ba7f5914a526d124d28e6d010c92466da21d4a04cd5413362552"
 OTHER = "003cee89357d9fe13516167fd67b609a164651b21934585648c740d2c3d86dc1"
@@ -101,3 +109,11 @@ def test_the_reference_is_the_set_the_scores_are_on() -> None:
     assert len(names) == REFERENCE_PAIRS
     assert names_sha256(names) == REFERENCE_NAMES_SHA256
     assert not REMOVED & set(names)
+
+
+def test_it_reads_as_training_data_what_it_converts(source: Path, tmp_path: Path) -> None:
+    converted = convert(source, tmp_path / "out")
+    data = drain(read_steps(source))
+    assert tuple(data.subsets) == converted.names
+    assert sum(int(sample.labels.max()) for sample in data.samples()) == converted.n_objects
+    assert set(data.problems) == set(converted.notes[:-1])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_wnet.datasets.split import split
+from napari_wnet.datasets.split import halves, split
 from napari_wnet.errors import TrainingError
 
 
@@ -32,3 +32,15 @@ def test_places_among_the_sorted_names_decide() -> None:
 def test_a_name_that_comes_twice_is_refused() -> None:
     with pytest.raises(TrainingError, match="b come twice"):
         split(["a", "b", "c", "b"])
+
+
+def test_halves_are_a_function_of_seed_and_names_on_every_machine() -> None:
+    names = [f"n{number:02d}" for number in range(11)]
+    first, second = halves(reversed(names), 0)
+    assert (len(first), len(second)) == (5, 6)
+    assert sorted(first + second) == names
+    assert list(first) == sorted(first)
+    assert first == ("n00", "n05", "n06", "n07", "n09")
+    assert halves(names, 1) != (first, second)
+    with pytest.raises(TrainingError, match="come twice"):
+        halves(["a", "a"], 0)

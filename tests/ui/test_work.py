@@ -74,6 +74,17 @@ def test_a_stack_is_segmented_plane_by_plane(oracle, model_file):
     assert len(stacked_features(result.tables)["plane_0"]) == 10
 
 
+def test_the_planes_of_a_stack_have_the_same_colours_from_the_first_with_something_in_it(oracle, model_file):
+    one, both = blobs(1), blobs(2)
+    result = run(np.stack([both * 0, both, one]), model_file)
+    alone = run(both, model_file).picture
+    assert not result.picture[0].any()
+    np.testing.assert_array_equal(result.picture[1], alone)
+    same = one > 0
+    np.testing.assert_array_equal(result.picture[2][same], alone[same])
+    assert (run(one, model_file).picture[same] != alone[same]).any()  # by itself it has other colours
+
+
 def test_only_the_planes_asked_for(oracle, model_file):
     result = run(np.stack([blobs(2), blobs(3)]), model_file, indices=[(1,)])
     assert result.labels.shape == (2, 64, 96)

@@ -16,9 +16,10 @@ from napari_wnet.atomic import writing
 from napari_wnet.batch.job import BatchJob, FileResult
 from napari_wnet.batch.outputs import output_paths, staged
 from napari_wnet.batch.reading import Loaded
+from napari_wnet.core.embedding_view import embedding_rgb
 from napari_wnet.core.maps import Maps, to_float
 from napari_wnet.core.measure import measure_plane
-from napari_wnet.core.render import embedding_rgb, overlay
+from napari_wnet.core.render import overlay
 from napari_wnet.errors import NoRoomError
 from napari_wnet.io.export_context import ExportContext
 from napari_wnet.io.exports import EXPORTS, write_distance, write_embedding, write_picture

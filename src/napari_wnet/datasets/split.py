@@ -1,7 +1,8 @@
-"""The one split of every data set into training, validation and test: by place among the sorted names."""
+"""Splits: training, validation and test by place among the sorted names, and halves at random, as published."""
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,10 +31,32 @@ def split(names: Iterable[str]) -> Split:
     TrainingError
         If a name comes twice, since it could then train and test.
     """
+    ordered = _once(names)
+    parts = {TEST: ordered[TEST::PERIOD], VALIDATION: ordered[VALIDATION::PERIOD]}
+    train = [name for place, name in enumerate(ordered) if place % PERIOD not in parts]
+    return Split(train=tuple(train), validation=tuple(parts[VALIDATION]), test=tuple(parts[TEST]))
+
+
+def halves(names: Iterable[str], seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Split names at random into two halves, each sorted; the first is the smaller where their number is odd.
+
+    The halves are a function of the seed and the names alone, whatever the machine and the version of numpy: names are
+    ordered by the hash of the seed with the name.
+
+    Raises
+    ------
+    TrainingError
+        If a name comes twice.
+    """
+    ordered = _once(names)
+    shuffled = sorted(ordered, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest())
+    middle = len(shuffled) // 2
+    return tuple(sorted(shuffled[:middle])), tuple(sorted(shuffled[middle:]))
+
+
+def _once(names: Iterable[str]) -> list[str]:
     ordered = sorted(names)
     twice = sorted({first for first, second in itertools.pairwise(ordered) if first == second})
     if twice:
         raise TrainingError(f"The names {', '.join(twice[:3])} come twice; give each image a name of its own.")
-    parts = {TEST: ordered[TEST::PERIOD], VALIDATION: ordered[VALIDATION::PERIOD]}
-    train = [name for place, name in enumerate(ordered) if place % PERIOD not in parts]
-    return Split(train=tuple(train), validation=tuple(parts[VALIDATION]), test=tuple(parts[TEST]))
+    return ordered

@@ -17,6 +17,8 @@ QPushButton:hover { background-color: #389660; }
 QPushButton:disabled { background-color: #3c4a42; color: #8a958e; }
 """
 """Of the one button that starts what a dock is for."""
+CHECKED_STYLE = "QPushButton:checked { background-color: #2f7d4f; color: white; }"
+"""Of a button that stays down while what it is for goes on."""
 COLOURS = {"info": "", "warning": "color: #e0a030;", "error": "color: #e8655a;"}
 NOTIFY = {"info": show_info, "warning": show_warning, "error": show_error}
 

@@ -13,7 +13,7 @@ from napari_wnet.errors import WNetError
 from napari_wnet.params import SegmentParams
 from napari_wnet.reports import Progress
 from napari_wnet.ui.copy_row import CopyRow, copy_text
-from napari_wnet.ui.dock import RUN_STYLE, Dock, scrolling, set_bar
+from napari_wnet.ui.dock import CHECKED_STYLE, RUN_STYLE, Dock, scrolling, set_bar
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.image_text import image_code, image_command
 from napari_wnet.ui.input_form import InputForm
@@ -50,6 +50,7 @@ class SegmentWidget(Dock):
         self.form = ParamsForm(SegmentParams, shown=("clustering",))
         self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
         self.reset_button = QPushButton("Reset to the model's values")
+        self.angle_button = QPushButton("Compare two pixels")
         self.copy_row = CopyRow()
         self.progress_bar, self.elapsed = QProgressBar(), QLabel()
         self._timer = QTimer(self)
@@ -110,6 +111,12 @@ class SegmentWidget(Dock):
         self.run_button.setToolTip("Find the objects in the image.")
         self.cancel_button.setToolTip("Stop within a tile; no layer is changed.")
         self.reset_button.setToolTip("Set everything below to what the model recommends.")
+        self.angle_button.setCheckable(True)
+        self.angle_button.setStyleSheet(CHECKED_STYLE)
+        self.angle_button.setToolTip(
+            "Click a pixel in the picture, then point at others: the angle between their embeddings is shown. Within "
+            "the angle set above they can be one object. Esc ends."
+        )
         buttons, news, bar = QHBoxLayout(), QWidget(), QHBoxLayout()
         buttons.addWidget(self.run_button, 3)
         buttons.addWidget(self.cancel_button, 1)
@@ -125,7 +132,8 @@ class SegmentWidget(Dock):
         layout.addWidget(self.inputs)
         layout.addLayout(buttons)
         layout.addWidget(news)
-        layout.addWidget(scrolling(QLabel("<b>Adjust the result</b>"), self.form, self.reset_button, self.copy_row), 1)
+        title = QLabel("<b>Adjust the result</b>")
+        layout.addWidget(scrolling(title, self.form, self.angle_button, self.reset_button, self.copy_row), 1)
         self.setMinimumWidth(330)
 
     def _connect(self) -> None:
@@ -143,6 +151,9 @@ class SegmentWidget(Dock):
         self.segmenter.progressed.connect(self._show_progress)
         self.segmenter.segmented.connect(self._on_segmented)
         self.segmenter.said.connect(self.status.say)
+        self.angle_button.toggled.connect(self._compare)
+        self.segmenter.pixel_angle.activeChanged.connect(self.angle_button.setChecked)
+        self.form.valueChanged.connect(self.segmenter.pixel_angle.setParams)
         self.copy_row.command_button.clicked.connect(self._copy_command)
         self.copy_row.code_button.clicked.connect(self._copy_code)
         self.valueChanged.connect(self._note)
@@ -178,6 +189,8 @@ class SegmentWidget(Dock):
     def _on_inputs(self) -> None:
         self._show_buttons()
         settings = self.value()
+        if settings.image != self._spoken_of:
+            self.segmenter.pixel_angle.stop()
         if settings.image != self._spoken_of and not self.segmenter.busy:  # what was said was said of another image
             self._spoken_of = settings.image
             self._say_what_to_do()
@@ -214,6 +227,14 @@ class SegmentWidget(Dock):
         now = self.value()
         if (now.params, now.foreground) != (job.settings.params, job.settings.foreground):  # changed meanwhile
             self._tune()
+
+    def _compare(self, on: bool) -> None:
+        tool = self.segmenter.pixel_angle
+        if on and not tool.active:
+            tool.setParams(self.form.value())
+            tool.start(self.inputs.image())
+        elif tool.active and not on:
+            tool.stop()
 
     def _note(self) -> None:
         self.segmenter.note(self.value(), self.form.default() if self.ready else None)

@@ -15,6 +15,7 @@ from napari_wnet.errors import ImageError, WNetError
 from napari_wnet.params import SegmentParams
 from napari_wnet.ui.hub import Chosen, join_hub
 from napari_wnet.ui.layers import Index, Source, stacked_features
+from napari_wnet.ui.pixel_angle import PixelAngle
 from napari_wnet.ui.requests import Catalog, Request, RunResult
 from napari_wnet.ui.runner import LatestRunner, Runner
 from napari_wnet.ui.sessions import Job, count_objects
@@ -45,6 +46,8 @@ class Segmenter(QObject):
         Whether a run is going on.
     adopted : Signal(str)
         Name of a model that is to be used from now on.
+    pixel_angle : PixelAngle
+        Compares the embeddings of two pixels.
     """
 
     catalogLoaded = Signal(object)  # noqa: N815
@@ -72,6 +75,8 @@ class Segmenter(QObject):
         self._catalog, self._loader, self._run = Runner(self), LatestRunner(self), Runner(self)
         self._tuner = Tuner(self._sessions, self._hub.cache, self)
         self._tuner.said.connect(self.said)
+        self.pixel_angle = PixelAngle(viewer, self._hub, self)
+        self.pixel_angle.said.connect(self.said)
         self._catalog.returned.connect(self._on_catalog)
         self._loader.returned.connect(self._on_model)
         self._run.progressed.connect(self.progressed)
@@ -161,6 +166,7 @@ class Segmenter(QObject):
     def close(self) -> None:
         """Stop everything and give memory back."""
         self._showing = None
+        self.pixel_angle.stop()
         for runner in self._runners:
             runner.cancel()
         if self._open:

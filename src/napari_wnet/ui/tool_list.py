@@ -9,11 +9,10 @@ from functools import partial
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QWidget
 
+from napari_wnet.ui.dock import CHECKED_STYLE
+
 COLUMNS = 5
-STYLE = """
-QPushButton { padding: 3px 1px; }
-QPushButton:checked { background-color: #2f7d4f; color: white; }
-"""
+STYLE = "QPushButton { padding: 3px 1px; }" + CHECKED_STYLE
 
 
 @dataclass(frozen=True, kw_only=True)

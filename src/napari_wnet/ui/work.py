@@ -16,12 +16,12 @@ from napari.layers import Labels as LabelsLayer
 from napari_wnet.core.clustering import cluster
 from napari_wnet.core.columns import LIVE
 from napari_wnet.core.doubt import Doubts, doubts
+from napari_wnet.core.embedding_view import ColourAxes, embedding_rgb
 from napari_wnet.core.extras import check_installed
 from napari_wnet.core.image import check_image, is_informative, match_channels
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.measure import measure_plane
 from napari_wnet.core.prompts import usual_length
-from napari_wnet.core.render import embedding_rgb
 from napari_wnet.errors import ImageError
 from napari_wnet.params import SegmentParams
 from napari_wnet.reports import Progress
@@ -108,7 +108,9 @@ def run_steps(request: Request, models: Models, cache: MapsCache) -> Generator[P
             run.notes.append(f"{run.name(index)} has one value everywhere: there is nothing to find in it.")
         key, maps = yield from _mapped((image, number), (model, params), request, cache)
         yield Progress(done=number + 1, total=len(request.indices), what="clustering")
-        run.add(index, key, maps, cluster(maps, params.clustering, mask), image)
+        labels = cluster(maps, params.clustering, mask)
+        run.add(index, key, labels, image)
+        run.show(index, maps, mask)
     return run.result()
 
 
@@ -120,15 +122,23 @@ class _Run:
         self.request, self.model = request, model
         self.distance, self.picture = np.zeros(shape, np.float32), np.zeros((*shape, 3), np.uint8)
         self.labels = np.zeros(shape, np.int32)
+        self.axes: ColourAxes | None = None
         self.keys: dict[Index, Hashable] = {}
         self.tables: dict[Index, Columns] = {}
         self.notes: list[str] = []
         self.problems: list[ImageError] = []
 
-    def add(self, index: Index, key: Hashable, maps: Maps, labels: Labels, image: Array) -> None:
+    def add(self, index: Index, key: Hashable, labels: Labels, image: Array) -> None:
         self.keys[index], self.tables[index] = key, measure_plane(labels, image, properties=LIVE)
-        self.distance[index], self.labels[index] = maps.distance, labels
-        self.picture[index] = embedding_rgb(maps.embedding, maps.foreground)
+        self.labels[index] = labels
+
+    def show(self, index: Index, maps: Maps, mask: npt.NDArray[np.bool_] | None) -> None:
+        """Draw the maps of a plane; all planes have the colours of the first one in which there is something."""
+        foreground = mask if maps.foreground is None else maps.foreground
+        if self.axes is None and (foreground is None or (foreground > 0.5).any()):
+            self.axes = ColourAxes.fit(maps.embedding, foreground)
+        self.distance[index] = maps.distance
+        self.picture[index] = embedding_rgb(maps.embedding, foreground, self.axes)
 
     def refuse(self, index: Index, problem: ImageError) -> None:
         self.problems.append(problem)
