@@ -17,6 +17,7 @@ from napari_wnet.commands import (
     measure,
     models,
     replay,
+    reproduce,
     segment,
     submission,
     synthesize,
@@ -40,6 +41,7 @@ COMMANDS = (
     synthesize,
     submission,
     train_outline,
+    reproduce,
     track,
 )
 

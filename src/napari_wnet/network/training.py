@@ -78,7 +78,7 @@ class TrainingRun:
 class Trained:
     """The outcome: the best network, in evaluation mode on the CPU, and how it was chosen.
 
-    `problem` says why the training ended before its time, if it did not end well.
+    `problem` says why the training ended before its time, if it did not end well; `interrupted` that somebody ended it.
     """
 
     network: WNet
@@ -87,6 +87,7 @@ class Trained:
     scores: dict[str, float]
     seconds: float
     problem: str = ""
+    interrupted: bool = False
 
 
 def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
@@ -113,10 +114,11 @@ def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
     dataset = CropDataset(run.samples, run.params, run.replay)
     run = replace(run, params=dataset.params)
     state = _start(run, device)
-    problem = ""
+    problem, interrupted = "", False
     try:
         yield from _loop(run, state, dataset, device)
     except KeyboardInterrupt:
+        interrupted = True
         if run.state is not None:
             state.save(run.state, run.params)
     except DivergedError as error:
@@ -134,6 +136,7 @@ def train_steps(run: TrainingRun) -> Generator[EpochReport, None, Trained]:
         scores=state.best_scores,
         seconds=state.seconds,
         problem=problem,
+        interrupted=interrupted,
     )
 
 

@@ -1,0 +1,140 @@
+"""What is to be made again, on what, and within which budget; and what is reported on the way."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from napari_wnet.params import ClusteringParams, NormalizeParams, SegmentParams, WNetConfig
+from napari_wnet.presets import PRESETS
+from napari_wnet.reproduce.studies import MANY_DIMENSIONS, Study, Variant
+from napari_wnet.train_params import TrainParams
+
+Recipe = Literal["small", "paper"]
+SMALL_WIDTHS = (16, 32, 64)
+SMALL_TRAINING = TrainParams(
+    steps=1500,
+    batch_size=4,
+    crop_size=192,
+    learning_rate=2e-3,
+    keep="last",
+    validate_every=1_000_000,
+    normalize=NormalizeParams(together=True),
+)
+SYNTHETIC = "synthetic"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """How much is trained.
+
+    Attributes
+    ----------
+    recipe : {"small", "paper"}
+        paper: the published recipe, for a graphics card. small: the same comparison with a network of base width 16 on
+        a grid of 2 x 2 pixels, crops and augmentation, for a processor.
+    steps : int
+        Of each run; 0: as the recipe says.
+    n_seeds : int
+        For the rows whose spread is given; the others have one.
+    n_images : int
+        Synthetic plants to train on; a fifth as many more are tested on.
+    """
+
+    recipe: Recipe = "small"
+    steps: int = 0
+    n_seeds: int = 3
+    n_images: int = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReproduceJob:
+    """A study on a data set.
+
+    Attributes
+    ----------
+    study : Study
+    data : str
+        A folder of any layout that can be read, or ``synthetic``.
+    out : Path
+    budget : Budget
+    device : str
+    """
+
+    study: Study
+    data: str
+    out: Path
+    budget: Budget = field(default_factory=Budget)
+    device: str = "auto"
+
+    def runs(self) -> list[tuple[Variant, int]]:
+        """Return the rows with their seeds, first seeds first, so that a table without spread is there early."""
+        return [
+            (variant, seed)
+            for seed in range(max(1, self.budget.n_seeds))
+            for variant in self.study.variants
+            if seed == 0 or variant.repeated
+        ]
+
+    def config(self, variant: Variant, in_channels: int) -> WNetConfig:
+        """Return the network of a row."""
+        base = PRESETS["paper"].network if self.budget.recipe == "paper" else WNetConfig(widths=SMALL_WIDTHS)
+        return base.replace(in_channels=in_channels, **variant.network)
+
+    def params(self, variant: Variant, seed: int) -> TrainParams:
+        """Return the training of a row."""
+        base = PRESETS["paper"].params if self.budget.recipe == "paper" else SMALL_TRAINING
+        if self.budget.steps:
+            base = base.replace(steps=self.budget.steps, epochs=0)
+        if self.budget.recipe == "paper" and variant.network.get("embedding_dim", 0) >= MANY_DIMENSIONS:
+            base = base.replace(batch_size=base.batch_size // 2)
+        return base.replace(seed=seed, **{f"loss__{name}": value for name, value in variant.loss.items()})
+
+    def segment_params(self) -> SegmentParams:
+        """Return how maps are made and become labels, the same for all rows."""
+        if self.budget.recipe == "paper":
+            preset = PRESETS["paper"]
+            return SegmentParams(normalize=preset.params.normalize, clustering=preset.clustering)
+        return SegmentParams(normalize=SMALL_TRAINING.normalize, clustering=ClusteringParams())
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunDone:
+    """A run that is finished, or failed.
+
+    Attributes
+    ----------
+    variant : Variant
+    seed : int
+    scores : mapping of str to float
+        Means over the test images, by measure; ``train_symmetric_best_dice`` over training images; scores of subsets
+        under their names.
+    error : str
+        Why there are none.
+    reused : bool
+        Whether it was there already.
+    """
+
+    variant: Variant
+    seed: int
+    scores: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
+    reused: bool = False
+
+    @property
+    def name(self) -> str:
+        """Name of the run's files."""
+        return run_name(self.variant, self.seed)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON, without what only this process knows."""
+        row = dataclasses.asdict(self)
+        return {"key": self.variant.key, "seed": row["seed"], "scores": dict(row["scores"])}
+
+
+def run_name(variant: Variant, seed: int) -> str:
+    """Return the name of a run's files."""
+    return f"{variant.key}-seed{seed}"
