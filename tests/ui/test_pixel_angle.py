@@ -130,6 +130,9 @@ def test_the_angle_is_compared_with_what_the_sliders_say(viewer, comparing):
     comparing.form.setValue(comparing.form.value().replace(clustering__angle=20))
     move(viewer, (20, 42))
     assert shown(viewer).endswith("beyond the 20° of an object")
+    comparing.form.setValue(comparing.form.value().replace(clustering__method="paper"))
+    move(viewer, (20, 42))
+    assert shown(viewer).endswith("beyond the 20° of an object")
     comparing.form.setValue(comparing.form.value().replace(clustering__method="watershed"))
     move(viewer, (20, 42))
     assert shown(viewer) == "30°"

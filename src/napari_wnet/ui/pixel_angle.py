@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Layer, Points
 from qtpy.QtCore import QObject, Signal
 
+from napari_wnet.clustering_params import BY_ANGLE
 from napari_wnet.core.embedding_view import angle_between
 from napari_wnet.errors import ImageError
 from napari_wnet.params import SegmentParams
@@ -22,7 +23,6 @@ Place = tuple[int, ...]
 STILL_PX = 2
 """A pointer that moves less between press and release has clicked."""
 END_KEY = "Escape"
-USING_ANGLES = ("angular", "combined")
 MARK_PART = 1 / 40
 """Size of a mark, as a part of the image's longer side."""
 LEAST_MARK_PX = 3.0
@@ -72,7 +72,7 @@ class PixelAngle(QObject):
     def setParams(self, params: SegmentParams) -> None:  # noqa: N802
         """Note within which angle pixels join an object, to say on which side of it an angle is."""
         clustering = params.clustering
-        self._limit = clustering.angle if clustering.method in USING_ANGLES else None
+        self._limit = clustering.angle if clustering.method in BY_ANGLE else None
 
     def start(self, image: Layer | None) -> None:
         """Compare pixels of an image; say so if it has no maps."""
