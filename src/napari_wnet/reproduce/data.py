@@ -71,7 +71,7 @@ def data_steps(job: ReproduceJob) -> Generator[Progress, None, StudyData]:
     """Read the data of a job, drawing it first where it is synthetic.
 
     Images are split by the subsets ``train`` and ``test``, where those are what the data set says; else every tenth of
-    the sorted names is tested on.
+    the sorted names of each subset is tested on.
 
     Raises
     ------
@@ -91,9 +91,11 @@ def _divided(found: DataSet) -> StudyData:
         test = {image.name for image in labelled if image.subset == "test"}
         train = {image.name for image in labelled if image.subset == "train"}
     else:
-        parts = split(image.name for image in labelled)
-        test = set(parts.test)
-        train = {*parts.train, *parts.validation}  # nothing is chosen here, so nothing is kept for choosing
+        subsets = {image.subset for image in labelled}
+        parts = [split(image.name for image in labelled if image.subset == subset) for subset in sorted(subsets)]
+        test = {name for part in parts for name in part.test}
+        # Nothing is chosen here, so nothing is kept for choosing.
+        train = {name for part in parts for name in (*part.train, *part.validation)}
     if not train or not test:
         raise TrainingError(f"{len(labelled)} labelled images are too few to train and to test on; give 2 or more.")
     return StudyData(
