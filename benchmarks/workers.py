@@ -63,7 +63,10 @@ def main() -> None:
         for _ in range(given.repeats):
             for count, pool in ((1, one), (2, two)):
                 taken[count].append(seconds(pool, job, items))
-            print(f"one worker {taken[1][-1]:.1f} s, two {taken[2][-1]:.1f} s, {taken[1][-1] / taken[2][-1]:.2f} times", flush=True)
+            print(
+                f"one worker {taken[1][-1]:.1f} s, two {taken[2][-1]:.1f} s, {taken[1][-1] / taken[2][-1]:.2f} times",
+                flush=True,
+            )
     ratio = statistics.median(one / two for one, two in zip(taken[1], taken[2], strict=True))
     print(
         f"{given.count} images: two workers do {ratio:.2f} times as many a second as one, median of {given.repeats}, "
