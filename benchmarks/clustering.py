@@ -17,11 +17,13 @@ def main() -> None:
     """Print a row for each size and method."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=7)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--methods", default="combined,angular,watershed")
+    given = parser.parse_args()
+    repeats = given.repeats
     for size, count in ((512, 100), (2048, 1500)):
         labels = touching_cells(size, count)
         maps = maps_of(labels)
-        for method in ("combined", "angular", "watershed"):
+        for method in given.methods.split(","):
             params = ClusteringParams(method=method)
             found = cluster(maps, params)
             times = []

@@ -38,9 +38,9 @@ GRIDS: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "watershed": {"seed_threshold": (0.3, 0.4, 0.5, 0.6, 0.7), "seed_sigma": (1.0, 2.0)},
     "paper": {"peak_part": (0.5, 0.6, 0.7, 0.8), "angle": ANGLES},
     "authors": {"peak_part": (0.5, 0.7), "peak_sigma": (1.0, 2.0, 3.0), "peak_distance": (3, 5, 10)},
-    "mutex": {"mutex_reach": (4, 6, 8, 12), "mutex_weight": (0.5, 0.75, 1.0, 1.5)},
-    "meanshift": {"angle": (20.0, *ANGLES)},
-    "hdbscan": {"min_cluster_size": (20, 50, 100, 200), "n_sampled": (2500, 10_000)},
+    "mutex": {"mutex_reach": (2, 3, 4, 8, 12), "mutex_weight": (0.75, 0.9, 1.0, 1.1, 1.5)},
+    "meanshift": {"angle": (20.0, *ANGLES, 75.0)},
+    "hdbscan": {"min_cluster_size": (20, 50, 100, 200, 400), "n_sampled": (2500, 10_000)},
 }
 SEED = 2**20
 """Of rosettes that no training draws."""

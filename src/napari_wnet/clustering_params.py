@@ -26,8 +26,8 @@ class ClusteringParams(Params):
             "flag": "clustering",
             "label": "method",
             "tooltip": "angular: seeds grown by the embedding's angle (W-Net). watershed: by the distance map alone. "
-            "combined: by the angle where it is clear, else by the distance map. paper, authors: W-Net's rule to the "
-            "letter, and as its authors' program has it. mutex, meanshift, hdbscan: by the embedding without seeds.",
+            "combined: by the angle where it is clear, else by the distance map. To compare with - paper, authors: "
+            "W-Net to the letter, and as its authors' program has it; mutex, meanshift, hdbscan: without seeds.",
         },
     ] = "angular"
     seed_threshold: Annotated[

@@ -238,7 +238,7 @@ def workers(name: str, count: int | None = None) -> Iterator[Workers]:
                 LocalCluster(
                     n_workers=count or os.cpu_count() or 1,
                     threads_per_worker=1,
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",  # not the usual port, which another batch may have
                     host="127.0.0.1",
                 )
             )

@@ -58,7 +58,8 @@ def test_every_field_has_an_editor_with_its_words(qtbot, kind):
     for info in kind.fields():
         if not info.nested:
             tooltip = form.editor(info.name).tooltip
-            assert info.options.get("tooltip", "") in tooltip
+            assert info.options.get("tooltip", "") in " ".join(tooltip.split())
+            assert max(map(len, tooltip.splitlines()), default=0) <= 80
             assert str(info.default) in tooltip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import textwrap
 import typing
 from typing import Any, Literal
 
@@ -19,6 +20,8 @@ SOFT_RANGE = 40
 """A field of almost unlimited range gets a slider up to this many times its default; the box beside it goes on."""
 WIDE = 10_000
 NUMBER_WIDTH = 46
+TOOLTIP_WIDTH = 72
+"""Letters in a line: the window does not break lines itself."""
 INVALID = "border: 1px solid #d9534f;"
 
 
@@ -86,7 +89,7 @@ class FieldEditor(QWidget):
 def describe(info: FieldInfo) -> str:
     """Return the tooltip of a field: its own words and its range."""
     low, high = info.options.get("min"), info.options.get("max")
-    text = str(info.options.get("tooltip", ""))
+    text = textwrap.fill(str(info.options.get("tooltip", "")), TOOLTIP_WIDTH)
     limits = f"{low:g} to {high:g}" if low is not None and high is not None else ""
     default = "" if info.nested else f"default {info.default}"
     ends = "; ".join(part for part in (limits, default) if part)
