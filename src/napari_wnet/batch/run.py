@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -107,8 +106,9 @@ def batch_steps(
             if job.report:
                 yield from report_steps(job, [*earlier, *results])
     finally:
-        lock.release()
-        _clear(job.out / WORK)
+        lock.release(remove=True)
+        with contextlib.suppress(OSError):  # another batch may have begun
+            (job.out / WORK).rmdir()
         if is_new:
             with contextlib.suppress(OSError):  # there is something in it, as there should
                 job.out.rmdir()
@@ -119,12 +119,6 @@ def _local_steps(job: BatchJob, items: Sequence[Item]) -> Generator[Report, None
     """Segment files in this process: side by side on the processor, or one after the other."""
     n_lanes = count_lanes(len(items)) if choose_device(job.device).type == "cpu" else 1
     return lane_steps(job, items, n_lanes) if n_lanes > 1 else _Batch(job).steps(items)
-
-
-def _clear(work: Path) -> None:
-    with contextlib.suppress(OSError):  # another batch may have begun
-        (work / LOCK).unlink(missing_ok=True)
-        work.rmdir()
 
 
 @dataclass(kw_only=True, eq=False)

@@ -34,12 +34,15 @@ class Outputs:
         Beside it.
     work : Path
         Folder of temporary data, hidden, beside it as well.
+    lock : Path
+        File that says that a run is going on, hidden too.
     """
 
     labels: Path
     table: Path
     sidecar: Path
     work: Path
+    lock: Path
 
     @classmethod
     def beside(cls, labels: Path) -> Outputs:
@@ -53,6 +56,7 @@ class Outputs:
             table=folder / f"{stem}.csv",
             sidecar=folder / f"{stem}.json",
             work=folder / f".{stem}.partial",
+            lock=folder / f".{stem}.lock",
         )
 
 

@@ -19,6 +19,7 @@ from napari_wnet.network.registry import load_model
 from napari_wnet.params import DEFAULT_MODEL, SegmentParams
 from napari_wnet.pipeline import NOTHING_TO_FIND, rescaling
 from napari_wnet.reports import Progress, drain
+from napari_wnet.slide.claim import claimed
 from napari_wnet.slide.grid import Grid
 from napari_wnet.slide.job import Executor, SlideJob, in_process
 from napari_wnet.slide.record import Outputs, bytes_needed, facts, labels_sha256, slide_info, source_sha256
@@ -127,14 +128,15 @@ def segment_zarr_steps(
     ready = model if isinstance(model, Model) else load_model(model)
     job, outputs = _described(source, Path(out), ready, params or ready.header.params, options)
     overwrite = options.get("overwrite", False)
-    earlier = None if overwrite else _earlier(job, ready, outputs)
-    if earlier is not None:
-        return earlier
-    _begin(job, ready, outputs, overwrite=overwrite)
-    run = Stages(job, options.get("executor", in_process))
-    if not (outputs.labels.exists() and run.is_complete):
-        yield from run.all_steps()
-    return _finished(run, ready, outputs, overwrite=overwrite)
+    with claimed(outputs):
+        earlier = None if overwrite else _earlier(job, ready, outputs)
+        if earlier is not None:
+            return earlier
+        _begin(job, ready, outputs, overwrite=overwrite)
+        run = Stages(job, options.get("executor", in_process))
+        if not (outputs.labels.exists() and run.is_complete):
+            yield from run.all_steps()
+        return _finished(run, ready, outputs, overwrite=overwrite)
 
 
 def _described(
