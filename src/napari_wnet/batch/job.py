@@ -40,6 +40,8 @@ class BatchJob:
         others are not replaced.
     report : bool
         Write a page on the whole batch, if that is more than one image.
+    blocks : int or None
+        Side of the blocks in which all images are worked on, in pixels; None: large OME-Zarr only, in usual blocks.
     """
 
     model: Model
@@ -52,6 +54,7 @@ class BatchJob:
     channels: str | None = None
     overwrite: bool = False
     report: bool = False
+    blocks: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from napari_wnet.batch.outcome import failure, outcome
 from napari_wnet.batch.outputs import WORK, tidy
 from napari_wnet.batch.reading import Loaded, load
 from napari_wnet.batch.report import report_steps
+from napari_wnet.batch.slides import check_slides, is_in_blocks, slide_steps
 from napari_wnet.batch.writing import PlaneResult, label_plane, store
 from napari_wnet.core.maps import Maps
 from napari_wnet.lock import FolderLock
@@ -66,7 +67,7 @@ def batch_steps(
     FileStarted
         As the network begins to look at a file.
     Progress
-        Within a file, after each tile.
+        Within a file, after each tile; within a slide, after each block.
     FileResult
         As a file is finished, in the order in which they are, or fails.
 
@@ -85,16 +86,19 @@ def batch_steps(
         If its disk is full: the other files would fare no better.
     SchedulerError
         If the scheduler cannot be used, or is lost.
+    ParamsError
+        If something is asked for that cannot be had of a slide.
     """
     check_scheduler(scheduler)
+    slides = [item for item in items if is_in_blocks(job, item.path)]
+    check_slides(job, slides)
     is_new = not job.out.exists()
     lock = FolderLock(job.out / WORK, LOCK, IN_USE)
     results: list[FileResult] = []
     several = len(items) + len(earlier) > 1
     try:
         tidy(job.out)
-        begun = distributed_steps(job, items, scheduler) if scheduler != THREADS else _local_steps(job, items)
-        with contextlib.closing(begun) as steps:
+        with contextlib.closing(_all_steps(job, items, slides, scheduler)) as steps:
             for report in steps:
                 if isinstance(report, FileResult):
                     results.append(report)
@@ -113,6 +117,15 @@ def batch_steps(
             with contextlib.suppress(OSError):  # there is something in it, as there should
                 job.out.rmdir()
     return tuple(results)
+
+
+def _all_steps(
+    job: BatchJob, items: Sequence[Item], slides: Sequence[Item], scheduler: str
+) -> Generator[Report, None, None]:
+    yield from slide_steps(job, slides, scheduler)
+    others = [item for item in items if item not in slides]
+    if others:
+        yield from distributed_steps(job, others, scheduler) if scheduler != THREADS else _local_steps(job, others)
 
 
 def _local_steps(job: BatchJob, items: Sequence[Item]) -> Generator[Report, None, None]:

@@ -72,6 +72,8 @@ class SlideResult:
     n_objects : int
     notes : tuple of str
         What the user should know.
+    was_there : bool
+        Whether an earlier run had made all this.
     """
 
     labels: Path
@@ -79,6 +81,7 @@ class SlideResult:
     sidecar: Path
     n_objects: int
     notes: tuple[str, ...] = ()
+    was_there: bool = False
 
 
 def segment_zarr(
@@ -139,14 +142,24 @@ def segment_zarr_steps(
         return _finished(run, ready, outputs, overwrite=overwrite)
 
 
+def check_block(block: int) -> None:
+    """Refuse blocks that are too small.
+
+    Raises
+    ------
+    ParamsError
+    """
+    if block < SMALLEST_BLOCK:
+        raise ParamsError(f"Blocks of {block} px are too small; take {SMALLEST_BLOCK} px or more.")
+
+
 def _described(
     source: Any, out: Path, model: Model, params: SegmentParams, options: SlideOptions
 ) -> tuple[SlideJob, Outputs]:
     """Check what can be checked of the slide and its settings before anything is written."""
     config = model.header.config
     block = options.get("block", BLOCK)
-    if block < SMALLEST_BLOCK:
-        raise ParamsError(f"Blocks of {block} px are too small; take {SMALLEST_BLOCK} px or more.")
+    check_block(block)
     choose_device(options.get("device", "auto"))
     slide = open_slide(source, config.in_channels, axes=options.get("axes"), channels=options.get("channels"))
     outputs = Outputs.beside(out)
@@ -183,6 +196,7 @@ def _earlier(job: SlideJob, model: Model, outputs: Outputs) -> SlideResult | Non
                 sidecar=outputs.sidecar,
                 n_objects=int(info["result"]["objects"]),
                 notes=("Finished before.",),
+                was_there=True,
             )
     return None
 

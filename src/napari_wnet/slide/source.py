@@ -155,7 +155,8 @@ def open_slide(source: Any, in_channels: int, *, axes: str | None = None, channe
         if not hasattr(opened.array, needed):
             raise ImageError(f"A {type(source).__name__} is no slide; give a path or an array.")
     name = "The slide" if path is None else str(path)
-    letters = _letters(opened, axes, name)
+    letters = letters_of(opened, axes, name)
+    _check_single(letters, opened.array.shape, name)
     slide = SlideSource(
         path=path,
         array=opened.array,
@@ -196,7 +197,14 @@ def open_path(path: Path) -> Opened:
     raise ImageError(f"{path} cannot be read block by block; convert it to OME-Zarr or TIFF, or leave out --blocks.")
 
 
-def _letters(opened: Opened, axes: str | None, name: str) -> str:
+def letters_of(opened: Opened, axes: str | None, name: str) -> str:
+    """Return one letter for each axis of what was opened.
+
+    Raises
+    ------
+    ImageError
+        If it is not clear, or there are channels and colours.
+    """
     shape = opened.array.shape
     given = axes.strip().upper() if axes else opened.axes
     if given is None:
@@ -212,13 +220,15 @@ def _letters(opened: Opened, axes: str | None, name: str) -> str:
             f"{name} has shape {tuple(shape)} and it is not clear what its axes are; say it with --axes, for example "
             "--axes CYX."
         )
-    many = [letter for letter, length in zip(given, shape, strict=True) if letter not in "YXCS" and length > 1]
-    if many:
+    return given
+
+
+def _check_single(letters: str, shape: tuple[int, ...], name: str) -> None:
+    if any(length > 1 for letter, length in zip(letters, shape, strict=True) if letter not in "YXCS"):
         raise ImageError(
-            f"{name} has shape {tuple(shape)} along the axes {given}: several planes. Blocks are of one plane; save "
+            f"{name} has shape {tuple(shape)} along the axes {letters}: several planes. Blocks are of one plane; save "
             "the planes one by one, or give an array of one of them."
         )
-    return given
 
 
 def _channels(channels: str | None, name: str) -> tuple[int, ...]:

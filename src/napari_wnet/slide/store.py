@@ -27,6 +27,8 @@ JOB = "job.json"
 ARRAYS = "arrays.zarr"
 GONE = ".old"
 FORMAT_VERSION = 1
+CHANGED = frozenset({"input.modified", "input.shape", "input.dtype"})
+"""What is different where the file of a slide was replaced, as one that was damaged: nothing is lost by a new run."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,8 @@ def _open(path: Path, _: int) -> zarr.Array[Any]:
 def begin(work: Work, facts: Mapping[str, Any], *, afresh: bool = False) -> bool:
     """Prepare the folder of a run, and tell whether an interrupted one is gone on with.
 
+    One of a file that has changed meanwhile is begun anew.
+
     Parameters
     ----------
     work : Work
@@ -160,7 +164,7 @@ def begin(work: Work, facts: Mapping[str, Any], *, afresh: bool = False) -> bool
     Raises
     ------
     OutputError
-        If a run with other facts was begun there; the message says which.
+        If a run with other facts was begun there, of a file that has not changed meanwhile; the message says which.
     """
     wanted = json.loads(json.dumps({"format_version": FORMAT_VERSION, **facts}))
     job = work.path / JOB
@@ -171,9 +175,10 @@ def begin(work: Work, facts: Mapping[str, Any], *, afresh: bool = False) -> bool
             found = {}
         if found == wanted:
             return True
-        if not afresh:
+        other = differences(found, wanted)
+        if not afresh and not CHANGED.issuperset(other):
             raise OutputError(
-                f"{work.path} holds a run that was interrupted and differs in: {', '.join(differences(found, wanted))}."
+                f"{work.path} holds a run that was interrupted and differs in: {', '.join(other)}."
                 " Run it again as it was begun, or have it replaced (--overwrite), or choose another folder (--out)."
             )
     work.remove()

@@ -1,0 +1,111 @@
+"""Slides of a batch: images that are worked on in blocks, one after the other, each of them a file like the others."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+
+from napari_wnet.batch.inputs import Item
+from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
+from napari_wnet.batch.kinds import ENDINGS
+from napari_wnet.batch.outcome import failure
+from napari_wnet.errors import NoRoomError, ParamsError, SchedulerLostError
+from napari_wnet.io.ngff import is_large
+from napari_wnet.scheduler import THREADS, workers
+from napari_wnet.slide.job import Executor, in_process
+from napari_wnet.slide.run import BLOCK, check_block, segment_zarr_steps
+
+KINDS = ("labels", "zarr")
+"""What can be kept of a slide: its labels are a zarr folder in any case."""
+
+
+def is_in_blocks(job: BatchJob, path: Path) -> bool:
+    """Tell whether an image is worked on in blocks: OME-Zarr that is large, with `job.blocks` everything."""
+    return job.blocks is not None or is_large(path)
+
+
+def check_slides(job: BatchJob, slides: Sequence[Item]) -> None:
+    """Refuse what cannot be had in blocks, before hours of work.
+
+    Raises
+    ------
+    ParamsError
+    """
+    if not slides:
+        return
+    name = slides[0].path.name
+    check_block(job.blocks or BLOCK)
+    if job.foreground is not None:
+        raise ParamsError(f"{name} is worked on in blocks, and a foreground cannot be; leave out --foreground.")
+    others = [kind for kind in job.save if kind not in KINDS]
+    if others:
+        raise ParamsError(
+            f"{name} is worked on in blocks, which leave {', '.join(KINDS)} and a table, not {', '.join(others)}; "
+            "choose other results (--save)."
+        )
+
+
+def slide_steps(job: BatchJob, slides: Sequence[Item], scheduler: str) -> Generator[Report, None, None]:
+    """Segment slides; one that fails is reported and the others go on.
+
+    Yields
+    ------
+    FileStarted, Progress, FileResult
+
+    Raises
+    ------
+    NoRoomError
+        If the disk is full.
+    SchedulerError
+        If the scheduler cannot be used, or is lost.
+    """
+    if not slides:
+        return
+    with _executor(scheduler) as executor:
+        for item in slides:
+            yield FileStarted(path=item.path)
+            began = monotonic()
+            result = yield from _steps(job, item, executor)
+            yield replace(result, seconds=monotonic() - began)
+
+
+@contextlib.contextmanager
+def _executor(scheduler: str) -> Iterator[Executor]:
+    if scheduler == THREADS:
+        yield in_process
+        return
+    with workers(scheduler) as pool:
+        yield pool
+
+
+def _steps(job: BatchJob, item: Item, executor: Executor) -> Generator[Report, None, FileResult]:
+    path, out = item.path, job.out
+    if executor is not in_process:  # workers may have been started in another folder
+        path, out = path.absolute(), out.absolute()
+    try:
+        found = yield from segment_zarr_steps(
+            path,
+            out / (item.stem + ENDINGS["zarr"]),
+            job.model,
+            job.params,
+            block=job.blocks or BLOCK,
+            device=job.device,
+            axes=job.axes,
+            channels=job.channels,
+            overwrite=job.overwrite,
+            executor=executor,
+        )
+    except (NoRoomError, SchedulerLostError):
+        raise
+    except Exception as error:  # noqa: BLE001 - other slides wait behind this one
+        return failure(item.path, error)
+    return FileResult(
+        path=item.path,
+        state="skipped" if found.was_there else "done",
+        n_objects=found.n_objects,
+        notes=found.notes,
+        outputs={"labels": found.labels, "table": found.table, "sidecar": found.sidecar},
+    )
