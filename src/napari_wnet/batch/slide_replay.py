@@ -53,6 +53,7 @@ def replay_slide_steps(
             device=device or record.device,
             axes=record.axes,
             channels=None if record.channels is None else ",".join(map(str, record.channels)),
+            foreground=None if info["foreground"] is None else source_path(info["foreground"], sidecar),
             overwrite=overwrite,
         )
         again = read_sidecar(result.sidecar)["result"]["labels_sha256"]

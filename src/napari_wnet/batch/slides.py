@@ -12,6 +12,7 @@ from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
 from napari_wnet.batch.kinds import ENDINGS
 from napari_wnet.batch.outcome import failure
+from napari_wnet.batch.reading import mask_path
 from napari_wnet.errors import NoRoomError, ParamsError, SchedulerLostError
 from napari_wnet.io.ngff import is_large
 from napari_wnet.scheduler import THREADS, workers
@@ -38,8 +39,6 @@ def check_slides(job: BatchJob, slides: Sequence[Item]) -> None:
         return
     name = slides[0].path.name
     check_block(job.blocks or BLOCK)
-    if job.foreground is not None:
-        raise ParamsError(f"{name} is worked on in blocks, and a foreground cannot be; leave out --foreground.")
     others = [kind for kind in job.save if kind not in KINDS]
     if others:
         raise ParamsError(
@@ -86,6 +85,7 @@ def _steps(job: BatchJob, item: Item, executor: Executor) -> Generator[Report, N
     if executor is not in_process:  # workers may have been started in another folder
         path, out = path.absolute(), out.absolute()
     try:
+        mask = mask_path(job, item.path)
         found = yield from segment_zarr_steps(
             path,
             out / (item.stem + ENDINGS["zarr"]),
@@ -95,6 +95,7 @@ def _steps(job: BatchJob, item: Item, executor: Executor) -> Generator[Report, N
             device=job.device,
             axes=job.axes,
             channels=job.channels,
+            foreground=mask if mask is None or executor is in_process else mask.absolute(),
             overwrite=job.overwrite,
             executor=executor,
         )

@@ -14,6 +14,7 @@ import torch
 from napari_wnet.io.sidecar import FORMAT, FORMAT_VERSION, file_sha256, versions
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.device import choose_device, fast_dtype
+from napari_wnet.slide.foreground import SlideForeground
 from napari_wnet.slide.job import SlideJob
 from napari_wnet.slide.source import SlideSource
 from napari_wnet.slide.store import open_array
@@ -78,6 +79,18 @@ def source_sha256(source: SlideSource) -> str | None:
     return file_sha256(source.path)
 
 
+def foreground_info(foreground: SlideForeground | None) -> dict[str, Any] | None:
+    """Return what the sidecar says of the user's mask."""
+    if foreground is None:
+        return None
+    path = foreground.path
+    return {
+        "path": None if path is None else str(path),
+        "absolute_path": None if path is None else str(path.resolve()),
+        "sha256": source_sha256(foreground.source),
+    }
+
+
 def slide_info(
     job: SlideJob, model: Model, outputs: Outputs, result: tuple[int, str], notes: Sequence[str]
 ) -> Mapping[str, Any]:
@@ -101,7 +114,7 @@ def slide_info(
             "pixel_size": None if source.pixel_size is None else list(source.pixel_size),
             "unit": "pixel" if source.pixel_size is None else "um",
         },
-        "foreground": None,
+        "foreground": foreground_info(job.foreground),
         "model": {"name": model.name, "sha256": model.sha256},
         "params": job.params.to_dict(),
         "blocks": {"size": job.block, "step": list(job.grid.step), "halo": job.halo},
@@ -124,6 +137,7 @@ def facts(job: SlideJob, model: Model) -> dict[str, Any]:
     """Return everything that decides what the labels are, to tell whether an interrupted run is this one."""
     return {
         "input": job.source.facts(),
+        "foreground": None if job.foreground is None else job.foreground.source.facts(),
         "model": model.sha256,
         "params": job.params.to_dict(),
         "blocks": {"step": list(job.grid.step), "tile": job.grid.tile, "halo": job.halo},

@@ -20,9 +20,18 @@ from napari_wnet.params import DEFAULT_MODEL, SegmentParams
 from napari_wnet.pipeline import NOTHING_TO_FIND, rescaling
 from napari_wnet.reports import Progress, drain
 from napari_wnet.slide.claim import claimed
+from napari_wnet.slide.foreground import open_foreground
 from napari_wnet.slide.grid import Grid
 from napari_wnet.slide.job import Executor, SlideJob, in_process
-from napari_wnet.slide.record import Outputs, bytes_needed, facts, labels_sha256, slide_info, source_sha256
+from napari_wnet.slide.record import (
+    Outputs,
+    bytes_needed,
+    facts,
+    foreground_info,
+    labels_sha256,
+    slide_info,
+    source_sha256,
+)
 from napari_wnet.slide.source import open_slide
 from napari_wnet.slide.stages import Stages
 from napari_wnet.slide.store import Work, begin, check_room, create_arrays
@@ -35,7 +44,7 @@ NO_OBJECT = "No object was found; try a lower seed threshold or another model."
 
 
 class SlideOptions(TypedDict, total=False):
-    """How :func:`segment_zarr` goes about it; the labels do not depend on any of these.
+    """What else :func:`segment_zarr` can be told; the labels do not depend on the block and the executor.
 
     Attributes
     ----------
@@ -45,6 +54,8 @@ class SlideOptions(TypedDict, total=False):
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
     axes, channels : str or None
         See :func:`napari_wnet.slide.source.open_slide`.
+    foreground : str, Path, array or None
+        A mask of the slide's size, which is read in blocks too; what it means is `params.clustering.foreground_use`.
     overwrite : bool
         Whether earlier results, and what an interrupted run with other settings has left, may be replaced.
     executor : Executor
@@ -55,6 +66,7 @@ class SlideOptions(TypedDict, total=False):
     device: str
     axes: str | None
     channels: str | None
+    foreground: Any
     overwrite: bool
     executor: Executor
 
@@ -106,7 +118,7 @@ def segment_zarr(
     params : SegmentParams, optional
         By default those that the model recommends.
     **options : SlideOptions
-        `block`, `device`, `axes`, `channels`, `overwrite`, `executor`.
+        `block`, `device`, `axes`, `channels`, `foreground`, `overwrite`, `executor`.
 
     Returns
     -------
@@ -162,7 +174,7 @@ def _described(
     check_block(block)
     choose_device(options.get("device", "auto"))
     slide = open_slide(source, config.in_channels, axes=options.get("axes"), channels=options.get("channels"))
-    outputs = Outputs.beside(out)
+    outputs, mask = Outputs.beside(out), options.get("foreground")
     scale = rescaling(model.header.diameter, params.normalize)
     shown = max(SMALLEST_BLOCK, round(block / max(1.0, scale)))
     job = SlideJob(
@@ -175,6 +187,7 @@ def _described(
         halo=max(1, shown // HALO_PART),
         block=block,
         device=options.get("device", "auto"),
+        foreground=None if mask is None else open_foreground(mask, slide.shape),
     )
     return job, outputs
 
@@ -188,7 +201,8 @@ def _earlier(job: SlideJob, model: Model, outputs: Outputs) -> SlideResult | Non
         info = read_sidecar(outputs.sidecar)
         known = (info["model"]["sha256"], info["params"], info["blocks"]["step"], info["blocks"]["halo"])
         now = (model.sha256, job.params.to_dict(), list(job.grid.step), job.halo)
-        sha256 = source_sha256(job.source) if known == now else None
+        same = known == now and _mask_sha256(info["foreground"]) == _mask_sha256(foreground_info(job.foreground))
+        sha256 = source_sha256(job.source) if same else None
         if sha256 is not None and sha256 == info["input"]["sha256"]:
             return SlideResult(
                 labels=outputs.labels,
@@ -201,6 +215,11 @@ def _earlier(job: SlideJob, model: Model, outputs: Outputs) -> SlideResult | Non
     return None
 
 
+def _mask_sha256(foreground: dict[str, Any] | None) -> object:
+    """Return what tells masks apart; that of an array is known to be no other one's."""
+    return None if foreground is None else foreground["sha256"] or object()
+
+
 def _begin(job: SlideJob, model: Model, outputs: Outputs, *, overwrite: bool) -> None:
     """Make the folder of temporary data, or go on with what an interrupted run has left."""
     work, embedding_dim = job.work, model.header.config.embedding_dim
@@ -209,7 +228,7 @@ def _begin(job: SlideJob, model: Model, outputs: Outputs, *, overwrite: bool) ->
     if not work.path.is_dir():
         check_room(work.path.parent, bytes_needed(job.source.shape, embedding_dim))
     begin(work, facts(job, model), afresh=overwrite)
-    create_arrays(work, job.grid, embedding_dim)
+    create_arrays(work, job.grid, embedding_dim, given=job.foreground is not None)
     _copy_model(model, job.model)
 
 

@@ -79,17 +79,17 @@ class Stages:
         """Find the range of intensities; a source without a file behind it must be looked at again to be known."""
         work = self.job.work
         known = work.load("range", "all")["digest"].tobytes() if work.is_done("range", "all") else None
-        if known is not None and self.job.source.path is not None:
+        if known is not None and self.job.has_paths:
             return
-        if self.job.source.path is None:
+        if not self.job.has_paths:
             shutil.rmtree(work.path / "intensities", ignore_errors=True)
         yield from self._stage("intensities", look, self._blocks, "intensities")
         blocks = [self._intensities(item.name) for item in self._blocks]
         digest = b"".join(block.digest for block in blocks)
         if known not in (None, digest):
             raise OutputError(
-                f"{work.path} holds a run that was interrupted, of another image. Have it replaced (--overwrite) or "
-                "choose another folder (--out)."
+                f"{work.path} holds a run that was interrupted, of another image or foreground. Have it replaced "
+                "(--overwrite) or choose another folder (--out)."
             )
         n_bad = sum(block.n_bad for block in blocks)
         if n_bad:

@@ -27,8 +27,8 @@ JOB = "job.json"
 ARRAYS = "arrays.zarr"
 GONE = ".old"
 FORMAT_VERSION = 1
-CHANGED = frozenset({"input.modified", "input.shape", "input.dtype"})
-"""What is different where the file of a slide was replaced, as one that was damaged: nothing is lost by a new run."""
+CHANGED = frozenset(f"{what}.{how}" for what in ("input", "foreground") for how in ("modified", "shape", "dtype"))
+"""What is different where the file of a slide or its mask was replaced, as one that was damaged."""
 
 
 @dataclass(frozen=True)
@@ -214,11 +214,12 @@ def check_room(folder: Path, needed: int) -> None:
         )
 
 
-def create_arrays(work: Work, grid: Grid, embedding_dim: int) -> None:
-    """Make the arrays of a run."""
+def create_arrays(work: Work, grid: Grid, embedding_dim: int, *, given: bool) -> None:
+    """Make the arrays of a run; `given`: there is a foreground of the user's."""
     chunk = grid.chunk
     work.create_array("distance", grid.shape, chunk, "float16")
     work.create_array("embedding", (*grid.shape, embedding_dim), (*chunk, embedding_dim), "int16")
-    work.create_array("mask", grid.shape, chunk, "uint8")
+    for name in ("mask", "given") if given else ("mask",):
+        work.create_array(name, grid.shape, chunk, "uint8")
     for name in ("parts", "objects", "pieces"):
         work.create_array(name, grid.shape, chunk, "int32")

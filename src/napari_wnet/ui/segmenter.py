@@ -11,7 +11,7 @@ import pint
 from napari.components import ViewerModel
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_wnet.errors import ImageError, WNetError
+from napari_wnet.errors import WNetError
 from napari_wnet.params import SegmentParams
 from napari_wnet.ui.hub import Chosen, join_hub
 from napari_wnet.ui.layers import Index, Source, stacked_features
@@ -139,9 +139,8 @@ class Segmenter(QObject):
 
     def _run_slide(self, job: Job) -> None:
         """Segment an image that does not fit into memory, with the labels on the disk."""
-        if job.foreground is not None:
-            raise ImageError("A foreground cannot be read in blocks; choose '(automatic)', or the current view.")
-        self._run.start(slide_steps(slide_request(job.image, job.settings), self._hub.models))
+        request = slide_request(job.image, job.settings, job.read()[1])
+        self._run.start(slide_steps(request, self._hub.models))
         self._tuner.runner.cancel()
         self._running_slide = job
         self.busyChanged.emit(True)

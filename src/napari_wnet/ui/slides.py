@@ -16,6 +16,7 @@ from napari.layers import Image, Layer
 from napari_wnet.errors import ImageError
 from napari_wnet.reports import Progress
 from napari_wnet.ui.archive import default_folder
+from napari_wnet.ui.foreground import Foreground
 from napari_wnet.ui.layers import MARK, Source, full_size, n_planes, piece_placement
 from napari_wnet.ui.settings import SegmentSettings
 
@@ -41,12 +42,15 @@ class SlideRequest:
     out : Path
         Folder of the labels.
     settings : SegmentSettings
+    foreground : array-like or None
+        Mask of the user's, which stays lazy too.
     """
 
     data: Any
     axes: str
     out: Path
     settings: SegmentSettings
+    foreground: Any = None
 
 
 def is_slide(layer: Layer | None, channel_axis: int | None) -> bool:
@@ -103,7 +107,7 @@ def cropped(source: Source, layer: Layer, window: Window) -> Source:
     return replace(source, planes=source.planes[..., rows, columns], placement=placement)
 
 
-def slide_request(layer: Layer, settings: SegmentSettings) -> SlideRequest:
+def slide_request(layer: Layer, settings: SegmentSettings, foreground: Foreground | None = None) -> SlideRequest:
     """Return what segmenting the whole of a layer in blocks needs.
 
     The folder is the same for the same layer, so that a run that was cancelled goes on where it stopped. Labels that
@@ -122,6 +126,7 @@ def slide_request(layer: Layer, settings: SegmentSettings) -> SlideRequest:
         axes="".join(axes) + ("S" if layer.rgb else ""),
         out=next(place for place in places if not place.exists()),
         settings=settings,
+        foreground=None if foreground is None else foreground.lazy(_sides(layer)),
     )
 
 
@@ -140,6 +145,7 @@ def slide_steps(request: SlideRequest, models: Models) -> Generator[Progress, No
             settings.params,
             device=settings.device,
             axes=request.axes,
+            foreground=request.foreground,
             channels=channels,
             overwrite=True,
         )
