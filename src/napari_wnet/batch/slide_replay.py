@@ -54,6 +54,7 @@ def replay_slide_steps(
             axes=record.axes,
             channels=None if record.channels is None else ",".join(map(str, record.channels)),
             foreground=None if info["foreground"] is None else source_path(info["foreground"], sidecar),
+            geojson=out is not None and "geojson" in record.outputs,
             overwrite=overwrite,
         )
         again = read_sidecar(result.sidecar)["result"]["labels_sha256"]

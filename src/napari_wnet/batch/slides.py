@@ -19,7 +19,7 @@ from napari_wnet.scheduler import THREADS, workers
 from napari_wnet.slide.job import Executor, in_process
 from napari_wnet.slide.run import BLOCK, check_block, segment_zarr_steps
 
-KINDS = ("labels", "zarr")
+KINDS = ("labels", "zarr", "geojson")
 """What can be kept of a slide: its labels are a zarr folder in any case."""
 
 
@@ -97,16 +97,18 @@ def _steps(job: BatchJob, item: Item, executor: Executor) -> Generator[Report, N
             channels=job.channels,
             foreground=mask if mask is None or executor is in_process else mask.absolute(),
             overwrite=job.overwrite,
+            geojson="geojson" in job.save,
             executor=executor,
         )
     except (NoRoomError, SchedulerLostError):
         raise
     except Exception as error:  # noqa: BLE001 - other slides wait behind this one
         return failure(item.path, error)
+    outputs = {"labels": found.labels, "table": found.table, "sidecar": found.sidecar, "geojson": found.polygons}
     return FileResult(
         path=item.path,
         state="skipped" if found.was_there else "done",
         n_objects=found.n_objects,
         notes=found.notes,
-        outputs={"labels": found.labels, "table": found.table, "sidecar": found.sidecar},
+        outputs={kind: path for kind, path in outputs.items() if path is not None},
     )

@@ -31,8 +31,8 @@ class Outputs:
     ----------
     labels : Path
         OME-Zarr folder.
-    table, sidecar : Path
-        Beside it.
+    table, sidecar, polygons : Path
+        Beside it; the last, GeoJSON, if it is asked for.
     work : Path
         Folder of temporary data, hidden, beside it as well.
     lock : Path
@@ -42,6 +42,7 @@ class Outputs:
     labels: Path
     table: Path
     sidecar: Path
+    polygons: Path
     work: Path
     lock: Path
 
@@ -56,6 +57,7 @@ class Outputs:
             labels=labels,
             table=folder / f"{stem}.csv",
             sidecar=folder / f"{stem}.json",
+            polygons=folder / f"{stem}.geojson",
             work=folder / f".{stem}.partial",
             lock=folder / f".{stem}.lock",
         )
@@ -92,7 +94,7 @@ def foreground_info(foreground: SlideForeground | None) -> dict[str, Any] | None
 
 
 def slide_info(
-    job: SlideJob, model: Model, outputs: Outputs, result: tuple[int, str], notes: Sequence[str]
+    job: SlideJob, model: Model, files: Mapping[str, Path], result: tuple[int, str], notes: Sequence[str]
 ) -> Mapping[str, Any]:
     """Gather what the sidecar of a slide holds, in the words of :func:`napari_wnet.io.sidecar.sidecar_info`."""
     source, device = job.source, choose_device(job.device)
@@ -126,7 +128,7 @@ def slide_info(
         "result": {
             "objects": n_objects,
             "labels_sha256": sha256,
-            "files": {"labels": outputs.labels.name, "table": outputs.table.name},
+            "files": {kind: path.name for kind, path in files.items()},
         },
         "versions": versions(),
         "notes": list(notes),

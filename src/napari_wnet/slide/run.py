@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from napari_wnet.atomic import writing
 from napari_wnet.errors import OutputError, ParamsError
+from napari_wnet.io.export_context import ExportContext
 from napari_wnet.io.sidecar import read_sidecar, write_sidecar
 from napari_wnet.io.tables import write_table
 from napari_wnet.network.checkpoint import Model, save_model
@@ -23,6 +24,7 @@ from napari_wnet.slide.claim import claimed
 from napari_wnet.slide.foreground import open_foreground
 from napari_wnet.slide.grid import Grid
 from napari_wnet.slide.job import Executor, SlideJob, in_process
+from napari_wnet.slide.polygons import write_geojson_steps
 from napari_wnet.slide.record import (
     Outputs,
     bytes_needed,
@@ -34,7 +36,7 @@ from napari_wnet.slide.record import (
 )
 from napari_wnet.slide.source import open_slide
 from napari_wnet.slide.stages import Stages
-from napari_wnet.slide.store import Work, begin, check_room, create_arrays
+from napari_wnet.slide.store import Work, begin, check_room, create_arrays, open_array
 
 BLOCK = 2048
 SMALLEST_BLOCK = 64
@@ -58,6 +60,8 @@ class SlideOptions(TypedDict, total=False):
         A mask of the slide's size, which is read in blocks too; what it means is `params.clustering.foreground_use`.
     overwrite : bool
         Whether earlier results, and what an interrupted run with other settings has left, may be replaced.
+    geojson : bool
+        Write the objects as polygons for QuPath as well.
     executor : Executor
         What runs the pieces of work; by default this process, one after another.
     """
@@ -68,6 +72,7 @@ class SlideOptions(TypedDict, total=False):
     channels: str | None
     foreground: Any
     overwrite: bool
+    geojson: bool
     executor: Executor
 
 
@@ -81,6 +86,8 @@ class SlideResult:
         OME-Zarr folder with the labels in several resolutions.
     table, sidecar : Path
         Measurements of each object, and how all this was made.
+    polygons : Path or None
+        GeoJSON, if that was asked for.
     n_objects : int
     notes : tuple of str
         What the user should know.
@@ -93,6 +100,7 @@ class SlideResult:
     sidecar: Path
     n_objects: int
     notes: tuple[str, ...] = ()
+    polygons: Path | None = None
     was_there: bool = False
 
 
@@ -118,7 +126,7 @@ def segment_zarr(
     params : SegmentParams, optional
         By default those that the model recommends.
     **options : SlideOptions
-        `block`, `device`, `axes`, `channels`, `foreground`, `overwrite`, `executor`.
+        `block`, `device`, `axes`, `channels`, `foreground`, `overwrite`, `geojson`, `executor`.
 
     Returns
     -------
@@ -144,14 +152,15 @@ def segment_zarr_steps(
     job, outputs = _described(source, Path(out), ready, params or ready.header.params, options)
     overwrite = options.get("overwrite", False)
     with claimed(outputs):
+        geojson = options.get("geojson", False)
         earlier = None if overwrite else _earlier(job, ready, outputs)
         if earlier is not None:
-            return earlier
+            return (yield from _with_polygons(earlier, outputs)) if geojson else earlier
         _begin(job, ready, outputs, overwrite=overwrite)
         run = Stages(job, options.get("executor", in_process))
         if not (outputs.labels.exists() and run.is_complete):
             yield from run.all_steps()
-        return _finished(run, ready, outputs, overwrite=overwrite)
+        return (yield from _finished(run, ready, outputs, geojson=geojson, overwrite=overwrite))
 
 
 def check_block(block: int) -> None:
@@ -253,7 +262,19 @@ def _copy_model(model: Model, path: Path) -> None:
         partial.replace(path)
 
 
-def _finished(run: Stages, model: Model, outputs: Outputs, *, overwrite: bool) -> SlideResult:
+def _with_polygons(earlier: SlideResult, outputs: Outputs) -> Generator[Progress, None, SlideResult]:
+    """Add the polygons to what an earlier run has made without them."""
+    info = read_sidecar(outputs.sidecar)
+    if "geojson" not in info["result"]["files"] or not outputs.polygons.exists():
+        yield from write_geojson_steps(outputs.polygons, open_array(outputs.labels / "0"), ExportContext())
+        info["result"]["files"]["geojson"] = outputs.polygons.name
+        write_sidecar(outputs.sidecar, info, overwrite=True)
+    return replace(earlier, polygons=outputs.polygons)
+
+
+def _finished(
+    run: Stages, model: Model, outputs: Outputs, *, geojson: bool, overwrite: bool
+) -> Generator[Progress, None, SlideResult]:
     """Put the results in their places, the sidecar last, and delete the temporary data."""
     job = run.job
     count = int(job.work.load("complete", "all")["count"])
@@ -268,10 +289,20 @@ def _finished(run: Stages, model: Model, outputs: Outputs, *, overwrite: bool) -
             job.labels.rename(outputs.labels)
     sha256 = labels_sha256(outputs.labels, job.grid.shape)
     # A file that is there is the one that the interrupted run wrote, or was to be replaced.
+    files = {"labels": outputs.labels, "table": outputs.table}
     write_table(outputs.table, run.columns(count), overwrite=True)
+    if geojson:
+        files["geojson"] = outputs.polygons
+        context = ExportContext(overwrite=True)
+        yield from write_geojson_steps(outputs.polygons, open_array(outputs.labels / "0"), context)
     notes = (*model.header.notes, *run.notes)
-    write_sidecar(outputs.sidecar, slide_info(job, model, outputs, (count, sha256), notes), overwrite=True)
+    write_sidecar(outputs.sidecar, slide_info(job, model, files, (count, sha256), notes), overwrite=True)
     job.work.remove()
     return SlideResult(
-        labels=outputs.labels, table=outputs.table, sidecar=outputs.sidecar, n_objects=count, notes=notes
+        labels=outputs.labels,
+        table=outputs.table,
+        sidecar=outputs.sidecar,
+        polygons=files.get("geojson"),
+        n_objects=count,
+        notes=notes,
     )
