@@ -16,6 +16,7 @@ from napari_wnet.network.registry import load_model
 from napari_wnet.network.wnet import WNet
 from napari_wnet.params import SegmentParams, WNetConfig
 from napari_wnet.pipeline import segment
+from napari_wnet.slide import job
 from napari_wnet.slide.run import segment_zarr
 from slide_scenes import (
     PARAMS,
@@ -38,6 +39,12 @@ def models(tmp_path_factory):
     """Return a model with a foreground head and one without."""
     configs = [WNetConfig(widths=(4, 8), stem=1, foreground_head=head) for head in (False, True)]
     return [tiny_model(tmp_path_factory.mktemp("model"), WNet(config).eval()) for config in configs]
+
+
+@pytest.fixture(autouse=True)
+def small_reach(monkeypatch):
+    """Let windows be as small as blocks make them, so that small planes have components that fit into none."""
+    monkeypatch.setattr(job, "REACH_PX", 0)
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -83,6 +90,24 @@ def test_a_foreground_gives_the_labels_of_the_whole_plane_with_it(tmp_path, mode
         model = models[maps.foreground is not None]
         found = labels_of(image, tmp_path, model, params, block=block, foreground=mask)
     assume(not has_giants(plans[0]))
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_foreground_far_from_any_object_goes_to_the_same_object_however_small_the_blocks(
+    tmp_path, models, monkeypatch, method
+):
+    monkeypatch.setattr(job, "REACH_PX", 256)
+    labels = clusters(260, 20, 0.0, seed=4)
+    labels[labels % 9 > 0] = 0
+    maps = objects(labels)
+    params = PARAMS.replace(clustering__method=method)
+    everywhere = np.ones(labels.shape, bool)
+    wanted = cluster(maps, params.clustering, everywhere)
+    assert wanted.max() > 5
+    assert wanted.all()
+    image = give_maps(monkeypatch, maps)
+    found = labels_of(image, tmp_path, models[1], params, block=64, foreground=everywhere)
     np.testing.assert_array_equal(found, wanted)
 
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from napari_wnet.core.filling import MAX_CLAIM_STEPS
 from napari_wnet.core.tiling import Window
 from napari_wnet.network.checkpoint import Model, read_model
 from napari_wnet.params import SegmentParams
@@ -16,6 +17,8 @@ from napari_wnet.slide.grid import Grid
 from napari_wnet.slide.source import SlideSource
 from napari_wnet.slide.store import Work, written_at
 
+REACH_PX = MAX_CLAIM_STEPS
+"""How far around a block must be seen, whatever its size, for leftover foreground to find its object."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -71,7 +74,8 @@ class SlideJob:
     @property
     def most_pixels(self) -> int:
         """Size of the largest window that is clustered at once: it bounds the memory."""
-        return 2 * self.grid.step[0] * self.grid.step[1]
+        rows, columns = self.grid.step
+        return max(2 * rows * columns, (rows + 2 * REACH_PX) * (columns + 2 * REACH_PX))
 
     @property
     def objects_given(self) -> bool:
