@@ -137,6 +137,25 @@ def test_a_bad_slide_does_not_stop_the_others_and_is_listed_until_it_is_mended(
     assert "3 of 3 images segmented" in (out / "report.html").read_text()
 
 
+def test_a_plane_of_a_stack_has_the_labels_of_that_plane_and_is_made_again(tmp_path, nuclei_image, capsys):
+    stack = np.stack([nuclei_image[0, :200, start : start + 200] for start in (0, 300)])
+    np.save(tmp_path / "a.npy", stack)
+    tifffile.imwrite(tmp_path / "b.tif", stack[1])
+    flags = ("--blocks", "128", "--tile-size", "64")
+    assert segment(tmp_path / "a.npy", "--axes", "ZYX", *flags, "--out", tmp_path / "no") == 1
+    assert "--plane Z=1" in capsys.readouterr().err
+    assert segment(tmp_path / "a.npy", "--axes", "ZYX", "--plane", "Z=1", *flags, "--out", tmp_path / "out") == 0
+    assert segment(tmp_path / "b.tif", *flags, "--out", tmp_path / "out") == 0
+    one, two = (read_sidecar(tmp_path / "out" / f"{name}.json") for name in "ab")
+    assert one["result"]["labels_sha256"] == two["result"]["labels_sha256"]
+    assert cli.main(["replay", str(tmp_path / "out" / "a.json")]) == 0
+    assert "identical labels" in capsys.readouterr().out
+    assert segment(tmp_path / "a.npy", "--axes", "ZYX", "--plane", "Z=0", *flags, "--out", tmp_path / "out") == 1
+    assert "exists already" in capsys.readouterr().err
+    assert segment(tmp_path / "b.tif", "--plane", "Z=0", "--out", tmp_path / "out") == 2
+    assert "leave out --plane" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("more", [["--save", "labels,pca"], ["--blocks", "10"]])
 def test_what_cannot_be_done_in_blocks_is_refused(tmp_path, slide, capsys, more):
     assert segment(slide, "--out", tmp_path / "out", "--blocks", "2048", *more) == 2

@@ -170,7 +170,9 @@ def _plane(job: BatchJob, result: FileResult) -> tuple[npt.NDArray[Any], npt.NDA
 
 
 def _slide(job: BatchJob, result: FileResult) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
-    slide = open_slide(result.path, job.model.header.config.in_channels, axes=job.axes, channels=job.channels)
+    slide = open_slide(
+        result.path, job.model.header.config.in_channels, axes=job.axes, channels=job.channels, plane=job.plane
+    )
     return preview(slide, result.outputs["labels"], SIDE)
 
 

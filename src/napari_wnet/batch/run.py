@@ -91,7 +91,7 @@ def batch_steps(
     """
     check_scheduler(scheduler)
     slides = [item for item in items if is_in_blocks(job, item.path)]
-    check_slides(job, slides)
+    check_slides(job, slides, [item for item in items if item not in slides])
     is_new = not job.out.exists()
     lock = FolderLock(job.out / WORK, LOCK, IN_USE)
     results: list[FileResult] = []

@@ -28,21 +28,26 @@ def is_in_blocks(job: BatchJob, path: Path) -> bool:
     return job.blocks is not None or is_large(path)
 
 
-def check_slides(job: BatchJob, slides: Sequence[Item]) -> None:
-    """Refuse what cannot be had in blocks, before hours of work.
+def check_slides(job: BatchJob, slides: Sequence[Item], others: Sequence[Item]) -> None:
+    """Refuse what cannot be had in blocks, or in blocks only, before hours of work.
 
     Raises
     ------
     ParamsError
     """
+    if others and job.plane is not None:
+        raise ParamsError(
+            f"{others[0].path.name} is not worked on in blocks, and all its planes are segmented; leave out --plane, "
+            "or choose blocks (--blocks)."
+        )
     if not slides:
         return
     name = slides[0].path.name
     check_block(job.blocks or BLOCK)
-    others = [kind for kind in job.save if kind not in KINDS]
-    if others:
+    unknown = [kind for kind in job.save if kind not in KINDS]
+    if unknown:
         raise ParamsError(
-            f"{name} is worked on in blocks, which leave {', '.join(KINDS)} and a table, not {', '.join(others)}; "
+            f"{name} is worked on in blocks, which leave {', '.join(KINDS)} and a table, not {', '.join(unknown)}; "
             "choose other results (--save)."
         )
 
@@ -95,6 +100,7 @@ def _steps(job: BatchJob, item: Item, executor: Executor) -> Generator[Report, N
             device=job.device,
             axes=job.axes,
             channels=job.channels,
+            plane=job.plane,
             foreground=mask if mask is None or executor is in_process else mask.absolute(),
             overwrite=job.overwrite,
             geojson="geojson" in job.save,

@@ -28,6 +28,9 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--foreground", type=Path, help="mask file, or folder of masks named like the images; see --foreground-use"
     )
     parser.add_argument("--axes", help="what the axes are, one letter each, such as TCYX, where the file does not say")
+    parser.add_argument(
+        "--plane", help="of an image in blocks with several planes, the one to segment, such as T=0,Z=3, counted from 0"
+    )
     parser.add_argument("--channels", help="channels to use, in order, counted from 0, such as 2,0")
     _add_batch(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results, also finished ones")
@@ -96,6 +99,7 @@ def run(given: argparse.Namespace) -> int:
         overwrite=given.overwrite,
         report=given.report,
         blocks=given.blocks,
+        plane=given.plane,
     )
     if given.threads:
         import torch

@@ -81,6 +81,23 @@ def source_sha256(source: SlideSource) -> str | None:
     return file_sha256(source.path)
 
 
+def input_info(source: SlideSource) -> dict[str, Any]:
+    """Return what the sidecar says of the slide, without reading its pixels."""
+    return {
+        "path": None if source.path is None else str(source.path),
+        "absolute_path": None if source.path is None else str(source.path.resolve()),
+        "shape": list(source.array.shape),
+        "dtype": str(source.array.dtype),
+        "file_axes": source.axes,
+        "axes": source.axes,
+        "channels": list(source.channels) or None,
+        "lead": "".join(source.plane),
+        "plane": list(source.plane.values()) or None,
+        "pixel_size": None if source.pixel_size is None else list(source.pixel_size),
+        "unit": "pixel" if source.pixel_size is None else "um",
+    }
+
+
 def foreground_info(foreground: SlideForeground | None) -> dict[str, Any] | None:
     """Return what the sidecar says of the user's mask."""
     if foreground is None:
@@ -102,20 +119,7 @@ def slide_info(
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "input": {
-            "path": None if source.path is None else str(source.path),
-            "absolute_path": None if source.path is None else str(source.path.resolve()),
-            "sha256": source_sha256(source),
-            "shape": list(source.array.shape),
-            "dtype": str(source.array.dtype),
-            "file_axes": source.axes,
-            "axes": source.axes,
-            "channels": list(source.channels) or None,
-            "lead": "",
-            "plane": None,
-            "pixel_size": None if source.pixel_size is None else list(source.pixel_size),
-            "unit": "pixel" if source.pixel_size is None else "um",
-        },
+        "input": {**input_info(source), "sha256": source_sha256(source)},
         "foreground": foreground_info(job.foreground),
         "model": {"name": model.name, "sha256": model.sha256},
         "params": job.params.to_dict(),

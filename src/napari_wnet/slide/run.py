@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from collections.abc import Generator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from napari_wnet.atomic import writing
 from napari_wnet.errors import OutputError, ParamsError
 from napari_wnet.io.export_context import ExportContext
-from napari_wnet.io.sidecar import read_sidecar, write_sidecar
+from napari_wnet.io.sidecar import write_sidecar
 from napari_wnet.io.tables import write_table
 from napari_wnet.network.checkpoint import Model, save_model
 from napari_wnet.network.device import choose_device
@@ -21,6 +19,7 @@ from napari_wnet.params import DEFAULT_MODEL, SegmentParams
 from napari_wnet.pipeline import NOTHING_TO_FIND, rescaling
 from napari_wnet.reports import Progress, drain
 from napari_wnet.slide.claim import claimed
+from napari_wnet.slide.earlier import SlideResult, earlier_result, with_polygons
 from napari_wnet.slide.foreground import open_foreground
 from napari_wnet.slide.grid import Grid
 from napari_wnet.slide.job import Executor, SlideJob, in_process
@@ -29,10 +28,8 @@ from napari_wnet.slide.record import (
     Outputs,
     bytes_needed,
     facts,
-    foreground_info,
     labels_sha256,
     slide_info,
-    source_sha256,
 )
 from napari_wnet.slide.source import open_slide
 from napari_wnet.slide.stages import Stages
@@ -54,7 +51,7 @@ class SlideOptions(TypedDict, total=False):
         Side of a block in pixels; memory grows with its square.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-    axes, channels : str or None
+    axes, channels, plane : str or None
         See :func:`napari_wnet.slide.source.open_slide`.
     foreground : str, Path, array or None
         A mask of the slide's size, which is read in blocks too; what it means is `params.clustering.foreground_use`.
@@ -70,38 +67,11 @@ class SlideOptions(TypedDict, total=False):
     device: str
     axes: str | None
     channels: str | None
+    plane: str | None
     foreground: Any
     overwrite: bool
     geojson: bool
     executor: Executor
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlideResult:
-    """What a slide has become.
-
-    Attributes
-    ----------
-    labels : Path
-        OME-Zarr folder with the labels in several resolutions.
-    table, sidecar : Path
-        Measurements of each object, and how all this was made.
-    polygons : Path or None
-        GeoJSON, if that was asked for.
-    n_objects : int
-    notes : tuple of str
-        What the user should know.
-    was_there : bool
-        Whether an earlier run had made all this.
-    """
-
-    labels: Path
-    table: Path
-    sidecar: Path
-    n_objects: int
-    notes: tuple[str, ...] = ()
-    polygons: Path | None = None
-    was_there: bool = False
 
 
 def segment_zarr(
@@ -126,7 +96,7 @@ def segment_zarr(
     params : SegmentParams, optional
         By default those that the model recommends.
     **options : SlideOptions
-        `block`, `device`, `axes`, `channels`, `foreground`, `overwrite`, `geojson`, `executor`.
+        `block`, `device`, `axes`, `channels`, `plane`, `foreground`, `overwrite`, `geojson`, `executor`.
 
     Returns
     -------
@@ -153,9 +123,9 @@ def segment_zarr_steps(
     overwrite = options.get("overwrite", False)
     with claimed(outputs):
         geojson = options.get("geojson", False)
-        earlier = None if overwrite else _earlier(job, ready, outputs)
+        earlier = None if overwrite else earlier_result(job, ready, outputs)
         if earlier is not None:
-            return (yield from _with_polygons(earlier, outputs)) if geojson else earlier
+            return (yield from with_polygons(earlier, outputs)) if geojson else earlier
         _begin(job, ready, outputs, overwrite=overwrite)
         run = Stages(job, options.get("executor", in_process))
         if not (outputs.labels.exists() and run.is_complete):
@@ -182,7 +152,13 @@ def _described(
     block = options.get("block", BLOCK)
     check_block(block)
     choose_device(options.get("device", "auto"))
-    slide = open_slide(source, config.in_channels, axes=options.get("axes"), channels=options.get("channels"))
+    slide = open_slide(
+        source,
+        config.in_channels,
+        axes=options.get("axes"),
+        channels=options.get("channels"),
+        plane=options.get("plane"),
+    )
     outputs, mask = Outputs.beside(out), options.get("foreground")
     scale = rescaling(model.header.diameter, params.normalize)
     shown = max(SMALLEST_BLOCK, round(block / max(1.0, scale)))
@@ -199,34 +175,6 @@ def _described(
         foreground=None if mask is None else open_foreground(mask, slide.shape),
     )
     return job, outputs
-
-
-def _earlier(job: SlideJob, model: Model, outputs: Outputs) -> SlideResult | None:
-    """Return what an earlier run has made of the slide, if all of it is there and would come out the same."""
-    there = all(path.exists() for path in (outputs.labels, outputs.table, outputs.sidecar))
-    if not there or outputs.work.is_dir():
-        return None
-    with contextlib.suppress(ParamsError, KeyError, TypeError, ValueError):  # somebody else's
-        info = read_sidecar(outputs.sidecar)
-        known = (info["model"]["sha256"], info["params"], info["blocks"]["step"], info["blocks"]["halo"])
-        now = (model.sha256, job.params.to_dict(), list(job.grid.step), job.halo)
-        same = known == now and _mask_sha256(info["foreground"]) == _mask_sha256(foreground_info(job.foreground))
-        sha256 = source_sha256(job.source) if same else None
-        if sha256 is not None and sha256 == info["input"]["sha256"]:
-            return SlideResult(
-                labels=outputs.labels,
-                table=outputs.table,
-                sidecar=outputs.sidecar,
-                n_objects=int(info["result"]["objects"]),
-                notes=("Finished before.",),
-                was_there=True,
-            )
-    return None
-
-
-def _mask_sha256(foreground: dict[str, Any] | None) -> object:
-    """Return what tells masks apart; that of an array is known to be no other one's."""
-    return None if foreground is None else foreground["sha256"] or object()
 
 
 def _begin(job: SlideJob, model: Model, outputs: Outputs, *, overwrite: bool) -> None:
@@ -260,16 +208,6 @@ def _copy_model(model: Model, path: Path) -> None:
         else:
             save_model(partial, model.network, model.header, half=False, overwrite=True)
         partial.replace(path)
-
-
-def _with_polygons(earlier: SlideResult, outputs: Outputs) -> Generator[Progress, None, SlideResult]:
-    """Add the polygons to what an earlier run has made without them."""
-    info = read_sidecar(outputs.sidecar)
-    if "geojson" not in info["result"]["files"] or not outputs.polygons.exists():
-        yield from write_geojson_steps(outputs.polygons, open_array(outputs.labels / "0"), ExportContext())
-        info["result"]["files"]["geojson"] = outputs.polygons.name
-        write_sidecar(outputs.sidecar, info, overwrite=True)
-    return replace(earlier, polygons=outputs.polygons)
 
 
 def _finished(
