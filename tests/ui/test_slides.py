@@ -135,6 +135,7 @@ def test_a_whole_slide_that_is_cancelled_goes_on_at_the_next_run(viewer, dock, q
     dock.segmenter.progressed.connect(lambda report: report.what == "foreground" and dock.cancel_button.click())
     run(dock, qtbot)
     assert "slide labels" not in viewer.layers
+    assert dock.status.text() == "Cancelled; Run goes on where it was."
     assert [path.name for path in (project_folder.parent / "slides").glob("*/.*")] == [".labels1.partial"]
     dock.segmenter.progressed.disconnect()
     seen = []

@@ -19,13 +19,12 @@ from napari_wnet.ui.requests import Catalog, Request, RunResult
 from napari_wnet.ui.runner import LatestRunner, Runner
 from napari_wnet.ui.sessions import Job, count_objects
 from napari_wnet.ui.settings import SegmentSettings
-from napari_wnet.ui.slides import is_slide, show_slide, slide_request, slide_steps, view_window
+from napari_wnet.ui.slides import SegmentedSlide, is_slide, show_slide, slide_request, slide_steps, view_window
 from napari_wnet.ui.tuner import Tuner
 from napari_wnet.ui.work import catalog_steps, run_steps, warm_up_steps
 
 if TYPE_CHECKING:
     from napari_wnet.network.checkpoint import Model
-    from napari_wnet.slide.run import SlideResult
 
 
 class Segmenter(QObject):
@@ -197,9 +196,10 @@ class Segmenter(QObject):
         elif self._running is not None:
             self._on_result(self._running, result)
 
-    def _on_slide(self, job: Job, result: SlideResult) -> None:
+    def _on_slide(self, job: Job, slide: SegmentedSlide) -> None:
         if job.image in self._viewer.layers:
-            show_slide(self._viewer, job.image, job.settings, result)
+            show_slide(self._viewer, job.image, job.settings, slide)
+        result = slide.result
         news = " ".join(result.notes)
         text = f"{result.n_objects} objects found. Labels, table and settings are in {result.labels.parent}. {news}"
         self.said.emit(text.strip(), "info", news)
@@ -242,7 +242,8 @@ class Segmenter(QObject):
         self.adopted.emit(name)
 
     def _on_cancelled(self) -> None:
-        self.said.emit("Cancelled; no layer was changed.", "info", "")
+        again = "Run goes on where it was" if self._running_slide is not None else "no layer was changed"
+        self.said.emit(f"Cancelled; {again}.", "info", "")
 
     def _on_failed(self, error: WNetError) -> None:
         self.said.emit(str(error), "error", str(error))
