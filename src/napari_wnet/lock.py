@@ -32,6 +32,8 @@ class FolderLock:
         Of the lock file.
     in_use : str
         What is said of a folder that another process has, ``{0}`` being which.
+    shown : Path, optional
+        The folder that is named in messages, where the lock file lies in a hidden one within it.
 
     Raises
     ------
@@ -41,16 +43,17 @@ class FolderLock:
         If the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path, name: str = LOCK, in_use: str = IN_USE) -> None:
+    def __init__(self, folder: Path, name: str = LOCK, in_use: str = IN_USE, shown: Path | None = None) -> None:
         self._path = folder / name
+        shown = folder if shown is None else shown
         while True:
-            self._handle: int | None = _opened(self._path)
+            self._handle: int | None = _opened(self._path, shown)
             try:
                 _grab(self._handle)
             except OSError as error:
                 if error.errno in TAKEN:
                     os.close(self._handle)
-                    raise ProjectError(f"{folder} is {in_use.format(_owner(self._path))}.") from error
+                    raise ProjectError(f"{shown} is {in_use.format(_owner(self._path))}.") from error
             if _is_there(self._path, self._handle):
                 break
             os.close(self._handle)  # who had it took the file away meanwhile: others would not see this lock
@@ -83,13 +86,13 @@ class FolderLock:
             os.write(self._handle, text.encode())
 
 
-def _opened(path: Path) -> int:
+def _opened(path: Path, shown: Path) -> int:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
     except OSError as error:
         raise OutputError(
-            f"{path.parent} cannot be written to ({error.strerror or error}); choose another folder."
+            f"{shown} cannot be written to ({error.strerror or error}); choose another folder."
         ) from error
 
 

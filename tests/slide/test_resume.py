@@ -212,7 +212,7 @@ def test_two_runs_into_one_place_are_noticed_and_the_place_of_one_that_was_kille
 def test_too_little_room_on_the_disk_is_said_before_anything_is_written(tmp_path, image, model, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(OutputError, match="are missing"):
+    with pytest.raises(OutputError, match=r"and 1 MB are free: 1 MB are missing"):
         finish(steps(image, tmp_path / "out", model))
     assert not (tmp_path / "out").exists()
 

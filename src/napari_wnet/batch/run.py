@@ -93,7 +93,7 @@ def batch_steps(
     slides = [item for item in items if is_in_blocks(job, item.path)]
     check_slides(job, slides, [item for item in items if item not in slides])
     is_new = not job.out.exists()
-    lock = FolderLock(job.out / WORK, LOCK, IN_USE)
+    lock = FolderLock(job.out / WORK, LOCK, IN_USE, job.out)
     results: list[FileResult] = []
     several = len(items) + len(earlier) > 1
     try:

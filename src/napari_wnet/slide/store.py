@@ -27,6 +27,7 @@ JOB = "job.json"
 ARRAYS = "arrays.zarr"
 GONE = ".old"
 FORMAT_VERSION = 1
+GIGABYTE = 10**9
 CHANGED = frozenset(f"{what}.{how}" for what in ("input", "foreground") for how in ("modified", "shape", "dtype"))
 """What is different where the file of a slide or its mask was replaced, as one that was damaged."""
 
@@ -209,9 +210,13 @@ def check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(there).free
     if free < needed:
         raise OutputError(
-            f"About {needed / 1e9:.1f} GB are needed on the disk of {folder} and {free / 1e9:.1f} GB are free: "
-            f"{(needed - free) / 1e9:.1f} GB are missing. Make room or choose another disk (--out)."
+            f"About {_bytes(needed)} are needed on the disk of {folder} and {_bytes(free)} are free: "
+            f"{_bytes(needed - free)} are missing. Make room or choose another disk (--out)."
         )
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= GIGABYTE else f"{-(-count // 10**6)} MB"
 
 
 def create_arrays(work: Work, grid: Grid, embedding_dim: int, *, given: bool) -> None:
