@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from napari_wnet.network.registry import load_model
     from napari_wnet.params import SegmentParams, WNetConfig
     from napari_wnet.pipeline import Segmentation, segment
-    from napari_wnet.slide.run import SlideResult, segment_zarr, segment_zarr_steps
+    from napari_wnet.slide.earlier import SlideResult
+    from napari_wnet.slide.run import segment_zarr, segment_zarr_steps
     from napari_wnet.track_params import TrackParams
     from napari_wnet.train_params import TrainParams
 
@@ -55,7 +56,7 @@ _HOMES = MappingProxyType(
     {
         "SegmentParams": "params",
         "Segmentation": "pipeline",
-        "SlideResult": "slide.run",
+        "SlideResult": "slide.earlier",
         "TrackParams": "track_params",
         "TrainParams": "train_params",
         "TrainingPair": "fine_tune.data",

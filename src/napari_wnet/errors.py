@@ -45,6 +45,10 @@ class SchedulerError(WNetError):
     """A scheduler or its workers that are not there, not alike, or lost."""
 
 
+class SchedulerLostError(SchedulerError):
+    """A scheduler that was there and is gone: nothing more can be done by it."""
+
+
 class TrainingError(WNetError):
     """Training that cannot start or cannot go on."""
 

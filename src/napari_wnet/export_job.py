@@ -18,8 +18,10 @@ from napari_wnet.io.coco import write_coco_set
 from napari_wnet.io.export_context import ExportContext, ObjectType
 from napari_wnet.io.exports import EXPORTS
 from napari_wnet.io.images import ImageFile, is_image_name, labels_of, read_image
-from napari_wnet.io.ngff import is_zarr
+from napari_wnet.io.ngff import is_large, is_zarr, open_ngff_labels
 from napari_wnet.io.sidecar import RunRecord, read_sidecar, record_from
+from napari_wnet.reports import drain
+from napari_wnet.slide.polygons import write_geojson_steps
 
 LABELS = "_labels"
 """What the names of labels files end in, before their ending."""
@@ -103,6 +105,11 @@ def _export(job: ExportJob, path: Path, name: str) -> tuple[tuple[Path, ...], tu
     for target in targets.values():
         if not is_zarr(target):
             refuse_existing(target, overwrite=job.overwrite)
+    if "geojson" in chosen and is_large(path):
+        _slide_polygons(job, path, targets["geojson"])
+        del chosen["geojson"]
+        if not chosen:
+            return tuple(targets.values()), ()
     labels, context, notes = _read(job, path, with_image=any(export.needs_image for export in chosen.values()))
     lacking = [export.title for export in chosen.values() if export.needs_image and context.image is None]
     if lacking:
@@ -112,6 +119,15 @@ def _export(job: ExportJob, path: Path, name: str) -> tuple[tuple[Path, ...], tu
     if labels.ndim > 2 and any(not export.keeps_planes for export in chosen.values()):
         notes = (*notes, "A picture shows one plane: of the stack, the middle one.")
     return tuple(targets.values()), notes
+
+
+def _slide_polygons(job: ExportJob, path: Path, target: Path) -> None:
+    """Write the polygons of labels that had better not be read as a whole."""
+    labels = open_ngff_labels(path).levels[0]
+    if labels.ndim > 2:
+        raise OutputError(f"{path} has shape {labels.shape}; polygons of large labels are of one plane, (Y, X).")
+    context = ExportContext(category=job.category, object_type=job.object_type, overwrite=job.overwrite)
+    drain(write_geojson_steps(target, labels, context))
 
 
 def _read(

@@ -32,6 +32,8 @@ class FolderLock:
         Of the lock file.
     in_use : str
         What is said of a folder that another process has, ``{0}`` being which.
+    shown : Path, optional
+        The folder that is named in messages, where the lock file lies in a hidden one within it.
 
     Raises
     ------
@@ -41,21 +43,20 @@ class FolderLock:
         If the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path, name: str = LOCK, in_use: str = IN_USE) -> None:
-        path = folder / name
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._handle: int | None = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
-        except OSError as error:
-            raise OutputError(
-                f"{folder} cannot be written to ({error.strerror or error}); choose another folder."
-            ) from error
-        try:
-            _grab(self._handle)
-        except OSError as error:
-            if error.errno in TAKEN:
-                os.close(self._handle)
-                raise ProjectError(f"{folder} is {in_use.format(_owner(path))}.") from error
+    def __init__(self, folder: Path, name: str = LOCK, in_use: str = IN_USE, shown: Path | None = None) -> None:
+        self._path = folder / name
+        shown = folder if shown is None else shown
+        while True:
+            self._handle: int | None = _opened(self._path, shown)
+            try:
+                _grab(self._handle)
+            except OSError as error:
+                if error.errno in TAKEN:
+                    os.close(self._handle)
+                    raise ProjectError(f"{shown} is {in_use.format(_owner(self._path))}.") from error
+            if _is_there(self._path, self._handle):
+                break
+            os.close(self._handle)  # who had it took the file away meanwhile: others would not see this lock
         self._note(f"{os.getpid()} {platform.node()}\n")
 
     @property
@@ -63,19 +64,44 @@ class FolderLock:
         """Whether the folder is still this one's to change."""
         return self._handle is not None
 
-    def release(self) -> None:
-        """Let others have the folder; a second time does nothing."""
+    def release(self, *, remove: bool = False) -> None:
+        """Let others have the folder, with `remove` without the lock file; a second time does nothing."""
         handle, self._handle = self._handle, None
-        if handle is not None:
+        if handle is None:
+            return
+        with contextlib.suppress(OSError):
+            os.ftruncate(handle, 0)
+        if remove and sys.platform != "win32":  # before another one can have it
             with contextlib.suppress(OSError):
-                os.ftruncate(handle, 0)
-            os.close(handle)  # and with it the lock
+                self._path.unlink()
+        os.close(handle)  # and with it the lock
+        if remove and sys.platform == "win32":
+            with contextlib.suppress(OSError):  # what another one has open cannot be taken away there
+                self._path.unlink()
 
     def _note(self, text: str) -> None:
         assert self._handle is not None
         with contextlib.suppress(OSError):  # a full disk; the lock holds without it
             os.ftruncate(self._handle, 0)
             os.write(self._handle, text.encode())
+
+
+def _opened(path: Path, shown: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    except OSError as error:
+        raise OutputError(
+            f"{shown} cannot be written to ({error.strerror or error}); choose another folder."
+        ) from error
+
+
+def _is_there(path: Path, handle: int) -> bool:
+    """Tell whether a name still leads to the file that is open."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except OSError:
+        return False
 
 
 def _grab(handle: int) -> None:

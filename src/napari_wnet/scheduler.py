@@ -17,7 +17,7 @@ from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, TypeVar
 
-from napari_wnet.errors import SchedulerError, WNetError
+from napari_wnet.errors import SchedulerError, SchedulerLostError, WNetError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -201,8 +201,8 @@ class Workers:
                 f"An unexpected error in a worker ({type(error).__name__}: {error}); please report it."
             )
 
-    def _lost(self) -> SchedulerError:
-        return SchedulerError(
+    def _lost(self) -> SchedulerLostError:
+        return SchedulerLostError(
             "The scheduler is gone. What was finished is kept: start it again, and the same command goes on from there."
         )
 

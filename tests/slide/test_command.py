@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from napari_wnet import cli
-from napari_wnet.commands import slides
+from napari_wnet.io import ngff
 from napari_wnet.io.ngff import open_ngff
 from napari_wnet.io.sidecar import labels_sha256, read_sidecar
 from slide.test_source import as_ngff
@@ -31,10 +31,10 @@ def segment(*arguments):
 def test_a_slide_gets_the_labels_of_the_same_image_in_a_file(tmp_path, slide, nuclei_image, capsys, monkeypatch):
     tifffile.imwrite(tmp_path / "in" / "b.tif", nuclei_image[0, :200, 300:520])
     out = tmp_path / "out"
-    monkeypatch.setattr(slides, "LARGE_PX", 100)
+    monkeypatch.setattr(ngff, "LARGE_PX", 100)
     assert segment(slide, tmp_path / "in" / "b.tif", "--out", out) == 0
     assert "2 of 2 images" in capsys.readouterr().out
-    names = ["a.csv", "a.json", "a_labels.ome.zarr", "b.csv", "b.json", "b_labels.tif"]
+    names = ["a.csv", "a.json", "a_labels.ome.zarr", "b.csv", "b.json", "b_labels.tif", "report.html"]
     assert sorted(path.name for path in out.iterdir()) == names
     labels = labels_in(out / "a_labels.ome.zarr")
     np.testing.assert_array_equal(labels, tifffile.imread(out / "b_labels.tif"))
@@ -101,7 +101,7 @@ def test_what_a_version_without_some_settings_has_made_is_not_made_again(tmp_pat
 
 
 def test_a_folder_of_slides_is_found_own_results_are_not_and_a_second_run_skips(tmp_path, slide, capsys):
-    for more, says in ((), "1 of 1 images"), ((), "Finished before"), (("--overwrite",), "1 of 1 images"):
+    for more, says in ((), "1 of 1 images"), ((), "finished before"), (("--overwrite",), "1 of 1 images"):
         assert segment(slide.parent, "--out", slide.parent, "--blocks", "2048", *more) == 0
         assert says in capsys.readouterr().out
     assert segment(slide.parent, "--out", slide.parent, "--blocks", "2048", "--angle", "30") == 1
@@ -109,7 +109,7 @@ def test_a_folder_of_slides_is_found_own_results_are_not_and_a_second_run_skips(
 
 
 def test_a_folder_may_hold_slides_and_other_images(tmp_path, slide, nuclei_image, capsys, monkeypatch):
-    monkeypatch.setattr(slides, "LARGE_PX", 150)
+    monkeypatch.setattr(ngff, "LARGE_PX", 150)
     tifffile.imwrite(slide.parent / "b.tif", nuclei_image[0, :100, 300:400])
     small = as_ngff(tmp_path / "small", nuclei_image[0, :100, 300:400])
     assert segment(slide.parent, small, "--out", tmp_path / "out") == 0
@@ -129,16 +129,55 @@ def test_blocks_are_done_by_the_workers_of_a_scheduler(tmp_path, slide):
     np.testing.assert_array_equal(one, two)
 
 
-def test_a_bad_slide_does_not_stop_the_others(tmp_path, slide, capsys):
-    bad = tmp_path / "in" / "bad.zarr"
-    bad.mkdir()
-    assert segment(bad, slide, "--out", tmp_path / "out", "--blocks", "2048") == 1
+def test_a_bad_slide_does_not_stop_the_others_and_is_listed_until_it_is_mended(
+    tmp_path, slide, nuclei_image, capsys, monkeypatch
+):
+    monkeypatch.setattr(ngff, "LARGE_PX", 100)
+    bad = as_ngff(tmp_path / "bad", nuclei_image[0, :200, 300:520])
+    bad = bad.rename(tmp_path / "in" / "bad.ome.zarr")
+    chunk = bad / "0" / "c" / "0" / "0" / "0" / "0"
+    good_chunk = chunk.read_bytes()
+    chunk.write_bytes(b"nonsense")
+    tifffile.imwrite(tmp_path / "in" / "c.tif", nuclei_image[0, :100, 300:400])
+    out = tmp_path / "out"
+    assert segment(tmp_path / "in", "--out", out) == 1
     captured = capsys.readouterr()
-    assert "1 of 2 images" in captured.out
-    assert "bad.zarr" in captured.err
+    assert "2 of 3 images" in captured.out
+    assert "1 image failed, see" in captured.err
+    with (out / "failed.csv").open(newline="") as file:
+        (failed,) = csv.DictReader(file)
+    assert failed["file"] == str(bad)
+    assert "cannot be read at rows 0 to" in failed["why"]
+    page = (out / "report.html").read_text()
+    assert "2 of 3 images segmented" in page
+    assert page.count("data:image/jpeg") == 2
+    chunk.write_bytes(good_chunk)
+    assert segment(tmp_path / "in", "--out", out) == 0
+    assert "2 images finished before" in capsys.readouterr().out
+    assert not (out / "failed.csv").exists()
+    assert "3 of 3 images segmented" in (out / "report.html").read_text()
 
 
-@pytest.mark.parametrize("more", [["--save", "labels,pca"], ["--foreground", "mask.tif"], ["--blocks", "10"]])
+def test_a_plane_of_a_stack_has_the_labels_of_that_plane_and_is_made_again(tmp_path, nuclei_image, capsys):
+    stack = np.stack([nuclei_image[0, :200, start : start + 200] for start in (0, 300)])
+    np.save(tmp_path / "a.npy", stack)
+    tifffile.imwrite(tmp_path / "b.tif", stack[1])
+    flags = ("--blocks", "128", "--tile-size", "64")
+    assert segment(tmp_path / "a.npy", "--axes", "ZYX", *flags, "--out", tmp_path / "no") == 1
+    assert "--plane Z=1" in capsys.readouterr().err
+    assert segment(tmp_path / "a.npy", "--axes", "ZYX", "--plane", "Z=1", *flags, "--out", tmp_path / "out") == 0
+    assert segment(tmp_path / "b.tif", *flags, "--out", tmp_path / "out") == 0
+    one, two = (read_sidecar(tmp_path / "out" / f"{name}.json") for name in "ab")
+    assert one["result"]["labels_sha256"] == two["result"]["labels_sha256"]
+    assert cli.main(["replay", str(tmp_path / "out" / "a.json")]) == 0
+    assert "identical labels" in capsys.readouterr().out
+    assert segment(tmp_path / "a.npy", "--axes", "ZYX", "--plane", "Z=0", *flags, "--out", tmp_path / "out") == 1
+    assert "exists already" in capsys.readouterr().err
+    assert segment(tmp_path / "b.tif", "--plane", "Z=0", "--out", tmp_path / "out") == 2
+    assert "leave out --plane" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [["--save", "labels,pca"], ["--blocks", "10"]])
 def test_what_cannot_be_done_in_blocks_is_refused(tmp_path, slide, capsys, more):
     assert segment(slide, "--out", tmp_path / "out", "--blocks", "2048", *more) == 2
     assert "block" in capsys.readouterr().err.lower()

@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import scenes
@@ -16,6 +16,7 @@ from napari_wnet.network.registry import load_model
 from napari_wnet.network.wnet import WNet
 from napari_wnet.params import SegmentParams, WNetConfig
 from napari_wnet.pipeline import segment
+from napari_wnet.slide import job
 from napari_wnet.slide.run import segment_zarr
 from slide_scenes import (
     PARAMS,
@@ -40,6 +41,12 @@ def models(tmp_path_factory):
     return [tiny_model(tmp_path_factory.mktemp("model"), WNet(config).eval()) for config in configs]
 
 
+@pytest.fixture(autouse=True)
+def small_reach(monkeypatch):
+    """Let windows be as small as blocks make them, so that small planes have components that fit into none."""
+    monkeypatch.setattr(job, "REACH_PX", 0)
+
+
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     drawn=scene(),
@@ -60,6 +67,63 @@ def test_labels_are_those_of_the_whole_plane(tmp_path, models, drawn, method, fi
     else:  # what is too large for any window is put together of pieces
         assert abs(int(found.max()) - int(wanted.max())) <= 0.02 * wanted.max() + 1
         assert np.mean((found > 0) != (wanted > 0)) < 0.02
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    drawn=scene(),
+    method=st.sampled_from(METHODS),
+    fill=st.booleans(),
+    use=st.sampled_from(["objects", "region"]),
+    block=st.sampled_from([64, 128]),
+)
+def test_a_foreground_gives_the_labels_of_the_whole_plane_with_it(tmp_path, models, drawn, method, fill, use, block):
+    params = PARAMS.replace(
+        clustering__method=method, clustering__fill=fill, clustering__foreground_use=use, clustering__seed_threshold=0.4
+    )
+    maps = cell_maps(drawn)
+    mask = clusters(drawn["size"], 25, 0.1, drawn["seed"] + 1) % 5 > 0
+    mask[::17] = mask[:, ::23] = False
+    wanted = cluster(maps, params.clustering, mask)
+    with pytest.MonkeyPatch.context() as patch:
+        image, plans = give_maps(patch, maps), watch_plan(patch)
+        model = models[maps.foreground is not None]
+        found = labels_of(image, tmp_path, model, params, block=block, foreground=mask)
+    assume(not has_giants(plans[0]))
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_foreground_far_from_any_object_goes_to_the_same_object_however_small_the_blocks(
+    tmp_path, models, monkeypatch, method
+):
+    monkeypatch.setattr(job, "REACH_PX", 256)
+    labels = clusters(260, 20, 0.0, seed=4)
+    labels[labels % 9 > 0] = 0
+    maps = objects(labels)
+    params = PARAMS.replace(clustering__method=method)
+    everywhere = np.ones(labels.shape, bool)
+    wanted = cluster(maps, params.clustering, everywhere)
+    assert wanted.max() > 5
+    assert wanted.all()
+    image = give_maps(monkeypatch, maps)
+    found = labels_of(image, tmp_path, models[1], params, block=64, foreground=everywhere)
+    np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_hole_is_not_filled_beyond_the_foreground(tmp_path, models, monkeypatch):
+    rows, columns = np.mgrid[:192, :192]
+    away = np.hypot(rows - 90, columns - 100)
+    labels = ((away < 26) & (away > 14)).astype(np.int32)
+    maps = objects(labels)
+    mask = np.hypot(rows - 90, columns - 100) > 9
+    wanted = cluster(maps, PARAMS.clustering, mask)
+    assert wanted[90, 112] > 0
+    assert wanted[90, 100] == 0
+    image = give_maps(monkeypatch, maps)
+    params = PARAMS.replace(clustering__foreground_use="region")
+    wanted = cluster(maps, params.clustering, mask)
+    np.testing.assert_array_equal(labels_of(image, tmp_path, models[1], params, block=64, foreground=mask), wanted)
 
 
 def objects(maps_labels, n_dimensions=8, noise=0.1):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
-from napari_wnet.errors import ImageError, OutputError
+from napari_wnet.errors import ImageError, OutputError, ProjectError
 from napari_wnet.network.wnet import WNet
 from napari_wnet.params import WNetConfig
 from napari_wnet.slide import assemble, run, store
@@ -125,12 +127,15 @@ def test_another_run_is_refused_and_says_what_differs(tmp_path, image, model):
     assert result.n_objects > 0
 
 
-def test_an_input_that_has_changed_is_refused(tmp_path, image, model):
-    interrupted(image, tmp_path, model)
-    array = np.load(image)
-    np.save(image, np.roll(array, 3))
-    with pytest.raises(OutputError, match=r"differs in: input\.modified"):
-        finish(steps(image, tmp_path, model))
+def test_a_file_that_has_changed_is_begun_anew(tmp_path, model):
+    array = np.random.default_rng(0).integers(0, 255, (150, 140)).astype(np.uint8)
+    image = tmp_path / "image.npy"
+    np.save(image, array)
+    interrupted(image, tmp_path / "one", model)
+    np.save(image, np.roll(array, 30))
+    finish(steps(image, tmp_path / "one", model))
+    finish(steps(image, tmp_path / "two", model))
+    assert everything(tmp_path / "one") == everything(tmp_path / "two")
 
 
 def test_an_array_that_has_changed_is_refused(tmp_path, image, model):
@@ -172,10 +177,42 @@ def test_results_are_not_replaced_without_being_asked(tmp_path, image, model):
     assert finish(steps(image, tmp_path, model, overwrite=True))[0].n_objects > 0
 
 
+OTHER_RUN = """
+import sys
+import numpy as np
+from napari_wnet.network.checkpoint import read_model
+from napari_wnet.slide.run import segment_zarr_steps
+
+steps = segment_zarr_steps(np.load(sys.argv[1]), sys.argv[2], read_model(sys.argv[3]), block=64, device="cpu")
+for _ in range(3):
+    next(steps)
+print("begun", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_two_runs_into_one_place_are_noticed_and_the_place_of_one_that_was_killed_is_free(tmp_path, model):
+    image = tmp_path / "image.npy"
+    np.save(image, np.random.default_rng(0).integers(0, 255, (150, 140)).astype(np.uint8))
+    labels = tmp_path / "out" / "{0}_labels.ome.zarr"
+    arguments = [sys.executable, "-c", OTHER_RUN, str(image), str(labels), str(model.path)]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "begun\n"
+        for overwrite in (False, True):
+            with pytest.raises(ProjectError, match=rf"process {other.pid} .* makes \{{0\}}_labels.ome.zarr .*--out"):
+                segment_zarr(np.load(image), labels, model, block=64, device="cpu", overwrite=overwrite)
+        beside = segment_zarr(np.load(image), labels.with_name("b_labels.ome.zarr"), model, block=64, device="cpu")
+        assert beside.labels.exists()
+        other.kill()
+    segment_zarr(np.load(image), labels, model, block=64, device="cpu")
+    names = ["b.csv", "b.json", "b_labels.ome.zarr", "{0}.csv", "{0}.json", labels.name]
+    assert sorted(path.name for path in labels.parent.iterdir()) == names
+
+
 def test_too_little_room_on_the_disk_is_said_before_anything_is_written(tmp_path, image, model, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(OutputError, match="are missing"):
+    with pytest.raises(OutputError, match=r"and 1 MB are free: 1 MB are missing"):
         finish(steps(image, tmp_path / "out", model))
     assert not (tmp_path / "out").exists()
 

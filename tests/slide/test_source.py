@@ -56,6 +56,41 @@ def test_files_are_read_window_by_window_and_can_be_sent_away(tmp_path, plane, w
     assert slide.facts() == open_slide(slide.path, 1).facts()
 
 
+@pytest.mark.parametrize("write", ["npy", "tiff", "ngff"])
+def test_of_several_planes_one_is_chosen(tmp_path, rng, write):
+    stack = rng.integers(0, 255, (3, 4, 70, 80)).astype(np.uint8)
+    window = (slice(5, 60), slice(30, 70))
+    path, axes = tmp_path / f"a.{write}", "TZYX"
+    if write == "npy":
+        np.save(path, stack)
+    elif write == "tiff":
+        tifffile.imwrite(path, stack, metadata={"axes": axes}, photometric="minisblack")
+    else:
+        group = zarr.create_group(str(path.with_suffix(".zarr")))
+        group.create_array("0", data=stack)
+        names = [{"name": name, "type": kind} for name, kind in zip("tzyx", ("time", *["space"] * 3), strict=True)]
+        scale = {"type": "scale", "scale": [1, 1, 1, 1]}
+        described = {"axes": names, "datasets": [{"path": "0", "coordinateTransformations": [scale]}]}
+        group.attrs["ome"] = {"version": "0.5", "multiscales": [described]}
+        path = path.with_suffix(".zarr")
+    said = axes if write == "npy" else None
+    slide = open_slide(path, 1, axes=said, plane="z=3, T=1")
+    for one in (slide, pickle.loads(pickle.dumps(slide))):
+        np.testing.assert_array_equal(one.read(window)[0], stack[1, 3][window])
+    assert slide.facts() != open_slide(path, 1, axes=said, plane="Z=2,T=1").facts()
+    for plane, says in (
+        (None, r"such as --plane T=1,Z=2 "),
+        ("T=1", r"such as --plane Z=2 "),
+        ("T=1,Z=4", "has 4 along Z"),
+        ("T=1,Z=1,Q=0", "no axis Q"),
+        ("T=-1", "is no plane"),
+        ("1", "is no plane"),
+        ("Y=1", "is no plane"),
+    ):
+        with pytest.raises(ImageError, match=says):
+            open_slide(path, 1, axes=said, plane=plane)
+
+
 def swapped(plane):
     return plane.astype(">u2")
 

@@ -18,6 +18,7 @@ from qtpy.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplic
 from napari_wnet import cli, save_labels
 from napari_wnet.batch.job import CORRECTED, FileResult, FileStarted
 from napari_wnet.errors import NoRoomError, OutputError, SchedulerError
+from napari_wnet.io import ngff
 from napari_wnet.io.images import read_labels
 from napari_wnet.reports import Progress
 from napari_wnet.ui import batch_work
@@ -27,6 +28,7 @@ from napari_wnet.ui.layers import MARK
 from napari_wnet.ui.review_row import CANCEL, DISCARD, SAVE
 from napari_wnet.ui.segment_widget import SegmentWidget
 from napari_wnet.ui.tally import Tally, in_words
+from slide.test_source import as_ngff
 
 TIMEOUT = 60_000
 SIDE = 96
@@ -165,6 +167,43 @@ def test_only_what_failed_is_done_again_and_report_and_list_are_of_all(dock, ima
     after = (out / "report.html").read_text()
     assert after != report
     assert all(name in after for name in ("a.tif", "b.tif", "broken.png"))
+
+
+def test_slides_of_a_folder_are_segmented_in_blocks_tried_again_and_looked_at_from_the_disk(
+    dock, viewer, images, nuclei_image, qtbot, monkeypatch
+):
+    monkeypatch.setattr(ngff, "LARGE_PX", 100)
+    (images / "broken.png").unlink()
+    slide = as_ngff(images, nuclei_image[0, :150, :SIDE])
+    chunk = slide / "0" / "c" / "0" / "0" / "0" / "0"
+    good = chunk.read_bytes()
+    chunk.write_bytes(b"nonsense")
+    slide.rename(images / "s.ome.zarr")
+    chunk = images / "s.ome.zarr" / chunk.relative_to(slide)
+    choose(dock, images, qtbot)
+    out = images.with_name("plate 1-wnet")
+    dock.start_button.click()
+    finished(dock, qtbot)
+    assert states(dock) == {"a.tif": "done", "b.tif": "done", "s.ome.zarr": "failed"}
+    assert "s.ome.zarr" in (out / "failed.csv").read_text()
+    chunk.write_bytes(good)
+    dock.retry_button.click()
+    finished(dock, qtbot)
+    assert states(dock) == {"a.tif": "done", "b.tif": "done", "s.ome.zarr": "done"}
+    assert not (out / "failed.csv").exists()
+    assert (out / "report.html").read_text().count("data:image/jpeg") == 3
+    dock.table.opened.emit(2)
+    opened(dock, "s.ome.zarr", qtbot)
+    image, labels = (viewer.layers[name] for name in ("s", "s labels"))
+    np.testing.assert_array_equal(np.asarray(image.data), nuclei_image[0, :150, :SIDE])
+    assert not isinstance(image.data, np.ndarray)
+    assert not isinstance(labels.data, np.ndarray)
+    np.testing.assert_array_equal(image.extent.world, labels.extent.world)
+    assert not dock.reviewer.can_save
+    assert "cannot be painted on" in dock.status.text()
+    dock.review_row.previous_button.click()
+    opened(dock, "b.tif", qtbot)
+    assert [layer.name for layer in viewer.layers] == ["b", "b labels"]
 
 
 def test_paused_nothing_goes_on_until_it_is_resumed(dock, images, steps, qtbot):

@@ -7,10 +7,13 @@ from pathlib import Path
 import dask.array
 import numpy as np
 import pytest
+from skimage.measure import label
 
+import scenes
 from napari_wnet.io.sidecar import read_sidecar
 from napari_wnet.ui import slides
 from napari_wnet.ui.layers import MARK
+from slide_scenes import give_maps
 from ui_stand_ins import blobs
 
 TIMEOUT = 60_000
@@ -132,6 +135,7 @@ def test_a_whole_slide_that_is_cancelled_goes_on_at_the_next_run(viewer, dock, q
     dock.segmenter.progressed.connect(lambda report: report.what == "foreground" and dock.cancel_button.click())
     run(dock, qtbot)
     assert "slide labels" not in viewer.layers
+    assert dock.status.text() == "Cancelled; Run goes on where it was."
     assert [path.name for path in (project_folder.parent / "slides").glob("*/.*")] == [".labels1.partial"]
     dock.segmenter.progressed.disconnect()
     seen = []
@@ -142,12 +146,44 @@ def test_a_whole_slide_that_is_cancelled_goes_on_at_the_next_run(viewer, dock, q
     assert not list((project_folder.parent / "slides").glob("*/.*"))
 
 
-def test_a_foreground_goes_with_a_whole_image_only(viewer, dock, qtbot):
-    slide = viewer.add_image(pyramid(), multiscale=True, name="slide")
-    viewer.add_labels(np.ones((200, 300), int), name="mask")
+@pytest.mark.parametrize("area", ["whole", "view"])
+@pytest.mark.parametrize("kind", ["labels", "pyramid", "shapes"])
+def test_a_foreground_says_where_to_look(viewer, dock, qtbot, monkeypatch, area, kind):
+    give_maps(monkeypatch, scenes.maps_of(label(np.asarray(pyramid()[0]) > 0).astype(np.int32), 0.05))
+    slide = viewer.add_image(pyramid(), multiscale=True, name="slide", scale=(2, 2))
+    window = (slice(116, 196), slice(190, 290))
+    mask = np.zeros((200, 300), int)
+    mask[100:200, 180:240] = 1
+    corners = np.array([[100, 180], [100, 239], [199, 239], [199, 180]])
+    if kind == "shapes":
+        viewer.add_shapes(corners * 2, shape_type="polygon", name="mask")
+    else:
+        levels = [dask.array.from_array(level, chunks=50) for level in (mask, mask[::2, ::2])]
+        viewer.add_labels(levels if kind == "pyramid" else mask, name="mask", scale=(2, 2))
     dock.inputs.image_box.setLayer(slide)
-    for area, message in (("whole", "cannot be read in blocks"), ("view", "for a part of one")):
-        dock.inputs.setValue(dock.value().replace(area=area, foreground="mask"))
-        look_at(slide, (slice(116, 196), slice(180, 300)))
-        dock.run_button.click()
-        assert message in dock.status.text()
+    found = []
+    for foreground in ("", "mask"):
+        dock.inputs.setValue(dock.value().replace(area=area, foreground=foreground))
+        dock.form.setValue(dock.form.value().replace(clustering__foreground_use="region"))
+        look_at(slide, window)
+        run(dock, qtbot)
+        labels = [layer for layer in viewer.layers if "slide labels" in layer.name][-1]
+        found.append(np.asarray(labels.data[0] if labels.multiscale else labels.data) > 0)
+    seen = mask[window] if area == "view" else mask
+    assert (found[0] & (seen == 0)).any()
+    np.testing.assert_array_equal(found[1], found[0] & (seen > 0))
+
+
+@pytest.mark.parametrize("area", ["whole", "view"])
+def test_a_foreground_of_another_size_is_refused(viewer, dock, oracle, qtbot, area):
+    slide = viewer.add_image(pyramid(), multiscale=True, name="slide")
+    viewer.add_labels(np.ones((100, 300), int), name="mask")
+    dock.inputs.image_box.setLayer(slide)
+    look_at(slide, (slice(116, 196), slice(180, 300)))
+    dock.inputs.setValue(dock.value().replace(area=area, foreground="mask"))
+    look_at(slide, (slice(116, 196), slice(180, 300)))
+    dock.run_button.click()
+    qtbot.waitUntil(lambda: not dock.segmenter.busy, timeout=TIMEOUT)
+    assert "100 x 300" in dock.status.text()
+    assert "200 x 300" in dock.status.text()
+    assert oracle.calls == []

@@ -40,6 +40,10 @@ class BatchJob:
         others are not replaced.
     report : bool
         Write a page on the whole batch, if that is more than one image.
+    blocks : int or None
+        Side of the blocks in which all images are worked on, in pixels; None: large OME-Zarr only, in usual blocks.
+    plane : str or None
+        Which plane is worked on in blocks, such as ``T=0,Z=3``, where there are several.
     """
 
     model: Model
@@ -52,6 +56,8 @@ class BatchJob:
     channels: str | None = None
     overwrite: bool = False
     report: bool = False
+    blocks: int | None = None
+    plane: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

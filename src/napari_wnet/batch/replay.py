@@ -128,8 +128,10 @@ def source_path(file: Mapping[str, Any], sidecar: Path) -> Path:
     Raises
     ------
     ImageError
-        If it is nowhere, or another file now.
+        If it is nowhere, or another file now, or was no file at all.
     """
+    if file["absolute_path"] is None:
+        raise ImageError(f"{sidecar} is of an array that was in no file; segment that again where it is made.")
     places = [Path(file["absolute_path"]), sidecar.parent / file["path"], sidecar.parent / Path(file["path"]).name]
     there: list[Path] = [path for path in places if path.is_file() or is_zarr(path)]
     if not there:

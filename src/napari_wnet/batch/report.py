@@ -18,6 +18,7 @@ from PIL import Image
 
 from napari_wnet.atomic import write_text
 from napari_wnet.batch.job import BatchJob, FileResult
+from napari_wnet.batch.slides import is_in_blocks
 from napari_wnet.core.render import overlay
 from napari_wnet.errors import WNetError
 from napari_wnet.io.axes import arrange
@@ -25,6 +26,8 @@ from napari_wnet.io.images import read_image, read_labels
 from napari_wnet.io.sidecar import versions
 from napari_wnet.network.card import card
 from napari_wnet.reports import Progress
+from napari_wnet.slide.preview import preview
+from napari_wnet.slide.source import open_slide
 
 NAMES = ("report.html", "batch_report.html")
 """The second, where something else has the first."""
@@ -143,13 +146,9 @@ def _names(results: Sequence[FileResult]) -> dict[Path, str]:
 def _picture(job: BatchJob, result: FileResult) -> Picture | None:
     """Return a small picture of a result; None where the image or its labels are not there any more."""
     try:
-        labels = read_labels(result.outputs["labels"])
-        array = arrange(read_image(result.path), axes=job.axes, channels=job.channels).array
+        image, plane = _slide(job, result) if is_in_blocks(job, result.path) else _plane(job, result)
     except WNetError:
         return None
-    middle = len(array.reshape(-1, *array.shape[-3:])) // 2
-    image = array.reshape(-1, *array.shape[-3:])[middle]
-    plane = labels.reshape(-1, *labels.shape[-2:])[middle]
     if plane.shape != image.shape[1:]:
         return None
     step = max(1, -(-max(plane.shape) // SIDE))
@@ -161,6 +160,20 @@ def _picture(job: BatchJob, result: FileResult) -> Picture | None:
         source="data:image/jpeg;base64," + base64.b64encode(packed.getvalue()).decode(),
         caption=f"{result.n_objects} objects",
     )
+
+
+def _plane(job: BatchJob, result: FileResult) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
+    labels = read_labels(result.outputs["labels"])
+    array = arrange(read_image(result.path), axes=job.axes, channels=job.channels).array
+    middle = len(array.reshape(-1, *array.shape[-3:])) // 2
+    return array.reshape(-1, *array.shape[-3:])[middle], labels.reshape(-1, *labels.shape[-2:])[middle]
+
+
+def _slide(job: BatchJob, result: FileResult) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32]]:
+    slide = open_slide(
+        result.path, job.model.header.config.in_channels, axes=job.axes, channels=job.channels, plane=job.plane
+    )
+    return preview(slide, result.outputs["labels"], SIDE)
 
 
 def _areas(results: Sequence[FileResult]) -> tuple[npt.NDArray[np.float64], str]:

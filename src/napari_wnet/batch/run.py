@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -24,6 +23,7 @@ from napari_wnet.batch.outcome import failure, outcome
 from napari_wnet.batch.outputs import WORK, tidy
 from napari_wnet.batch.reading import Loaded, load
 from napari_wnet.batch.report import report_steps
+from napari_wnet.batch.slides import check_slides, is_in_blocks, slide_steps
 from napari_wnet.batch.writing import PlaneResult, label_plane, store
 from napari_wnet.core.extras import check_installed
 from napari_wnet.core.maps import Maps
@@ -68,7 +68,7 @@ def batch_steps(
     FileStarted
         As the network begins to look at a file.
     Progress
-        Within a file, after each tile.
+        Within a file, after each tile; within a slide, after each block.
     FileResult
         As a file is finished, in the order in which they are, or fails.
 
@@ -86,20 +86,21 @@ def batch_steps(
     NoRoomError
         If its disk is full: the other files would fare no better.
     ParamsError
-        If the clustering needs a package that is not installed.
+        If the clustering needs a package that is not installed, or a slide cannot have what is asked for.
     SchedulerError
         If the scheduler cannot be used, or is lost.
     """
     check_scheduler(scheduler)
     check_installed(job.params.clustering.method)
+    slides = [item for item in items if is_in_blocks(job, item.path)]
+    check_slides(job, slides, [item for item in items if item not in slides])
     is_new = not job.out.exists()
-    lock = FolderLock(job.out / WORK, LOCK, IN_USE)
+    lock = FolderLock(job.out / WORK, LOCK, IN_USE, job.out)
     results: list[FileResult] = []
     several = len(items) + len(earlier) > 1
     try:
         tidy(job.out)
-        begun = distributed_steps(job, items, scheduler) if scheduler != THREADS else _local_steps(job, items)
-        with contextlib.closing(begun) as steps:
+        with contextlib.closing(_all_steps(job, items, slides, scheduler)) as steps:
             for report in steps:
                 if isinstance(report, FileResult):
                     results.append(report)
@@ -111,24 +112,28 @@ def batch_steps(
             if job.report:
                 yield from report_steps(job, [*earlier, *results])
     finally:
-        lock.release()
-        _clear(job.out / WORK)
+        lock.release(remove=True)
+        with contextlib.suppress(OSError):  # another batch may have begun
+            (job.out / WORK).rmdir()
         if is_new:
             with contextlib.suppress(OSError):  # there is something in it, as there should
                 job.out.rmdir()
     return tuple(results)
 
 
+def _all_steps(
+    job: BatchJob, items: Sequence[Item], slides: Sequence[Item], scheduler: str
+) -> Generator[Report, None, None]:
+    yield from slide_steps(job, slides, scheduler)
+    others = [item for item in items if item not in slides]
+    if others:
+        yield from distributed_steps(job, others, scheduler) if scheduler != THREADS else _local_steps(job, others)
+
+
 def _local_steps(job: BatchJob, items: Sequence[Item]) -> Generator[Report, None, None]:
     """Segment files in this process: side by side on the processor, or one after the other."""
     n_lanes = count_lanes(len(items)) if choose_device(job.device).type == "cpu" else 1
     return lane_steps(job, items, n_lanes) if n_lanes > 1 else _Batch(job).steps(items)
-
-
-def _clear(work: Path) -> None:
-    with contextlib.suppress(OSError):  # another batch may have begun
-        (work / LOCK).unlink(missing_ok=True)
-        work.rmdir()
 
 
 @dataclass(kw_only=True, eq=False)

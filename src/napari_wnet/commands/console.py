@@ -70,8 +70,11 @@ def show_files(
             except StopIteration as stop:
                 results: tuple[FileResult, ...] = stop.value
                 break
+            if isinstance(report, Progress):
+                bar.set_postfix_str(f"{report.what} {report.done} of {report.total}")
             if not isinstance(report, FileResult):
                 continue
+            bar.set_postfix_str("")
             bar.update()
             skipped += report.state == "skipped"
             if report.state != "skipped":

@@ -26,9 +26,9 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def run(given: argparse.Namespace) -> int:
     """Make each again."""
     from napari_wnet.batch.replay import replay_steps
+    from napari_wnet.batch.slide_replay import replay_slide_steps
     from napari_wnet.errors import WNetError
     from napari_wnet.io.sidecar import read_sidecar
-    from napari_wnet.slide.replay import replay_slide_steps
 
     failed = False
     for sidecar in given.sidecars:

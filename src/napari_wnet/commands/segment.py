@@ -28,6 +28,9 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--foreground", type=Path, help="mask file, or folder of masks named like the images; see --foreground-use"
     )
     parser.add_argument("--axes", help="what the axes are, one letter each, such as TCYX, where the file does not say")
+    parser.add_argument(
+        "--plane", help="of an image in blocks with several planes, the one to segment, such as T=0,Z=3, counted from 0"
+    )
     parser.add_argument("--channels", help="channels to use, in order, counted from 0, such as 2,0")
     _add_batch(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace earlier results, also finished ones")
@@ -74,7 +77,6 @@ def run(given: argparse.Namespace) -> int:
     from napari_wnet.batch.inputs import EVERYTHING, find_inputs
     from napari_wnet.batch.job import BatchJob
     from napari_wnet.batch.run import batch_steps
-    from napari_wnet.commands.slides import run_slides, take_slides
     from napari_wnet.network.device import choose_device
     from napari_wnet.network.registry import load_model
 
@@ -96,24 +98,23 @@ def run(given: argparse.Namespace) -> int:
         channels=given.channels,
         overwrite=given.overwrite,
         report=given.report,
+        blocks=given.blocks,
+        plane=given.plane,
     )
     if given.threads:
         import torch
 
         torch.set_num_threads(given.threads)
-    slides, items = take_slides(given, inputs.items)
-    done = run_slides(given, slides, model, params)
-    results = show_files(batch_steps(job, items, scheduler=given.scheduler), len(items)) if items else ()
-    return _sum_up(given.out, done, [not result.error for result in results])
+    results = show_files(batch_steps(job, inputs.items, scheduler=given.scheduler), len(inputs.items))
+    return _sum_up(given.out, [not result.error for result in results])
 
 
-def _sum_up(out: Path, slides: Sequence[bool], files: Sequence[bool]) -> int:
+def _sum_up(out: Path, done: Sequence[bool]) -> int:
     """Say how many images were segmented, and where it is told why others were not; return the exit status."""
-    done = [*slides, *files]
     say(f"{sum(done)} of {len(done)} images segmented into {out}")
-    if not all(files) and len(files) > 1:  # of a single one the reason has just been said
+    if not all(done) and len(done) > 1:  # of a single one the reason has just been said
         from napari_wnet.batch.failures import failures_path
 
-        failed = counted(len(files) - sum(files), "image")
+        failed = counted(len(done) - sum(done), "image")
         warn(f"{failed} failed, see {failures_path(out)}; the same command tries them again")
     return 0 if all(done) else 1

@@ -41,11 +41,14 @@ class Components:
         How many seeds each has in the whole image.
     own : (N + 1,) bool array
         Which of them are clustered here.
+    given : (Y, X) bool array or None
+        The user's mask, which holes are not filled beyond.
     """
 
     labels: Labels
     n_seeds: npt.NDArray[np.int64]
     own: npt.NDArray[np.bool_]
+    given: Mask | None = None
 
     def where(self, which: npt.NDArray[np.bool_]) -> Mask:
         """Return the pixels of components; `which` has a truth for each, and anything for background."""
@@ -151,7 +154,7 @@ def _filled(labels: Labels, components: Components) -> Labels:
     """Fill the holes of the objects that are labelled; other objects in a hole keep it from being one."""
     nobody = int(labels.max(initial=0)) + 1
     labels[components.where(~components.own & (components.n_seeds > 0))] = nobody
-    labels = fill_holes(labels)
+    labels = fill_holes(labels, components.given)
     labels[labels == nobody] = 0
     return labels
 

@@ -31,6 +31,8 @@ Result = TypeVar("Result")
 ZARR_ENDING = ".zarr"
 METADATA = ("zarr.json", ".zgroup", ".zarray")
 """The files of which one lies in each zarr folder: of version 3, of a group and of an array of version 2."""
+LARGE_PX = 8192
+"""Side of the largest square whose maps fit into the memory of a plain computer, by far."""
 UNSAFE_FILTER = "pickle"
 """Unpacking it runs whatever code the file brings; no image needs it."""
 
@@ -78,6 +80,17 @@ def is_zarr(path: str | Path) -> bool:
     """Tell whether a folder is a zarr group or array; one that is named ``*.zarr`` is meant to be."""
     path = Path(path)
     return path.is_dir() and (path.suffix.lower() == ZARR_ENDING or any((path / name).is_file() for name in METADATA))
+
+
+def is_large(path: Path) -> bool:
+    """Tell whether a zarr folder holds planes that had better not be read as a whole; what is damaged is told later."""
+    if not is_zarr(path):
+        return False
+    try:
+        height, width = open_ngff(path).levels[0].shape[-2:]
+    except (ImageError, OSError):
+        return False
+    return int(height) * int(width) > LARGE_PX**2
 
 
 def open_ngff(path: str | Path) -> NgffImage:

@@ -275,6 +275,11 @@ class LazyTiff:
                 path=path, shape=series.shape, dtype=series.dtype, axes=series.axes, pixel_size=_pixel_size(file)
             )
 
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
     def __getitem__(self, places: Any) -> Array:
         """Read a part."""
         import zarr

@@ -8,12 +8,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from napari_wnet.core.filling import MAX_CLAIM_STEPS
+from napari_wnet.core.tiling import Window
 from napari_wnet.network.checkpoint import Model, read_model
 from napari_wnet.params import SegmentParams
+from napari_wnet.slide.foreground import Mask, SlideForeground
 from napari_wnet.slide.grid import Grid
 from napari_wnet.slide.source import SlideSource
 from napari_wnet.slide.store import Work, written_at
 
+REACH_PX = MAX_CLAIM_STEPS
+"""How far around a block must be seen, whatever its size, for leftover foreground to find its object."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -51,6 +56,8 @@ class SlideJob:
     halo : int
         How far beyond a block, in pixels, a component of the foreground may reach to be clustered with it.
     device : str
+    foreground : SlideForeground or None
+        The user's mask.
     """
 
     source: SlideSource
@@ -62,11 +69,27 @@ class SlideJob:
     block: int
     halo: int
     device: str = "auto"
+    foreground: SlideForeground | None = None
 
     @property
     def most_pixels(self) -> int:
         """Size of the largest window that is clustered at once: it bounds the memory."""
-        return 2 * self.grid.step[0] * self.grid.step[1]
+        rows, columns = self.grid.step
+        return max(2 * rows * columns, (rows + 2 * REACH_PX) * (columns + 2 * REACH_PX))
+
+    @property
+    def objects_given(self) -> bool:
+        """Whether the user's mask says where objects are, and not only where to look for them."""
+        return self.foreground is not None and self.params.clustering.foreground_use == "objects"
+
+    @property
+    def has_paths(self) -> bool:
+        """Whether all that is read lies in files, whose times of change tell whether it is what it was."""
+        return self.source.path is not None and (self.foreground is None or self.foreground.path is not None)
+
+    def given(self, window: Window) -> Mask | None:
+        """Return the user's mask in a window as it was when the run began, if there is one."""
+        return None if self.foreground is None else self.work.read("given", window) > 0
 
     def load_model(self) -> Model:
         """Return the model; the last one stays loaded."""

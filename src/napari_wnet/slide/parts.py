@@ -41,14 +41,14 @@ def find_parts(item: BlockItem) -> int:
 
 
 def _mask(job: SlideJob, window: Window) -> npt.NDArray[np.bool_]:
-    """Return the foreground: what the network's head says, or what is unlike the background of the whole slide."""
+    """Return the foreground: the user's, what the network's head says, or what is unlike the slide's background."""
     mask = job.work.read("mask", window) > 0
-    if job.load_model().header.config.foreground_head:
+    if job.load_model().header.config.foreground_head or job.objects_given:
         return mask
     ground = job.work.load("ground", "all")
     if not ground["count"]:
         return mask
-    return unlike_ground(job.work.read("embedding", window), ground["sums"], job.params.clustering.angle)
+    return mask & unlike_ground(job.work.read("embedding", window), ground["sums"], job.params.clustering.angle)
 
 
 def _deep(job: SlideJob, window: Window) -> npt.NDArray[np.bool_]:
@@ -197,4 +197,6 @@ def components_in(job: SlideJob, window: Window, own: tuple[int, Iterable[int]])
         n_seeds.append(table[1:])
         is_own.append(np.full(len(table) - 1, block == index))
         total += len(table) - 1
-    return Components(labels=labels, n_seeds=np.concatenate(n_seeds), own=np.concatenate(is_own))
+    return Components(
+        labels=labels, n_seeds=np.concatenate(n_seeds), own=np.concatenate(is_own), given=job.given(window)
+    )

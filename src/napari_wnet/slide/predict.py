@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import lru_cache
 
 import numpy as np
@@ -22,6 +23,7 @@ from napari_wnet.network.rescaling import rescaling
 from napari_wnet.network.wnet import WNetOutput
 from napari_wnet.params import WNetConfig
 from napari_wnet.reports import drain
+from napari_wnet.slide.foreground import Mask
 from napari_wnet.slide.grid import within
 from napari_wnet.slide.job import BlockItem, SlideJob
 
@@ -33,7 +35,12 @@ def look(item: BlockItem) -> int:
     job = item.job
     window = job.grid.window(item.index)
     found = block_intensities(job.source.read(window), job.grid.place(window), job.params.normalize)
-    job.work.save("intensities", item.name, {**vars(found), "digest": np.frombuffer(found.digest, np.uint8)})
+    digest = found.digest
+    if job.foreground is not None:  # kept from here on: it may be painted on while the run goes on
+        given = job.foreground.read(window)
+        job.work.write("given", window, given.view(np.uint8))
+        digest = hashlib.sha256(digest + given.tobytes()).digest()
+    job.work.save("intensities", item.name, {**vars(found), "digest": np.frombuffer(digest, np.uint8)})
     return item.index
 
 
@@ -43,12 +50,9 @@ def predict(item: BlockItem) -> int:
     model = job.load_model()
     window = job.grid.window(item.index)
     maps = _maps(job, model, window)
-    count, sums = 0, np.zeros(0)
-    if maps.foreground is None:
-        count, sums = ground_sums(maps)
-        mask = np.ones(maps.shape, bool)  # only all blocks together know what the background looks like
-    else:
-        mask = foreground_mask(maps, job.params.clustering)
+    # Without a foreground head, only all blocks together know what the background looks like.
+    count, sums = ground_sums(maps) if maps.foreground is None else (0, np.zeros(0))
+    mask = _possible(job, maps, window)
     embedding = np.moveaxis(maps.embedding, 0, -1)
     embedding *= mask[..., np.newaxis]  # embeddings of the background are never asked for, and zeros take no room
     job.work.write("distance", window, maps.distance)
@@ -56,6 +60,14 @@ def predict(item: BlockItem) -> int:
     job.work.write("mask", window, mask.view(np.uint8))
     job.work.save("maps", item.name, {"n_ground": count, "ground": sums, "empty": not mask.any()})
     return item.index
+
+
+def _possible(job: SlideJob, maps: Maps, window: Window) -> Mask:
+    """Return where objects may be, as far as a block knows."""
+    given = job.given(window)
+    if maps.foreground is not None:
+        return foreground_mask(maps, job.params.clustering, given)
+    return np.ones(maps.shape, bool) if given is None else given
 
 
 def network_scale(job: SlideJob, model: Model) -> tuple[float, tuple[int, int]]:

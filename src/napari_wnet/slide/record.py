@@ -14,6 +14,7 @@ import torch
 from napari_wnet.io.sidecar import FORMAT, FORMAT_VERSION, file_sha256, versions
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.device import choose_device, fast_dtype
+from napari_wnet.slide.foreground import SlideForeground
 from napari_wnet.slide.job import SlideJob
 from napari_wnet.slide.source import SlideSource
 from napari_wnet.slide.store import open_array
@@ -30,16 +31,20 @@ class Outputs:
     ----------
     labels : Path
         OME-Zarr folder.
-    table, sidecar : Path
-        Beside it.
+    table, sidecar, polygons : Path
+        Beside it; the last, GeoJSON, if it is asked for.
     work : Path
         Folder of temporary data, hidden, beside it as well.
+    lock : Path
+        File that says that a run is going on, hidden too.
     """
 
     labels: Path
     table: Path
     sidecar: Path
+    polygons: Path
     work: Path
+    lock: Path
 
     @classmethod
     def beside(cls, labels: Path) -> Outputs:
@@ -52,7 +57,9 @@ class Outputs:
             labels=labels,
             table=folder / f"{stem}.csv",
             sidecar=folder / f"{stem}.json",
+            polygons=folder / f"{stem}.geojson",
             work=folder / f".{stem}.partial",
+            lock=folder / f".{stem}.lock",
         )
 
 
@@ -74,8 +81,37 @@ def source_sha256(source: SlideSource) -> str | None:
     return file_sha256(source.path)
 
 
+def input_info(source: SlideSource) -> dict[str, Any]:
+    """Return what the sidecar says of the slide, without reading its pixels."""
+    return {
+        "path": None if source.path is None else str(source.path),
+        "absolute_path": None if source.path is None else str(source.path.resolve()),
+        "shape": list(source.array.shape),
+        "dtype": str(source.array.dtype),
+        "file_axes": source.axes,
+        "axes": source.axes,
+        "channels": list(source.channels) or None,
+        "lead": "".join(source.plane),
+        "plane": list(source.plane.values()) or None,
+        "pixel_size": None if source.pixel_size is None else list(source.pixel_size),
+        "unit": "pixel" if source.pixel_size is None else "um",
+    }
+
+
+def foreground_info(foreground: SlideForeground | None) -> dict[str, Any] | None:
+    """Return what the sidecar says of the user's mask."""
+    if foreground is None:
+        return None
+    path = foreground.path
+    return {
+        "path": None if path is None else str(path),
+        "absolute_path": None if path is None else str(path.resolve()),
+        "sha256": source_sha256(foreground.source),
+    }
+
+
 def slide_info(
-    job: SlideJob, model: Model, outputs: Outputs, result: tuple[int, str], notes: Sequence[str]
+    job: SlideJob, model: Model, files: Mapping[str, Path], result: tuple[int, str], notes: Sequence[str]
 ) -> Mapping[str, Any]:
     """Gather what the sidecar of a slide holds, in the words of :func:`napari_wnet.io.sidecar.sidecar_info`."""
     source, device = job.source, choose_device(job.device)
@@ -83,21 +119,8 @@ def slide_info(
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "input": {
-            "path": None if source.path is None else str(source.path),
-            "absolute_path": None if source.path is None else str(source.path.resolve()),
-            "sha256": source_sha256(source),
-            "shape": list(source.array.shape),
-            "dtype": str(source.array.dtype),
-            "file_axes": source.axes,
-            "axes": source.axes,
-            "channels": list(source.channels) or None,
-            "lead": "",
-            "plane": None,
-            "pixel_size": None if source.pixel_size is None else list(source.pixel_size),
-            "unit": "pixel" if source.pixel_size is None else "um",
-        },
-        "foreground": None,
+        "input": {**input_info(source), "sha256": source_sha256(source)},
+        "foreground": foreground_info(job.foreground),
         "model": {"name": model.name, "sha256": model.sha256},
         "params": job.params.to_dict(),
         "blocks": {"size": job.block, "step": list(job.grid.step), "halo": job.halo},
@@ -109,7 +132,7 @@ def slide_info(
         "result": {
             "objects": n_objects,
             "labels_sha256": sha256,
-            "files": {"labels": outputs.labels.name, "table": outputs.table.name},
+            "files": {kind: path.name for kind, path in files.items()},
         },
         "versions": versions(),
         "notes": list(notes),
@@ -120,6 +143,7 @@ def facts(job: SlideJob, model: Model) -> dict[str, Any]:
     """Return everything that decides what the labels are, to tell whether an interrupted run is this one."""
     return {
         "input": job.source.facts(),
+        "foreground": None if job.foreground is None else job.foreground.source.facts(),
         "model": model.sha256,
         "params": job.params.to_dict(),
         "blocks": {"step": list(job.grid.step), "tile": job.grid.tile, "halo": job.halo},

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from napari_wnet.atomic import writing
 from napari_wnet.errors import OutputError, ParamsError
-from napari_wnet.io.sidecar import read_sidecar, same_params, write_sidecar
+from napari_wnet.io.export_context import ExportContext
+from napari_wnet.io.sidecar import write_sidecar
 from napari_wnet.io.tables import write_table
 from napari_wnet.network.checkpoint import Model, save_model
 from napari_wnet.network.device import choose_device
@@ -20,12 +19,22 @@ from napari_wnet.network.rescaling import rescaling
 from napari_wnet.params import BY_SEEDS, DEFAULT_MODEL, SegmentParams
 from napari_wnet.pipeline import NOTHING_TO_FIND
 from napari_wnet.reports import Progress, drain
+from napari_wnet.slide.claim import claimed
+from napari_wnet.slide.earlier import SlideResult, earlier_result, with_polygons
+from napari_wnet.slide.foreground import open_foreground
 from napari_wnet.slide.grid import Grid
 from napari_wnet.slide.job import Executor, SlideJob, in_process
-from napari_wnet.slide.record import Outputs, bytes_needed, facts, labels_sha256, slide_info, source_sha256
+from napari_wnet.slide.polygons import write_geojson_steps
+from napari_wnet.slide.record import (
+    Outputs,
+    bytes_needed,
+    facts,
+    labels_sha256,
+    slide_info,
+)
 from napari_wnet.slide.source import open_slide
 from napari_wnet.slide.stages import Stages
-from napari_wnet.slide.store import Work, begin, check_room, create_arrays
+from napari_wnet.slide.store import Work, begin, check_room, create_arrays, open_array
 
 BLOCK = 2048
 SMALLEST_BLOCK = 64
@@ -35,7 +44,7 @@ NO_OBJECT = "No object was found; try a lower seed threshold or another model."
 
 
 class SlideOptions(TypedDict, total=False):
-    """How :func:`segment_zarr` goes about it; the labels do not depend on any of these.
+    """What else :func:`segment_zarr` can be told; the labels do not depend on the block and the executor.
 
     Attributes
     ----------
@@ -43,10 +52,14 @@ class SlideOptions(TypedDict, total=False):
         Side of a block in pixels; memory grows with its square.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-    axes, channels : str or None
+    axes, channels, plane : str or None
         See :func:`napari_wnet.slide.source.open_slide`.
+    foreground : str, Path, array or None
+        A mask of the slide's size, which is read in blocks too; what it means is `params.clustering.foreground_use`.
     overwrite : bool
         Whether earlier results, and what an interrupted run with other settings has left, may be replaced.
+    geojson : bool
+        Write the objects as polygons for QuPath as well.
     executor : Executor
         What runs the pieces of work; by default this process, one after another.
     """
@@ -55,30 +68,11 @@ class SlideOptions(TypedDict, total=False):
     device: str
     axes: str | None
     channels: str | None
+    plane: str | None
+    foreground: Any
     overwrite: bool
+    geojson: bool
     executor: Executor
-
-
-@dataclass(frozen=True, kw_only=True)
-class SlideResult:
-    """What a slide has become.
-
-    Attributes
-    ----------
-    labels : Path
-        OME-Zarr folder with the labels in several resolutions.
-    table, sidecar : Path
-        Measurements of each object, and how all this was made.
-    n_objects : int
-    notes : tuple of str
-        What the user should know.
-    """
-
-    labels: Path
-    table: Path
-    sidecar: Path
-    n_objects: int
-    notes: tuple[str, ...] = ()
 
 
 def segment_zarr(
@@ -103,7 +97,7 @@ def segment_zarr(
     params : SegmentParams, optional
         By default those that the model recommends.
     **options : SlideOptions
-        `block`, `device`, `axes`, `channels`, `overwrite`, `executor`.
+        `block`, `device`, `axes`, `channels`, `plane`, `foreground`, `overwrite`, `geojson`, `executor`.
 
     Returns
     -------
@@ -128,14 +122,27 @@ def segment_zarr_steps(
     ready = model if isinstance(model, Model) else load_model(model)
     job, outputs = _described(source, Path(out), ready, params or ready.header.params, options)
     overwrite = options.get("overwrite", False)
-    earlier = None if overwrite else _earlier(job, ready, outputs)
-    if earlier is not None:
-        return earlier
-    _begin(job, ready, outputs, overwrite=overwrite)
-    run = Stages(job, options.get("executor", in_process))
-    if not (outputs.labels.exists() and run.is_complete):
-        yield from run.all_steps()
-    return _finished(run, ready, outputs, overwrite=overwrite)
+    with claimed(outputs):
+        geojson = options.get("geojson", False)
+        earlier = None if overwrite else earlier_result(job, ready, outputs)
+        if earlier is not None:
+            return (yield from with_polygons(earlier, outputs)) if geojson else earlier
+        _begin(job, ready, outputs, overwrite=overwrite)
+        run = Stages(job, options.get("executor", in_process))
+        if not (outputs.labels.exists() and run.is_complete):
+            yield from run.all_steps()
+        return (yield from _finished(run, ready, outputs, geojson=geojson, overwrite=overwrite))
+
+
+def check_block(block: int) -> None:
+    """Refuse blocks that are too small.
+
+    Raises
+    ------
+    ParamsError
+    """
+    if block < SMALLEST_BLOCK:
+        raise ParamsError(f"Blocks of {block} px are too small; take {SMALLEST_BLOCK} px or more.")
 
 
 def _described(
@@ -144,16 +151,21 @@ def _described(
     """Check what can be checked of the slide and its settings before anything is written."""
     config = model.header.config
     block = options.get("block", BLOCK)
-    if block < SMALLEST_BLOCK:
-        raise ParamsError(f"Blocks of {block} px are too small; take {SMALLEST_BLOCK} px or more.")
+    check_block(block)
     if params.clustering.method not in BY_SEEDS:
         raise ParamsError(
             f"The clustering '{params.clustering.method}' needs the whole image at once, and this one is worked on in "
             f"blocks; choose {', '.join(BY_SEEDS[:-1])} or {BY_SEEDS[-1]}, or segment a part of the image."
         )
     choose_device(options.get("device", "auto"))
-    slide = open_slide(source, config.in_channels, axes=options.get("axes"), channels=options.get("channels"))
-    outputs = Outputs.beside(out)
+    slide = open_slide(
+        source,
+        config.in_channels,
+        axes=options.get("axes"),
+        channels=options.get("channels"),
+        plane=options.get("plane"),
+    )
+    outputs, mask = Outputs.beside(out), options.get("foreground")
     scale = rescaling(model.header.diameter, params.normalize)
     shown = max(SMALLEST_BLOCK, round(block / max(1.0, scale)))
     job = SlideJob(
@@ -166,30 +178,9 @@ def _described(
         halo=max(1, shown // HALO_PART),
         block=block,
         device=options.get("device", "auto"),
+        foreground=None if mask is None else open_foreground(mask, slide.shape),
     )
     return job, outputs
-
-
-def _earlier(job: SlideJob, model: Model, outputs: Outputs) -> SlideResult | None:
-    """Return what an earlier run has made of the slide, if all of it is there and would come out the same."""
-    there = all(path.exists() for path in (outputs.labels, outputs.table, outputs.sidecar))
-    if not there or outputs.work.is_dir():
-        return None
-    with contextlib.suppress(ParamsError, KeyError, TypeError, ValueError):  # somebody else's
-        info = read_sidecar(outputs.sidecar)
-        known = (info["model"]["sha256"], info["blocks"]["step"], info["blocks"]["halo"])
-        now = (model.sha256, list(job.grid.step), job.halo)
-        alike = known == now and same_params(info["params"], job.params)
-        sha256 = source_sha256(job.source) if alike else None
-        if sha256 is not None and sha256 == info["input"]["sha256"]:
-            return SlideResult(
-                labels=outputs.labels,
-                table=outputs.table,
-                sidecar=outputs.sidecar,
-                n_objects=int(info["result"]["objects"]),
-                notes=("Finished before.",),
-            )
-    return None
 
 
 def _begin(job: SlideJob, model: Model, outputs: Outputs, *, overwrite: bool) -> None:
@@ -200,7 +191,7 @@ def _begin(job: SlideJob, model: Model, outputs: Outputs, *, overwrite: bool) ->
     if not work.path.is_dir():
         check_room(work.path.parent, bytes_needed(job.source.shape, embedding_dim))
     begin(work, facts(job, model), afresh=overwrite)
-    create_arrays(work, job.grid, embedding_dim)
+    create_arrays(work, job.grid, embedding_dim, given=job.foreground is not None)
     _copy_model(model, job.model)
 
 
@@ -225,7 +216,9 @@ def _copy_model(model: Model, path: Path) -> None:
         partial.replace(path)
 
 
-def _finished(run: Stages, model: Model, outputs: Outputs, *, overwrite: bool) -> SlideResult:
+def _finished(
+    run: Stages, model: Model, outputs: Outputs, *, geojson: bool, overwrite: bool
+) -> Generator[Progress, None, SlideResult]:
     """Put the results in their places, the sidecar last, and delete the temporary data."""
     job = run.job
     count = int(job.work.load("complete", "all")["count"])
@@ -240,10 +233,20 @@ def _finished(run: Stages, model: Model, outputs: Outputs, *, overwrite: bool) -
             job.labels.rename(outputs.labels)
     sha256 = labels_sha256(outputs.labels, job.grid.shape)
     # A file that is there is the one that the interrupted run wrote, or was to be replaced.
+    files = {"labels": outputs.labels, "table": outputs.table}
     write_table(outputs.table, run.columns(count), overwrite=True)
+    if geojson:
+        files["geojson"] = outputs.polygons
+        context = ExportContext(overwrite=True)
+        yield from write_geojson_steps(outputs.polygons, open_array(outputs.labels / "0"), context)
     notes = (*model.header.notes, *run.notes)
-    write_sidecar(outputs.sidecar, slide_info(job, model, outputs, (count, sha256), notes), overwrite=True)
+    write_sidecar(outputs.sidecar, slide_info(job, model, files, (count, sha256), notes), overwrite=True)
     job.work.remove()
     return SlideResult(
-        labels=outputs.labels, table=outputs.table, sidecar=outputs.sidecar, n_objects=count, notes=notes
+        labels=outputs.labels,
+        table=outputs.table,
+        sidecar=outputs.sidecar,
+        polygons=files.get("geojson"),
+        n_objects=count,
+        notes=notes,
     )

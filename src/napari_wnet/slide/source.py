@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class SlideSource:
     array : array-like
         Anything with `shape`, `dtype` and slices.
     axes : str
-        One letter an axis of the array; Y, X and C or S are used, all others have length 1.
+        One letter an axis of the array; Y, X and C or S are used, of all others one place.
     channels : tuple of int
         Channels to use, in order; empty: all.
     in_channels : int
@@ -50,6 +51,8 @@ class SlideSource:
         Height and width of a pixel in micrometres.
     rgb : bool
         Whether the channels are colours.
+    plane : mapping of str to int
+        Which place along each of the other axes.
     notes : tuple of str
         What the user should know.
     """
@@ -61,6 +64,7 @@ class SlideSource:
     in_channels: int = 1
     pixel_size: PixelSize | None = None
     rgb: bool = False
+    plane: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -96,7 +100,8 @@ class SlideSource:
         """
         places: dict[str, Any] = {"Y": window[0], "X": window[1], self.channel_axis: slice(None)}
         try:
-            part = np.asarray(self.array[tuple(places.get(letter, 0) for letter in self.axes)])
+            where = {**self.plane, **places}
+            part = np.asarray(self.array[tuple(where.get(letter, 0) for letter in self.axes)])
             part = part.astype(part.dtype.newbyteorder("="), copy=False)
         except Exception as error:
             reason = " ".join(str(error).split())[:200] or type(error).__name__
@@ -116,6 +121,7 @@ class SlideSource:
             "dtype": str(self.array.dtype),
             "axes": self.axes,
             "channels": list(self.channels),
+            "plane": dict(self.plane),
         }
         if self.path is not None:
             found["path"] = str(self.path.resolve())
@@ -130,7 +136,14 @@ def _modified(path: Path) -> list[int]:
     return [len(files), sum(state.st_size for state in states), max(state.st_mtime_ns for state in states)]
 
 
-def open_slide(source: Any, in_channels: int, *, axes: str | None = None, channels: str | None = None) -> SlideSource:
+def open_slide(
+    source: Any,
+    in_channels: int,
+    *,
+    axes: str | None = None,
+    channels: str | None = None,
+    plane: str | None = None,
+) -> SlideSource:
     """Open a slide.
 
     Parameters
@@ -143,6 +156,8 @@ def open_slide(source: Any, in_channels: int, *, axes: str | None = None, channe
         One letter an axis, where the source does not say: Y, X, C (channels) or S (colour); others of length 1.
     channels : str, optional
         Channels to use, in order, counted from 0, such as ``2,0``.
+    plane : str, optional
+        Of several planes the one to use, counted from 0, such as ``T=0,Z=3``.
 
     Raises
     ------
@@ -155,7 +170,9 @@ def open_slide(source: Any, in_channels: int, *, axes: str | None = None, channe
         if not hasattr(opened.array, needed):
             raise ImageError(f"A {type(source).__name__} is no slide; give a path or an array.")
     name = "The slide" if path is None else str(path)
-    letters = _letters(opened, axes, name)
+    letters = letters_of(opened, axes, name)
+    chosen = _plane(plane, name)
+    _check_single(letters, opened.array.shape, chosen, name)
     slide = SlideSource(
         path=path,
         array=opened.array,
@@ -164,6 +181,7 @@ def open_slide(source: Any, in_channels: int, *, axes: str | None = None, channe
         in_channels=in_channels,
         pixel_size=opened.pixel_size,
         rgb=opened.rgb or "S" in letters,
+        plane=chosen,
         notes=opened.notes,
     )
     return _checked(slide, name)
@@ -196,7 +214,14 @@ def open_path(path: Path) -> Opened:
     raise ImageError(f"{path} cannot be read block by block; convert it to OME-Zarr or TIFF, or leave out --blocks.")
 
 
-def _letters(opened: Opened, axes: str | None, name: str) -> str:
+def letters_of(opened: Opened, axes: str | None, name: str) -> str:
+    """Return one letter for each axis of what was opened.
+
+    Raises
+    ------
+    ImageError
+        If it is not clear, or there are channels and colours.
+    """
     shape = opened.array.shape
     given = axes.strip().upper() if axes else opened.axes
     if given is None:
@@ -212,13 +237,34 @@ def _letters(opened: Opened, axes: str | None, name: str) -> str:
             f"{name} has shape {tuple(shape)} and it is not clear what its axes are; say it with --axes, for example "
             "--axes CYX."
         )
-    many = [letter for letter, length in zip(given, shape, strict=True) if letter not in "YXCS" and length > 1]
-    if many:
-        raise ImageError(
-            f"{name} has shape {tuple(shape)} along the axes {given}: several planes. Blocks are of one plane; save "
-            "the planes one by one, or give an array of one of them."
-        )
     return given
+
+
+def _plane(plane: str | None, name: str) -> dict[str, int]:
+    chosen: dict[str, int] = {}
+    for part in plane.split(",") if plane else ():
+        letter, _, number = part.partition("=")
+        letter = letter.strip().upper()
+        if len(letter) != 1 or letter in "YXCS" or not number.strip().isdecimal():
+            raise ImageError(f"{name}: --plane {plane!r} is no plane; write for example T=0,Z=3.")
+        chosen[letter] = int(number)
+    return chosen
+
+
+def _check_single(letters: str, shape: tuple[int, ...], plane: Mapping[str, int], name: str) -> None:
+    """Refuse several planes of which none is chosen, and one that is not there."""
+    lengths = {letter: length for letter, length in zip(letters, shape, strict=True) if letter not in "YXCS"}
+    for letter, number in plane.items():
+        if number >= lengths.get(letter, 0):
+            there = f"{lengths[letter]} along {letter}, counted from 0" if letter in lengths else f"no axis {letter}"
+            raise ImageError(f"{name} has {there}; --plane {letter}={number} is not in it.")
+    many = [letter for letter, length in lengths.items() if length > 1 and letter not in plane]
+    if many:
+        example = ",".join(f"{letter}={lengths[letter] // 2}" for letter in many)
+        raise ImageError(
+            f"{name} has shape {tuple(shape)} along the axes {letters}: several planes, and blocks are of one. Choose "
+            f"one, such as --plane {example} (in Python plane='{example}')."
+        )
 
 
 def _channels(channels: str | None, name: str) -> tuple[int, ...]:

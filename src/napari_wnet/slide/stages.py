@@ -79,17 +79,17 @@ class Stages:
         """Find the range of intensities; a source without a file behind it must be looked at again to be known."""
         work = self.job.work
         known = work.load("range", "all")["digest"].tobytes() if work.is_done("range", "all") else None
-        if known is not None and self.job.source.path is not None:
+        if known is not None and self.job.has_paths:
             return
-        if self.job.source.path is None:
+        if not self.job.has_paths:
             shutil.rmtree(work.path / "intensities", ignore_errors=True)
         yield from self._stage("intensities", look, self._blocks, "intensities")
         blocks = [self._intensities(item.name) for item in self._blocks]
         digest = b"".join(block.digest for block in blocks)
         if known not in (None, digest):
             raise OutputError(
-                f"{work.path} holds a run that was interrupted, of another image. Have it replaced (--overwrite) or "
-                "choose another folder (--out)."
+                f"{work.path} holds a run that was interrupted, of another image or foreground. Have it replaced "
+                "(--overwrite) or choose another folder (--out)."
             )
         n_bad = sum(block.n_bad for block in blocks)
         if n_bad:
@@ -121,25 +121,12 @@ class Stages:
         yield from self._stage("objects", cluster_block, blocks, "objects")
         alone = [self._item(index, made.own_window(index), [index]) for index in made.alone()]
         yield from self._stage("alone", cluster_alone, alone, "large objects")
-        giants = [
-            BlockItem(job=job, index=index, facts={"own": self._giants_in(made, index)})
-            for index in made.giant_blocks()
-        ]
+        own = np.flatnonzero(made.kinds == GIANT).tolist()  # few, as each of them is larger than two blocks
+        giants = [BlockItem(job=job, index=index, facts={"own": own}) for index in made.giant_blocks()]
         yield from self._stage("giants", cluster_giant, giants, "giant objects")
         pairs = neighbour_pairs(job.grid, made.giant_blocks())
         compared = [BlockItem(job=job, index=n, facts={"pair": pair}) for n, pair in enumerate(pairs)]
         yield from self._stage("pairs", compare, compared, "seams")
-
-    def _giants_in(self, made: Plan, block: int) -> list[int]:
-        """Return the giant components that a window around a block may show."""
-        near = [made.joined.whose[index] for index in self.job.grid.touching(self._around(block))]
-        found = np.unique(np.concatenate(near))
-        giants: list[int] = found[made.kinds[found] == GIANT].tolist()
-        return giants
-
-    def _around(self, block: int) -> tuple[slice, slice]:
-        grid = self.job.grid
-        return grid.wider(grid.window(block), max(grid.step))
 
     def _item(self, index: int, window: tuple[slice, slice], own: Iterable[int]) -> BlockItem:
         corners = (window[0].start, window[1].start, window[0].stop, window[1].stop)

@@ -27,6 +27,9 @@ JOB = "job.json"
 ARRAYS = "arrays.zarr"
 GONE = ".old"
 FORMAT_VERSION = 1
+GIGABYTE = 10**9
+CHANGED = frozenset(f"{what}.{how}" for what in ("input", "foreground") for how in ("modified", "shape", "dtype"))
+"""What is different where the file of a slide or its mask was replaced, as one that was damaged."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +152,8 @@ def _open(path: Path, _: int) -> zarr.Array[Any]:
 def begin(work: Work, facts: Mapping[str, Any], *, afresh: bool = False) -> bool:
     """Prepare the folder of a run, and tell whether an interrupted one is gone on with.
 
+    One of a file that has changed meanwhile is begun anew.
+
     Parameters
     ----------
     work : Work
@@ -160,7 +165,7 @@ def begin(work: Work, facts: Mapping[str, Any], *, afresh: bool = False) -> bool
     Raises
     ------
     OutputError
-        If a run with other facts was begun there; the message says which.
+        If a run with other facts was begun there, of a file that has not changed meanwhile; the message says which.
     """
     wanted = json.loads(json.dumps({"format_version": FORMAT_VERSION, **facts}))
     job = work.path / JOB
@@ -171,9 +176,10 @@ def begin(work: Work, facts: Mapping[str, Any], *, afresh: bool = False) -> bool
             found = {}
         if found == wanted:
             return True
-        if not afresh:
+        other = differences(found, wanted)
+        if not afresh and not CHANGED.issuperset(other):
             raise OutputError(
-                f"{work.path} holds a run that was interrupted and differs in: {', '.join(differences(found, wanted))}."
+                f"{work.path} holds a run that was interrupted and differs in: {', '.join(other)}."
                 " Run it again as it was begun, or have it replaced (--overwrite), or choose another folder (--out)."
             )
     work.remove()
@@ -204,16 +210,21 @@ def check_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(there).free
     if free < needed:
         raise OutputError(
-            f"About {needed / 1e9:.1f} GB are needed on the disk of {folder} and {free / 1e9:.1f} GB are free: "
-            f"{(needed - free) / 1e9:.1f} GB are missing. Make room or choose another disk (--out)."
+            f"About {_bytes(needed)} are needed on the disk of {folder} and {_bytes(free)} are free: "
+            f"{_bytes(needed - free)} are missing. Make room or choose another disk (--out)."
         )
 
 
-def create_arrays(work: Work, grid: Grid, embedding_dim: int) -> None:
-    """Make the arrays of a run."""
+def _bytes(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= GIGABYTE else f"{-(-count // 10**6)} MB"
+
+
+def create_arrays(work: Work, grid: Grid, embedding_dim: int, *, given: bool) -> None:
+    """Make the arrays of a run; `given`: there is a foreground of the user's."""
     chunk = grid.chunk
     work.create_array("distance", grid.shape, chunk, "float16")
     work.create_array("embedding", (*grid.shape, embedding_dim), (*chunk, embedding_dim), "int16")
-    work.create_array("mask", grid.shape, chunk, "uint8")
+    for name in ("mask", "given") if given else ("mask",):
+        work.create_array(name, grid.shape, chunk, "uint8")
     for name in ("parts", "objects", "pieces"):
         work.create_array(name, grid.shape, chunk, "int32")

@@ -234,7 +234,8 @@ class Batcher(QObject):
         elif not self._current:
             self.said.emit(f"{report.what.capitalize()}...", "info", "")
         elif report.total > 1:
-            self.said.emit(f"Segmenting {self._current}, tile {report.done} of {report.total}...", "info", "")
+            what = "tile" if report.what == "tiles" else report.what
+            self.said.emit(f"Segmenting {self._current}, {what} {report.done} of {report.total}...", "info", "")
 
     def _on_done(self, outcome: BatchDone) -> None:
         self._cut_short = False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from napari.layers import Image, Labels, Layer, Shapes
 from napari_wnet.errors import ImageError
 from napari_wnet.ui.layers import Index, Source
 
+Window = tuple[slice, slice]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -42,12 +43,35 @@ class Foreground:
             If the layer is not of the image's size.
         """
         mask = self._drawn(index, shape) if self.shapes else self._read(index)
-        if mask.shape != shape:
-            raise ImageError(
-                f"The foreground '{self.name}' has {' x '.join(map(str, mask.shape))} px, the image {shape[0]} x "
-                f"{shape[1]}; choose a foreground layer of the image's size."
-            )
+        self._check(mask.shape, shape)
         return mask
+
+    def lazy(self, shape: tuple[int, int]) -> Any:
+        """Return the mask of a single plane as something that is read, or drawn, where it is sliced."""
+        return Drawn(foreground=self, shape=shape) if self.shapes else self.data[(0,) * (self.data.ndim - 2)]
+
+    def _check(self, own: tuple[int, ...], shape: tuple[int, ...]) -> None:
+        if own != shape:
+            raise ImageError(
+                f"The foreground '{self.name}' has {' x '.join(map(str, own))} px, the image {shape[0]} x {shape[1]}; "
+                "choose a foreground layer of the image's size."
+            )
+
+    def cropped(self, window: Window, shape: tuple[int, ...]) -> Foreground:
+        """Return the foreground of a window of an image of a size.
+
+        Raises
+        ------
+        ImageError
+            If the layer is not of the image's size.
+        """
+        rows, columns = window
+        if self.shapes:
+            corner = rows.start, columns.start
+            moved = [(np.append(part[:, :-2], part[:, -2:] - corner, axis=1), kind) for part, kind in self.shapes]
+            return replace(self, shapes=tuple(moved))
+        self._check(tuple(self.data.shape[-2:]), shape)
+        return replace(self, data=self.data[..., rows, columns])
 
     def _read(self, index: Index) -> Mask:
         lead = self.data.ndim - 2
@@ -64,6 +88,31 @@ class Foreground:
             return np.zeros(shape, bool)
         flat = Shapes([part for part, _ in here], shape_type=[kind for _, kind in here])
         return np.asarray(flat.to_labels(shape)) > 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Drawn:
+    """A mask of shapes that is drawn where it is sliced: that of a slide would not fit into memory.
+
+    Attributes
+    ----------
+    foreground : Foreground
+    shape : (int, int)
+    """
+
+    foreground: Foreground
+    shape: tuple[int, int]
+
+    @property
+    def dtype(self) -> np.dtype[np.bool_]:
+        """Of the mask."""
+        return np.dtype(bool)
+
+    def __getitem__(self, window: Window) -> Mask:
+        """Return a window of the mask."""
+        rows, columns = window
+        size = (rows.stop - rows.start, columns.stop - columns.start)
+        return self.foreground.cropped(window, self.shape).mask((), size)
 
 
 def read_foreground(layer: Layer, image: Layer, source: Source) -> Foreground:

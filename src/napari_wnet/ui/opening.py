@@ -16,7 +16,9 @@ from napari_wnet.batch.outputs import output_paths
 from napari_wnet.errors import ImageError, WNetError
 from napari_wnet.io.axes import Planes, arrange
 from napari_wnet.io.images import ImageFile, read_image, read_labels
+from napari_wnet.io.ngff import is_large, open_ngff
 from napari_wnet.io.sidecar import RunRecord, read_sidecar, record_from
+from napari_wnet.io.tiff import UNIT
 from napari_wnet.params import SegmentParams
 from napari_wnet.reports import Progress
 from napari_wnet.ui.layers import MARK
@@ -32,23 +34,26 @@ class Opened:
     Attributes
     ----------
     item : Item
-    image, image_options : array, dict
+    image, image_options : array or list of arrays, dict
         For `add_image`.
-    labels, labels_options : array or None, dict
+    labels, labels_options : array, list of arrays or None, dict
         For `add_labels`.
     sidecar : Path or None
         Of the result.
     note : str
         What the user should know.
+    in_pieces : bool
+        Whether labels stay on the disk, and cannot be corrected.
     """
 
     item: Item
-    image: Array
+    image: Any
     image_options: dict[str, Any]
-    labels: npt.NDArray[np.int32] | None = None
+    labels: Any = None
     labels_options: dict[str, Any]
     sidecar: Path | None = None
     note: str = ""
+    in_pieces: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,6 +63,7 @@ class _Made:
     sidecar: Path
     record: RunRecord
     params: SegmentParams
+    blocks: bool
 
 
 def opening_steps(item: Item, out: Path, axes: str | None) -> Generator[Progress, None, Opened]:
@@ -78,6 +84,8 @@ def opening_steps(item: Item, out: Path, axes: str | None) -> Generator[Progress
     """
     yield Progress(done=0, total=0, what=f"opening {item.path.name}")
     made = _made(item, out)
+    if is_large(item.path) or (made is not None and made.blocks):
+        return _slide(item, axes, made)
     file = read_image(item.path)
     try:
         planes = _arranged(file, axes, made)
@@ -109,6 +117,34 @@ def opening_steps(item: Item, out: Path, axes: str | None) -> Generator[Progress
     )
 
 
+def _slide(item: Item, axes: str | None, made: _Made | None) -> Opened:
+    """Return what napari reads piece by piece: a slide, and its labels, which cannot be painted on."""
+    from napari_wnet.slide.lazy import open_lazy
+
+    slide = open_lazy(item.path, axes if made is None else made.record.axes or axes)
+    several, rgb, name = len(slide.levels) > 1, slide.axes.endswith("S"), Path(item.stem).name
+    options: dict[str, Any] = {}
+    image_options = {"name": name, "rgb": rgb, "multiscale": several}
+    if slide.pixel_size is not None:
+        n_lead = len(slide.axes) - 2 - rgb
+        options = {"scale": slide.pixel_size, "units": (UNIT, UNIT)}
+        image_options |= {"scale": (*(1.0,) * n_lead, *slide.pixel_size), "units": (*("pixel",) * n_lead, UNIT, UNIT)}
+    image = list(slide.levels) if several else slide.levels[0]
+    if made is None:
+        return Opened(item=item, image=image, image_options=image_options, labels_options={})
+    levels = list(open_ngff(made.sidecar.with_name(made.record.outputs["labels"])).levels)
+    return Opened(
+        item=item,
+        image=image,
+        image_options=image_options,
+        labels=levels if len(levels) > 1 else levels[0],
+        labels_options={"name": f"{name} labels", "multiscale": len(levels) > 1, **options},
+        sidecar=made.sidecar,
+        note="Labels of a slide are read from the disk piece by piece, and cannot be painted on.",
+        in_pieces=True,
+    )
+
+
 def _made(item: Item, out: Path) -> _Made | None:
     """Return the result of an image, if there is one."""
     sidecar = output_paths(out, item.stem, ())["sidecar"]
@@ -116,7 +152,7 @@ def _made(item: Item, out: Path) -> _Made | None:
         info = read_sidecar(sidecar)
         record, params = record_from(info)
         if Path(info["input"]["absolute_path"]) == item.path.resolve() and "labels" in record.outputs:
-            return _Made(sidecar=sidecar, record=record, params=params)
+            return _Made(sidecar=sidecar, record=record, params=params, blocks="blocks" in info)
     return None
 
 

@@ -119,9 +119,10 @@ class Reviewer(QObject):
             for name, value in kept.items():
                 setattr(labels, name, value)
             self._layers = image, labels
-            self._checksum = checksum(labels.data)
-            settled(labels).listen(self._on_edit)
-            labels.events.data.connect(self._on_edit)
+            if not opened.in_pieces:
+                self._checksum = checksum(labels.data)
+                settled(labels).listen(self._on_edit)
+                labels.events.data.connect(self._on_edit)
         if extent is None or not np.array_equal(extent, image.extent.world):
             self._viewer.reset_view()
         self._viewer.layers.selection.active = self._layers[-1]
@@ -129,7 +130,7 @@ class Reviewer(QObject):
         self.changed.emit()
 
     def _let_go(self) -> None:
-        if len(self._layers) == 2:
+        if len(self._layers) == 2 and self.opened is not None and not self.opened.in_pieces:
             labels = self._layers[-1]
             settled(labels).unlisten(self._on_edit)
             labels.events.data.disconnect(self._on_edit)

@@ -281,7 +281,8 @@ class SegmentWidget(Dock):
         self.cancel_button.setEnabled(busy)
 
     def _show_progress(self, report: Progress) -> None:
-        set_bar(self.progress_bar, report.done, report.total, report.what)
+        count = f": {report.done} of {report.total}" if report.total > 1 else ""
+        set_bar(self.progress_bar, report.done, report.total, report.what + count)
 
     def _show_elapsed(self) -> None:
         self.elapsed.setText(f"{time.monotonic() - self._started:.0f} s" if self._started else "")

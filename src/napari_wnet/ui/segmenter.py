@@ -11,7 +11,7 @@ import pint
 from napari.components import ViewerModel
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_wnet.errors import ImageError, WNetError
+from napari_wnet.errors import WNetError
 from napari_wnet.params import SegmentParams
 from napari_wnet.ui.hub import Chosen, join_hub
 from napari_wnet.ui.layers import Index, Source, stacked_features
@@ -20,13 +20,12 @@ from napari_wnet.ui.requests import Catalog, Request, RunResult
 from napari_wnet.ui.runner import LatestRunner, Runner
 from napari_wnet.ui.sessions import Job, count_objects
 from napari_wnet.ui.settings import SegmentSettings
-from napari_wnet.ui.slides import is_slide, show_slide, slide_request, slide_steps, view_window
+from napari_wnet.ui.slides import SegmentedSlide, is_slide, show_slide, slide_request, slide_steps, view_window
 from napari_wnet.ui.tuner import Tuner
 from napari_wnet.ui.work import catalog_steps, run_steps, warm_up_steps
 
 if TYPE_CHECKING:
     from napari_wnet.network.checkpoint import Model
-    from napari_wnet.slide.run import SlideResult
 
 
 class Segmenter(QObject):
@@ -144,9 +143,8 @@ class Segmenter(QObject):
 
     def _run_slide(self, job: Job) -> None:
         """Segment an image that does not fit into memory, with the labels on the disk."""
-        if job.foreground is not None:
-            raise ImageError("A foreground cannot be read in blocks; choose '(automatic)', or the current view.")
-        self._run.start(slide_steps(slide_request(job.image, job.settings), self._hub.models))
+        request = slide_request(job.image, job.settings, job.read()[1])
+        self._run.start(slide_steps(request, self._hub.models))
         self._tuner.runner.cancel()
         self._running_slide = job
         self.busyChanged.emit(True)
@@ -204,9 +202,10 @@ class Segmenter(QObject):
         elif self._running is not None:
             self._on_result(self._running, result)
 
-    def _on_slide(self, job: Job, result: SlideResult) -> None:
+    def _on_slide(self, job: Job, slide: SegmentedSlide) -> None:
         if job.image in self._viewer.layers:
-            show_slide(self._viewer, job.image, job.settings, result)
+            show_slide(self._viewer, job.image, job.settings, slide)
+        result = slide.result
         news = " ".join(result.notes)
         text = f"{result.n_objects} objects found. Labels, table and settings are in {result.labels.parent}. {news}"
         self.said.emit(text.strip(), "info", news)
@@ -249,7 +248,8 @@ class Segmenter(QObject):
         self.adopted.emit(name)
 
     def _on_cancelled(self) -> None:
-        self.said.emit("Cancelled; no layer was changed.", "info", "")
+        again = "Run goes on where it was" if self._running_slide is not None else "no layer was changed"
+        self.said.emit(f"Cancelled; {again}.", "info", "")
 
     def _on_failed(self, error: WNetError) -> None:
         self.said.emit(str(error), "error", str(error))

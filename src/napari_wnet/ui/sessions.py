@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from napari_wnet.errors import ImageError
 from napari_wnet.ui.foreground import Foreground, read_foreground
 from napari_wnet.ui.layers import Index, Source, displayed_index, read_source
 from napari_wnet.ui.outputs import Outputs
@@ -43,12 +42,12 @@ class Job:
             If a layer cannot be what it is chosen for.
         """
         source = read_source(self.image, channel_axis=self.settings.axis, channels=self.settings.channels)
-        if self.window is not None:
-            if self.foreground is not None:
-                raise ImageError("A foreground goes with a whole image; choose '(automatic)' for a part of one.")
-            return cropped(source, self.image, self.window), None
         foreground = None if self.foreground is None else read_foreground(self.foreground, self.image, source)
-        return source, foreground
+        if self.window is None:
+            return source, foreground
+        if foreground is not None:
+            foreground = foreground.cropped(self.window, source.shape[-2:])
+        return cropped(source, self.image, self.window), foreground
 
 
 @dataclass(kw_only=True, eq=False)
@@ -63,6 +62,7 @@ class Session:
     tables: Mapping[Index, Columns]
     in_channels: int
     metadata: Mapping[str, Any]
+    window: Window | None = None
 
     def tuning(self, job: Job, here: Index) -> Tuning:
         """Return what clustering the cached maps again needs, the plane that is seen first.
@@ -75,7 +75,7 @@ class Session:
         order = sorted(self.keys, key=lambda index: (index != here, index))
         return Tuning(
             source=self.source,
-            foreground=job.read()[1],
+            foreground=replace(job, window=self.window).read()[1],
             params=job.settings.params,
             in_channels=self.in_channels,
             keys={index: self.keys[index] for index in order},
@@ -125,6 +125,7 @@ class Sessions:
             tables={**old.tables, **result.tables} if old is not None and alike else result.tables,
             in_channels=result.in_channels,
             metadata=_metadata(job, result),
+            window=job.window,
         )
         return session
 

@@ -16,16 +16,19 @@ from napari.layers import Image, Layer
 from napari_wnet.errors import ImageError
 from napari_wnet.reports import Progress
 from napari_wnet.ui.archive import default_folder
+from napari_wnet.ui.foreground import Foreground
 from napari_wnet.ui.layers import MARK, Source, full_size, n_planes, piece_placement
 from napari_wnet.ui.settings import SegmentSettings
 
 if TYPE_CHECKING:
-    from napari_wnet.slide.run import SlideResult
+    from napari_wnet.slide.earlier import SlideResult
     from napari_wnet.ui.work import Models
 
 Window = tuple[slice, slice]
 VIEW_PX = 4096
 """Side of the largest square that is segmented as one image; a plane of more pixels is a slide."""
+IN_MEMORY_PX = 2048
+"""Longest side of resolutions of labels that are kept in memory: what fits on a screen."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,12 +44,15 @@ class SlideRequest:
     out : Path
         Folder of the labels.
     settings : SegmentSettings
+    foreground : array-like or None
+        Mask of the user's, which stays lazy too.
     """
 
     data: Any
     axes: str
     out: Path
     settings: SegmentSettings
+    foreground: Any = None
 
 
 def is_slide(layer: Layer | None, channel_axis: int | None) -> bool:
@@ -103,7 +109,7 @@ def cropped(source: Source, layer: Layer, window: Window) -> Source:
     return replace(source, planes=source.planes[..., rows, columns], placement=placement)
 
 
-def slide_request(layer: Layer, settings: SegmentSettings) -> SlideRequest:
+def slide_request(layer: Layer, settings: SegmentSettings, foreground: Foreground | None = None) -> SlideRequest:
     """Return what segmenting the whole of a layer in blocks needs.
 
     The folder is the same for the same layer, so that a run that was cancelled goes on where it stopped. Labels that
@@ -122,36 +128,53 @@ def slide_request(layer: Layer, settings: SegmentSettings) -> SlideRequest:
         axes="".join(axes) + ("S" if layer.rgb else ""),
         out=next(place for place in places if not place.exists()),
         settings=settings,
+        foreground=None if foreground is None else foreground.lazy(_sides(layer)),
     )
 
 
-def slide_steps(request: SlideRequest, models: Models) -> Generator[Progress, None, SlideResult]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SegmentedSlide:
+    """A slide that is segmented.
+
+    Attributes
+    ----------
+    result : SlideResult
+    levels : tuple of (Y, X) array-likes
+        The labels; resolutions that a window shows as a whole are in memory, so that showing them reads no file.
+    """
+
+    result: SlideResult
+    levels: tuple[Any, ...]
+
+
+def slide_steps(request: SlideRequest, models: Models) -> Generator[Progress, None, SegmentedSlide]:
     """Segment a slide; what an earlier run with other settings has left is replaced."""
+    from napari_wnet.io.ngff import open_ngff
     from napari_wnet.slide.run import segment_zarr_steps
 
     settings = request.settings
     model = yield from models.steps(settings.model)
     channels = ",".join(map(str, settings.channels)) or None
-    return (
-        yield from segment_zarr_steps(
-            request.data,
-            request.out,
-            model,
-            settings.params,
-            device=settings.device,
-            axes=request.axes,
-            channels=channels,
-            overwrite=True,
-        )
+    result = yield from segment_zarr_steps(
+        request.data,
+        request.out,
+        model,
+        settings.params,
+        device=settings.device,
+        axes=request.axes,
+        foreground=request.foreground,
+        channels=channels,
+        overwrite=True,
     )
+    levels = open_ngff(result.labels).levels
+    shown = [level if max(level.shape) > IN_MEMORY_PX else np.asarray(level[:]) for level in levels]
+    return SegmentedSlide(result=result, levels=tuple(shown))
 
 
-def show_slide(viewer: ViewerModel, layer: Layer, settings: SegmentSettings, result: SlideResult) -> None:
+def show_slide(viewer: ViewerModel, layer: Layer, settings: SegmentSettings, slide: SegmentedSlide) -> None:
     """Show the labels of a slide over its layer; they stay on the disk, and napari reads what is in view."""
-    from napari_wnet.io.ngff import open_ngff
-
-    levels = list(open_ngff(result.labels).levels)
-    made = {"kind": "slide", "source": layer.name, "settings": settings.to_dict(), "folder": str(result.labels.parent)}
+    levels, folder = list(slide.levels), slide.result.labels.parent
+    made = {"kind": "slide", "source": layer.name, "settings": settings.to_dict(), "folder": str(folder)}
     viewer.add_labels(
         levels if len(levels) > 1 else levels[0],
         multiscale=len(levels) > 1,

@@ -53,6 +53,9 @@ def replay_slide_steps(
             device=device or record.device,
             axes=record.axes,
             channels=None if record.channels is None else ",".join(map(str, record.channels)),
+            plane=",".join(f"{axis}={at}" for axis, at in zip(record.lead, record.plane or (), strict=True)) or None,
+            foreground=None if info["foreground"] is None else source_path(info["foreground"], sidecar),
+            geojson=out is not None and "geojson" in record.outputs,
             overwrite=overwrite,
         )
         again = read_sidecar(result.sidecar)["result"]["labels_sha256"]
