@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import importlib.metadata
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -173,3 +175,21 @@ def test_contributing_names_only_what_exists():
     paths = {word for word in quoted.split() if re.fullmatch(r"[\w.-]+/[\w./-]*|[\w-]+\.(md|txt|toml|yaml|py)", word)}
     assert len(paths) > 10
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+
+
+def test_a_copy_of_the_sources_runs_without_being_installed(tmp_path):
+    """On a server where nothing can be installed, a path is all that is needed."""
+    shutil.copytree(
+        ROOT / "src" / "napari_wnet", tmp_path / "napari_wnet", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    code = (
+        "import sys, importlib.metadata as m\n"
+        "def missing(name): raise m.PackageNotFoundError(name)\n"
+        "m.version = missing\n"
+        "from napari_wnet import cli, __version__\n"
+        "assert __version__ == '0+unknown', __version__\n"
+        "assert cli.main(['train', '--config', 'nothing.yaml']) == 2\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

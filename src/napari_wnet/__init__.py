@@ -81,7 +81,10 @@ _HOMES = MappingProxyType(
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         metadata = importlib.import_module("importlib.metadata")
-        value = metadata.version("napari-wnet")
+        try:
+            value = metadata.version("napari-wnet")
+        except metadata.PackageNotFoundError:  # run from a copy of the sources, where nothing can be installed
+            value = "0+unknown"
     elif name in _HOMES:
         value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
     else:
