@@ -97,7 +97,7 @@ def test_what_a_version_without_some_settings_has_made_is_not_made_again(tmp_pat
     sidecar.write_text(json.dumps(info))
     capsys.readouterr()
     assert segment(slide, *arguments) == 0
-    assert "Finished before" in capsys.readouterr().out
+    assert "finished before" in capsys.readouterr().out
 
 
 def test_a_folder_of_slides_is_found_own_results_are_not_and_a_second_run_skips(tmp_path, slide, capsys):
