@@ -117,6 +117,20 @@ def test_each_file_is_told_as_it_begins_and_as_it_ends(job, images):
         assert all(output.exists() for output in own[1].outputs.values())
 
 
+def test_a_file_that_is_written_between_two_looks_is_told_too(job, images, monkeypatch):
+    plain = run._Batch._store
+
+    def stored(batch, work):
+        plain(batch, work)
+        work.stored.exception()  # which waits for it
+        looks = iter([False])
+        work.stored.done = lambda: next(looks, True)
+
+    monkeypatch.setattr(run._Batch, "_store", stored)
+    monkeypatch.setattr(run, "count_lanes", lambda _: 1)
+    assert len(done(job, images)) == 6
+
+
 def test_what_is_finished_is_skipped_and_what_is_missing_is_made(job, images):
     assert set(states(job, images).values()) == {"done"}
     (job.out / "1_labels.tif").unlink()

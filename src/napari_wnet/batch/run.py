@@ -179,7 +179,8 @@ class _Batch:
                     group = []
             if group:
                 yield from self._predict(group)
-            yield from self._finished(at_most=0)
+            while self.open:  # one may be done just after it was looked at, and before the others were waited for
+                yield from self._finished(at_most=0)
         finally:
             for pool in (self.reader, self.labellers):
                 pool.shutdown(cancel_futures=True)  # what is being written is written to its end
