@@ -323,7 +323,7 @@ def test_settings_come_back_as_they_were_set_and_list_the_files(dock, images, qt
     settings = BatchSettings(
         folder=str(images), recursive=True, pattern="*.tif, more/*", out=str(tmp_path / "out"), model="nuclei",
         save=("labels", "pca", "overlay"), scheduler="tcp://10.0.0.5:8786", device="cpu", axes="YX", channels="0",
-        overwrite=True,
+        foreground=str(tmp_path / "masks"), foreground_use="region", overwrite=True,
     )  # fmt: skip
     dock.setValue(settings)
     assert dock.value() == settings
@@ -564,6 +564,52 @@ def test_the_copied_command_and_code_give_the_same_labels(dock, segment_dock, im
     results = runpy.run_path(str(script))["results"]
     assert [result.state for result in results] == ["done"] * 3
     assert {name: (out / name).read_bytes() for name in found} == found
+
+
+@pytest.mark.parametrize(("follows", "use"), [(False, 0), (False, 1), (True, 1)])
+def test_masks_are_used_and_copied(dock, segment_dock, images, qtbot, tmp_path, follows, use):
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[:, : SIDE // 2] = 255
+    (images / "masks").mkdir()
+    for name in ("a.tif", "b.tif", "c.tif"):
+        tifffile.imwrite(images / "masks" / name, mask)
+    (images / "broken.png").unlink()
+    choose(dock, images, qtbot, 2)
+    assert not dock.form.use_box.isEnabled()
+    dock.form.recursive_box.setChecked(True)
+    dock.form.masks_edit.setValue(str(images / "masks"))
+    qtbot.waitUntil(lambda: list(states(dock)) == ["a.tif", "b.tif", "c.tif"], timeout=TIMEOUT)  # masks are no images
+    dock.form.use_box.setCurrentIndex(use)
+    dock.form.params_box.setCurrentIndex(int(follows))
+    command, code = copied(dock.copy_row.command_button), copied(dock.copy_row.code_button)
+    dock.start_button.click()
+    finished(dock, qtbot)
+    assert set(states(dock).values()) == {"done"}
+    out = images.with_name("plate 1-wnet")
+    found = {name: (out / name).read_bytes() for name in ("a_labels.tif", "b_labels.tif", "more/c_labels.tif")}
+    labels = read_labels(out / "a_labels.tif")
+    assert (labels[:, : SIDE // 2] > 0).mean() == pytest.approx(1, abs=0.05) if use == 0 else labels.any()
+    assert not labels[:, SIDE // 2 :].any()
+    assert json.loads((out / "a.json").read_text())["params"]["clustering"]["foreground_use"] == (
+        "objects", "region")[use]  # fmt: skip
+    out.rename(tmp_path / "first")
+    before = torch.get_num_threads()
+    assert cli.main(shlex.split(command)[1:]) == 0
+    torch.set_num_threads(before)
+    assert {name: (out / name).read_bytes() for name in found} == found
+    out.rename(tmp_path / "second")
+    (tmp_path / "script.py").write_text(code)
+    assert [result.state for result in runpy.run_path(str(tmp_path / "script.py"))["results"]] == ["done"] * 3
+    assert {name: (out / name).read_bytes() for name in found} == found
+
+
+def test_masks_that_are_nowhere_are_said(dock, images, qtbot, tmp_path):
+    choose(dock, images, qtbot)
+    dock.form.masks_edit.setValue(str(tmp_path / "nowhere"))
+    dock.start_button.click()
+    finished(dock, qtbot)
+    assert "There are no foreground masks at" in dock.status.text()
+    assert set(states(dock).values()) == {"waiting"}
 
 
 def test_a_script_for_processes_is_one_that_they_can_read(dock, images, qtbot):

@@ -46,7 +46,12 @@ class Inputs:
 
 
 def find_inputs(
-    named: Iterable[str], out: Path, *, recursive: bool = False, patterns: Sequence[str] = EVERYTHING
+    named: Iterable[str],
+    out: Path,
+    *,
+    recursive: bool = False,
+    patterns: Sequence[str] = EVERYTHING,
+    foreground: Path | None = None,
 ) -> Inputs:
     """Return the image files behind names of files, folders and patterns.
 
@@ -62,6 +67,8 @@ def find_inputs(
         Look into folders within folders; results then lie in folders of the same names.
     patterns : sequence of str
         In folders, only files whose name, or path within the folder, fits one of these (``*.tif``, ``plate?/*``).
+    foreground : Path, optional
+        Masks, a file or a folder: within a folder that is looked through, they are no images to segment.
 
     Raises
     ------
@@ -71,12 +78,13 @@ def find_inputs(
     files: dict[Path, tuple[Path, str]] = {}
     problems: list[str] = []
     outputs = _Outputs()
+    apart = frozenset(path.resolve() for path in (out, foreground) if path is not None)
     for name in named:
         path = Path(name)
         if path.is_file() or is_zarr(path):
             files.setdefault(path.absolute(), (path, path.name))
             continue
-        found = list(_within(path, out, recursive)) if path.is_dir() else _matching(name)
+        found = list(_within(path, apart, recursive)) if path.is_dir() else _matching(name)
         if not found and not path.is_dir():
             raise ImageError(f"'{name}' names no file; check the name, or put a pattern in quotes.")
         for entry, within in found:
@@ -97,9 +105,8 @@ def find_inputs(
     return Inputs(items=tuple(_named(kept)), problems=tuple(problems))
 
 
-def _within(folder: Path, out: Path, recursive: bool) -> Iterator[tuple[Path, str]]:
-    """Yield the files in a folder, and where they lie in it; hidden ones and those in the output folder are not."""
-    out = out.resolve()
+def _within(folder: Path, apart: frozenset[Path], recursive: bool) -> Iterator[tuple[Path, str]]:
+    """Yield the files in a folder, and where they lie in it; hidden ones and what is to be left alone are not."""
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
@@ -108,11 +115,11 @@ def _within(folder: Path, out: Path, recursive: bool) -> Iterator[tuple[Path, st
         if entry.name.startswith("."):
             continue
         if entry.is_file() or is_zarr(entry):
-            yield entry, entry.name
-        elif (
-            recursive and entry.is_dir() and entry.resolve() != out and not entry.is_symlink()
-        ):  # a link may lead back up
-            for path, within in _within(entry, out, recursive):
+            if entry.resolve() not in apart:
+                yield entry, entry.name
+        elif recursive and entry.is_dir() and not entry.is_symlink() and entry.resolve() not in apart:
+            # not behind a link, which may lead back up
+            for path, within in _within(entry, apart, recursive):
                 yield path, f"{entry.name}/{within}"
 
 
@@ -144,8 +151,13 @@ def _named(files: Sequence[tuple[Path, str]]) -> Iterator[Item]:
 
 def _stem(within: str) -> str:
     head, slash, name = within.rpartition("/")
+    return head + slash + plain_stem(name)
+
+
+def plain_stem(name: str) -> str:
+    """Return a file's name without its ending, be that a double one as of ``a.ome.tif``."""
     stem = Path(name).stem
-    return head + slash + (stem.removesuffix(".ome") or stem)
+    return stem.removesuffix(".ome") or stem
 
 
 class _Outputs:

@@ -13,11 +13,12 @@ import numpy.typing as npt
 from napari_wnet.atomic import refuse_existing
 from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import CORRECTED, BatchJob, FileResult
+from napari_wnet.batch.masks import mask_path
 from napari_wnet.batch.outputs import output_paths, refuse_result
 from napari_wnet.core.image import match_channels
 from napari_wnet.errors import ImageError, OutputError, ParamsError
 from napari_wnet.io.axes import Planes, arrange, parse_channels
-from napari_wnet.io.images import ImageFile, is_image_name, read_image, read_mask
+from napari_wnet.io.images import ImageFile, read_image, read_mask
 from napari_wnet.io.sidecar import file_sha256, read_sidecar
 
 Array = npt.NDArray[Any]
@@ -62,7 +63,7 @@ def load(job: BatchJob, item: Item) -> Loaded | FileResult:
         If it cannot be used, changes while it is read, or results of another kind are in the way.
     """
     if not job.overwrite:
-        finished = _finished(job, item, _mask_path(job, item.path))
+        finished = _finished(job, item, mask_path(job.foreground, item))
         if finished is not None:
             return finished
     return read(job, item)
@@ -76,7 +77,7 @@ def read(job: BatchJob, item: Item) -> Loaded:
     WNetError
         If it cannot be used, or changes while it is read.
     """
-    mask_path = _mask_path(job, item.path)
+    mask_file = mask_path(job.foreground, item)
     before = _stamp(item.path)
     file = read_image(item.path)
     sha256 = file_sha256(item.path)
@@ -91,8 +92,8 @@ def read(job: BatchJob, item: Item) -> Loaded:
         sha256=sha256,
         planes=planes,
         images=[image for image, _ in matched],
-        mask=None if mask_path is None else _matching(read_mask(mask_path), planes, mask_path),
-        mask_path=mask_path,
+        mask=None if mask_file is None else _matching(read_mask(mask_file), planes, mask_file),
+        mask_path=mask_file,
         notes=tuple(dict.fromkeys((*file.notes, *(note for _, note in matched if note is not None)))),
     )
 
@@ -105,7 +106,7 @@ def _stamp(path: Path) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_size
 
 
-def _finished(job: BatchJob, item: Item, mask_path: Path | None) -> FileResult | None:
+def _finished(job: BatchJob, item: Item, mask_file: Path | None) -> FileResult | None:
     """Return what an earlier run has made of an image, if all of it is there and was made the same way."""
     targets = output_paths(job.out, item.stem, job.save)
     sidecar = targets["sidecar"]
@@ -119,7 +120,7 @@ def _finished(job: BatchJob, item: Item, mask_path: Path | None) -> FileResult |
         refuse_existing(sidecar, overwrite=False)
         raise
     try:
-        differs = _difference(job, item, mask_path, info)
+        differs = _difference(job, item, mask_file, info)
         names = {str(kind): Path(str(name)) for kind, name in info["result"]["files"].items()}
         n_objects = int(info["result"]["objects"])
     except (KeyError, TypeError, AttributeError, ValueError):
@@ -137,12 +138,12 @@ def _finished(job: BatchJob, item: Item, mask_path: Path | None) -> FileResult |
     )
 
 
-def _difference(job: BatchJob, item: Item, mask_path: Path | None, info: Info) -> str:
+def _difference(job: BatchJob, item: Item, mask_file: Path | None, info: Info) -> str:
     """Return in what an earlier result was made differently; empty: in nothing."""
     source, foreground = info["input"], info["foreground"]
     channels = parse_channels(item.path, job.channels)
     asked = None if channels is None else list(channels)
-    mask = None if mask_path is None else file_sha256(mask_path)
+    mask = None if mask_file is None else file_sha256(mask_file)
     reasons = {
         "another model": info["model"]["sha256"] != job.model.sha256,
         "other parameters": info["params"] != job.params.to_dict(),
@@ -151,15 +152,6 @@ def _difference(job: BatchJob, item: Item, mask_path: Path | None, info: Info) -
         "another image of this name": source["sha256"] != file_sha256(item.path),
     }
     return next((reason for reason, is_so in reasons.items() if is_so), "")
-
-
-def _mask_path(job: BatchJob, path: Path) -> Path | None:
-    if job.foreground is None or not job.foreground.is_dir():
-        return job.foreground
-    found = [entry for entry in sorted(job.foreground.iterdir()) if entry.stem == path.stem and is_image_name(entry)]
-    if not found:
-        raise ParamsError(f"There is no foreground mask named {path.stem}.* in {job.foreground}; add it.")
-    return found[0]
 
 
 def _matching(mask: npt.NDArray[np.bool_], planes: Planes, path: Path) -> npt.NDArray[np.bool_]:

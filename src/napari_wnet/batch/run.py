@@ -20,6 +20,7 @@ from napari_wnet.batch.failures import write_failures
 from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
 from napari_wnet.batch.lanes import count_lanes, lane_steps
+from napari_wnet.batch.masks import check_masks
 from napari_wnet.batch.outcome import failure, outcome
 from napari_wnet.batch.outputs import WORK, tidy
 from napari_wnet.batch.reading import Loaded, load
@@ -78,6 +79,8 @@ def batch_steps(
 
     Raises
     ------
+    ImageError
+        If there are no foreground masks where the job says.
     OutputError
         If the output folder cannot be written to.
     ProjectError
@@ -88,6 +91,7 @@ def batch_steps(
         If the scheduler cannot be used, or is lost.
     """
     check_scheduler(scheduler)
+    check_masks(job.foreground)
     is_new = not job.out.exists()
     lock = FolderLock(job.out / WORK, LOCK, IN_USE)
     results: list[FileResult] = []

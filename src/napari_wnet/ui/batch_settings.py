@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from napari_wnet.batch.kinds import KINDS
 from napari_wnet.errors import OutputError, ParamsError, WNetError
@@ -48,6 +49,10 @@ class BatchSettings(Params):
     scheduler : str
         See :mod:`napari_wnet.scheduler`.
     device : str
+    foreground : str
+        A folder of masks, or a mask file; empty: none.
+    foreground_use : {"objects", "region"}
+        What the masks say, where there are any: see :class:`napari_wnet.params.ClusteringParams`.
     axes, channels : str
         See :func:`napari_wnet.io.axes.arrange`; empty: as the files say, and all.
     overwrite : bool
@@ -63,6 +68,8 @@ class BatchSettings(Params):
     save: tuple[str, ...] = ("labels",)
     scheduler: str = THREADS
     device: str = "auto"
+    foreground: str = ""
+    foreground_use: Literal["objects", "region"] = "objects"
     axes: str = ""
     channels: str = ""
     overwrite: bool = False
@@ -89,6 +96,16 @@ class Order:
     settings: BatchSettings
     params: SegmentParams | None = None
     recommended: SegmentParams | None = None
+
+    def used(self, recommended: SegmentParams) -> SegmentParams:
+        """Return the parameters, given those that the model recommends; what masks say is said in the Batch dock."""
+        params = self.params or recommended
+        return params.replace(**self.mask_changes())
+
+    def mask_changes(self) -> dict[str, str]:
+        """Return what masks change in the parameters, as :meth:`SegmentParams.replace` takes it."""
+        settings = self.settings
+        return {"clustering__foreground_use": settings.foreground_use} if settings.foreground else {}
 
     def check(self) -> None:
         """Refuse what cannot be begun.
