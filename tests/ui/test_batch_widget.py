@@ -9,6 +9,7 @@ import shlex
 import threading
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 import torch
@@ -377,6 +378,15 @@ def test_a_file_is_opened_with_its_labels_in_the_place_of_the_one_before(dock, v
     mark = labels.metadata[MARK]
     assert (mark["kind"], mark["source"], mark["settings"]["model"]) == ("labels", "a", mark["settings"]["model"])
     assert viewer.layers.selection.active is labels
+    table = pd.read_csv(images.with_name("plate 1-wnet") / "a.csv")
+    assert labels.features["index"].tolist() == list(table["label"])
+    for column in ("area_px", "mean_intensity"):
+        np.testing.assert_allclose(labels.features[column], table[column])
+    paint(labels)
+    qtbot.waitUntil(lambda: len(labels.features) == len(table["label"]) + 1, timeout=TIMEOUT)
+    labels.undo()
+    qtbot.waitUntil(lambda: len(labels.features) == len(table["label"]), timeout=TIMEOUT)
+    assert "area_px: " in labels.get_status(np.argwhere(labels.data)[0])["coordinates"]
     labels.contour = 2
     dock.review_row.next_button.click()
     opened(dock, "b.tif", qtbot)
