@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from napari_wnet.io.images import read_labels
 from napari_wnet.network.device import threads
 from napari_wnet.network.registry import load_model
 from napari_wnet.pipeline import segment
-from napari_wnet.reports import drain
+from napari_wnet.reports import Progress, drain
 
 SIDE = 96
 
@@ -108,9 +109,9 @@ def test_images_that_the_network_sees_together_come_out_alike(job, images, monke
 
 
 def test_each_file_is_told_as_it_begins_and_as_it_ends(job, images):
-    reports = [r for r in batch_steps(job, find_inputs([str(images)], job.out).items) if not hasattr(r, "total")]
+    reports = list(batch_steps(job, find_inputs([str(images)], job.out).items))
     for path in sorted(images.iterdir()):
-        own = [report for report in reports if report.path == path]
+        own = [report for report in reports if getattr(report, "path", None) == path]
         assert [type(report) for report in own] == [FileStarted, FileResult]
         assert own[1].state == "done"
         assert own[1].n_objects == tifffile.imread(own[1].outputs["labels"]).max()
@@ -129,6 +130,30 @@ def test_a_file_that_is_written_between_two_looks_is_told_too(job, images, monke
     monkeypatch.setattr(run._Batch, "_store", stored)
     monkeypatch.setattr(run, "count_lanes", lambda _: 1)
     assert len(done(job, images)) == 6
+
+
+def test_a_batch_that_is_closed_waits_for_no_lane(job, images, monkeypatch):
+    begun, ended = [], []
+
+    def slow(*_, **__):
+        begun.append(True)
+        try:
+            for tile in range(3000):
+                yield Progress(done=tile, total=3000)
+                time.sleep(0.01)
+        finally:
+            ended.append(tile)
+
+    monkeypatch.setattr(lanes_module, "predict_steps", slow)
+    monkeypatch.setattr(run, "count_lanes", lambda _: 2)
+    steps = batch_steps(job, find_inputs([str(images)], job.out).items)
+    assert [type(next(steps)) for _ in range(2)] == [FileStarted, FileStarted]
+    while len(begun) < 2:
+        assert next(steps) is None
+    steps.close()
+    assert len(ended) == 2
+    assert max(ended) < 2999
+    assert not job.out.exists()
 
 
 def test_what_is_finished_is_skipped_and_what_is_missing_is_made(job, images):

@@ -187,6 +187,19 @@ def test_paused_nothing_goes_on_until_it_is_resumed(dock, images, steps, qtbot):
     assert states(dock) == {"a.tif": "done", "b.tif": "done", "broken.png": "failed"}
 
 
+def test_paused_workers_finish_what_they_have_and_it_is_said(dock, images, steps, qtbot):
+    choose(dock, images, qtbot)
+    dock.form.place_box.setCurrentIndex(1)
+    dock.start_button.click()
+    qtbot.waitUntil(lambda: bool(steps.calls), timeout=TIMEOUT)
+    assert steps.calls[0][2] == "processes"
+    dock.pause_button.click()
+    assert "workers finish what they have in hand" in dock.status.text()
+    dock.cancel_button.click()
+    finished(dock, qtbot)
+    assert steps.closed == 1
+
+
 def test_a_paused_batch_can_be_cancelled_and_goes_on_from_there(dock, images, steps, qtbot):
     choose(dock, images, qtbot)
     dock.start_button.click()

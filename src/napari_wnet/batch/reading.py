@@ -62,11 +62,7 @@ def load(job: BatchJob, item: Item) -> Loaded | FileResult:
     WNetError
         If it cannot be used, changes while it is read, or results of another kind are in the way.
     """
-    if not job.overwrite:
-        finished = _finished(job, item, mask_path(job.foreground, item))
-        if finished is not None:
-            return finished
-    return read(job, item)
+    return finished(job, item) or read(job, item)
 
 
 def read(job: BatchJob, item: Item) -> Loaded:
@@ -106,8 +102,17 @@ def _stamp(path: Path) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_size
 
 
-def _finished(job: BatchJob, item: Item, mask_file: Path | None) -> FileResult | None:
-    """Return what an earlier run has made of an image, if all of it is there and was made the same way."""
+def finished(job: BatchJob, item: Item) -> FileResult | None:
+    """Return what an earlier run has made of an image, if that is whole, alike and not to be replaced.
+
+    Raises
+    ------
+    WNetError
+        If results of another kind are in the way.
+    """
+    if job.overwrite:
+        return None
+    mask_file = mask_path(job.foreground, item)
     targets = output_paths(job.out, item.stem, job.save)
     sidecar = targets["sidecar"]
     if not sidecar.exists():

@@ -71,6 +71,8 @@ def batch_steps(
         Within a file, after each tile.
     FileResult
         As a file is finished, in the order in which they are, or fails.
+    None
+        Time and again while nothing happens: a chance to close this, which ends the batch.
 
     Returns
     -------
