@@ -22,7 +22,7 @@ from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
 from napari_wnet.batch.lanes import count_lanes, lane_steps
 from napari_wnet.batch.masks import check_masks
 from napari_wnet.batch.outcome import failure, outcome
-from napari_wnet.batch.outputs import WORK, tidy
+from napari_wnet.batch.outputs import WORK, tidy, tidy_corrections
 from napari_wnet.batch.reading import Loaded, load
 from napari_wnet.batch.report import report_steps
 from napari_wnet.batch.writing import PlaneResult, label_plane, store
@@ -100,6 +100,7 @@ def batch_steps(
     several = len(items) + len(earlier) > 1
     try:
         tidy(job.out)
+        tidy_corrections(job.out, (item.stem for item in items))
         begun = distributed_steps(job, items, scheduler) if scheduler != THREADS else _local_steps(job, items)
         with contextlib.closing(begun) as steps:
             for report in steps:
