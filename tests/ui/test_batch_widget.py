@@ -131,8 +131,10 @@ def test_a_folder_is_listed_segmented_and_reported(dock, images, qtbot, monkeypa
     assert not dock.form.isEnabled()
     finished(dock, qtbot)
     assert states(dock) == {"a.tif": "done", "b.tif": "done", "broken.png": "failed"}
-    assert "1 failed" in dock.status.text()
-    assert "failed.csv" in dock.status.text()
+    n_objects = sum(dock.batcher.files.row(place).result.n_objects for place in range(2))
+    assert dock.status.text() == (
+        f"Done: 2 of 3 images; {n_objects} objects. 1 failed: click one for why, or see failed.csv with the results."
+    )
     assert dock.progress_bar.format() == "3 of 3, 1 failed"
     row = dock.batcher.files.row(0)
     assert row.result.n_objects == read_labels(out / "a_labels.tif").max()
@@ -145,6 +147,7 @@ def test_a_folder_is_listed_segmented_and_reported(dock, images, qtbot, monkeypa
     dock.start_button.click()
     finished(dock, qtbot)
     assert states(dock) == {"a.tif": "finished before", "b.tif": "finished before", "broken.png": "failed"}
+    assert "Done: 2 of 3 images, 2 of them before;" in dock.status.text()
 
 
 def test_only_what_failed_is_done_again_and_report_and_list_are_of_all(dock, images, qtbot):

@@ -36,6 +36,11 @@ class Item:
     path: Path
     stem: str
 
+    @property
+    def name(self) -> str:
+        """Name of the file, with the folders in which it lies among the images."""
+        return (Path(self.stem).parent / self.path.name).as_posix()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
@@ -84,7 +89,7 @@ def find_inputs(
         if path.is_file() or is_zarr(path):
             files.setdefault(path.absolute(), (path, path.name))
             continue
-        found = list(_within(path, apart, recursive)) if path.is_dir() else _matching(name)
+        found = _listed(path, apart, problems, recursive=recursive) if path.is_dir() else _matching(name)
         if not found and not path.is_dir():
             raise ImageError(f"'{name}' names no file; check the name, or put a pattern in quotes.")
         for entry, within in found:
@@ -105,22 +110,25 @@ def find_inputs(
     return Inputs(items=tuple(_named(kept)), problems=tuple(problems))
 
 
-def _within(folder: Path, apart: frozenset[Path], recursive: bool) -> Iterator[tuple[Path, str]]:
-    """Yield the files in a folder, and where they lie in it; hidden ones and what is to be left alone are not."""
+def _listed(folder: Path, apart: frozenset[Path], problems: list[str], *, recursive: bool) -> list[tuple[Path, str]]:
+    """Return the files in a folder, and where they lie in it; hidden ones and what is to be left alone are not."""
     try:
-        entries = sorted(folder.iterdir())
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        files = {entry for entry in entries if entry.is_file() or is_zarr(entry)}
     except OSError as error:
         raise ImageError(f"{folder} cannot be looked into ({error.strerror}); check its permissions.") from error
+    found: list[tuple[Path, str]] = []
     for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_file() or is_zarr(entry):
-            if entry.resolve() not in apart:
-                yield entry, entry.name
+        if entry in files:
+            found += [(entry, entry.name)] if entry.resolve() not in apart else []
         elif recursive and entry.is_dir() and not entry.is_symlink() and entry.resolve() not in apart:
-            # not behind a link, which may lead back up
-            for path, within in _within(entry, apart, recursive):
-                yield path, f"{entry.name}/{within}"
+            try:  # not behind a link, which may lead back up
+                within = _listed(entry, apart, problems, recursive=True)
+            except ImageError as error:  # the others can be segmented all the same
+                problems.append(str(error))
+                continue
+            found += [(path, f"{entry.name}/{name}") for path, name in within]
+    return found
 
 
 def _matching(pattern: str) -> list[tuple[Path, str]]:

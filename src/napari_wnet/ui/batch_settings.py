@@ -21,9 +21,10 @@ WORDS = {
     " (--overwrite)": " (tick 'replace earlier results')",
     "--recursive looks into its folders": "'look into its folders' finds those within it",
     "--axes ": "axes ",
-    "with --axes": "under 'axes'",
+    "with --axes": "under 'axes' (unfold 'What to save...')",
     "--channels ": "channels ",
     "with --channels": "under 'channels'",
+    "of its channels, or": "of its channels under 'channels' (unfold 'What to save...'), or",
 }
 """What messages for the command line say, and what the dock calls it."""
 

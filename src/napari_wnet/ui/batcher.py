@@ -211,7 +211,8 @@ class Batcher(QObject):
 
     def _on_listed(self, inputs: Inputs) -> None:
         self.files.setItems(inputs.items)
-        others = f", and {len(inputs.problems)} other files" if inputs.problems else ""
+        n_others = len(inputs.problems)
+        others = {0: "", 1: "; 1 other is left out"}.get(n_others, f"; {n_others} others are left out")
         self.said.emit(f"{counted(len(inputs.items))}{others}. Press Start.", "info", "")
 
     def _on_report(self, report: object) -> None:
