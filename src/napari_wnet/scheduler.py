@@ -242,27 +242,14 @@ def workers(name: str, count: int | None = None) -> Iterator[Workers]:
     """
     check_scheduler(name)
     try:
-        import dask
-        from distributed import Client, LocalCluster
+        from distributed import Client
     except ImportError as error:
         raise SchedulerError(f"Dask distributed is not installed. {INSTALL}") from error
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet())
         address = name
         if name == PROCESSES:
-            # The samples that workers take of what they do are for a dashboard, which is not started here.
-            stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))
-            cluster = stack.enter_context(
-                LocalCluster(
-                    n_workers=count or os.cpu_count() or 1,
-                    threads_per_worker=1,
-                    dashboard_address=None,
-                    host="127.0.0.1",
-                    silence_logs=logging.CRITICAL,
-                    preload=[DEAF],
-                )
-            )
-            stack.callback(_end, cluster)
+            cluster = stack.enter_context(_processes(count or os.cpu_count() or 1))
             address = cluster.scheduler_address
         try:
             client = stack.enter_context(Client(address, timeout=CONNECT_S, set_as_default=False))
@@ -273,6 +260,35 @@ def workers(name: str, count: int | None = None) -> Iterator[Workers]:
                 "or check the address."
             ) from error
         yield Workers(client)
+
+
+@contextlib.contextmanager
+def _processes(count: int) -> Iterator[Any]:
+    """Start a scheduler with worker processes on this machine, and end them without delay."""
+    import dask
+    from distributed import LocalCluster
+
+    # The samples that workers take of what they do are for a dashboard, which is not started here.
+    with dask.config.set({"distributed.worker.profile.enabled": False}):
+        try:
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                dashboard_address=None,
+                host="127.0.0.1",
+                silence_logs=logging.CRITICAL,
+                preload=[DEAF],
+            )
+        except RuntimeError as error:
+            raise SchedulerError(
+                "The processes could not be started. A script of your own that starts them needs "
+                "'if __name__ == \"__main__\":' before what it does; else choose threads."
+            ) from error
+        with cluster:
+            try:
+                yield cluster
+            finally:
+                _end(cluster)
 
 
 def _end(cluster: Any) -> None:

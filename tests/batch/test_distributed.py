@@ -29,6 +29,17 @@ from napari_wnet.scheduler import Workers, check_scheduler, local_versions, work
 
 pytest.importorskip("distributed")
 COUNT = 24
+UNGUARDED = """
+import sys
+from napari_wnet.errors import SchedulerError
+from napari_wnet.scheduler import workers
+
+try:
+    with workers("processes", 1):
+        pass
+except SchedulerError as error:
+    sys.exit(str(error))
+"""
 
 
 def free_port() -> int:
@@ -162,6 +173,14 @@ def test_ctrl_c_ends_the_command_and_its_processes_without_a_word_of_theirs(tmp_
     _, said = process.communicate()
     assert (process.returncode, said) == (130, "napari-wnet: stopped\n")
     assert not out.exists()
+
+
+def test_a_script_that_lacks_its_guard_is_told_so(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "needs 'if __name__ == \"__main__\":'" in done.stderr
 
 
 def test_a_lost_scheduler_is_told_and_nothing_finished_is_lost(cluster, job, images):

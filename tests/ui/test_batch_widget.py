@@ -270,7 +270,7 @@ def test_a_folder_in_use_or_that_cannot_be_is_said(dock, images, qtbot, tmp_path
     assert "cannot be written" in dock.status.text()
     dock.form.place_box.setCurrentText("somewhere")
     dock.start_button.click()
-    assert "'somewhere' is no scheduler" in dock.status.text()
+    assert "'somewhere' is no scheduler; choose this window" in dock.status.text()
     dock.form.folder_edit.setValue(str(tmp_path / "nowhere"))
     qtbot.waitUntil(lambda: "There is no folder" in dock.status.text(), timeout=TIMEOUT)
 

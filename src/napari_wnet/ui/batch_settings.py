@@ -17,6 +17,8 @@ from napari_wnet.scheduler import THREADS, check_scheduler
 ENDING = "-wnet"
 MOST_LOOKED_AT = 20
 WORDS = {
+    "choose threads, processes, or an address": "choose this window, processes on this computer, or type an address",
+    "else choose threads.": "else choose to run in this window.",
     " (--out)": "",
     " (--overwrite)": " (tick 'replace earlier results')",
     "--recursive looks into its folders": "'look into its folders' finds those within it",
