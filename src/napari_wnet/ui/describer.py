@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Labels
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_wnet.core.columns import LIVE
 from napari_wnet.core.measure import PixelSize, measure_plane
 from napari_wnet.errors import WNetError
 from napari_wnet.ui.layers import Index, stacked_features
 from napari_wnet.ui.requests import Columns, checksum
+from napari_wnet.ui.rest_timer import RestTimer
 from napari_wnet.ui.runner import LatestRunner
-
-PAUSE_MS = 250
-"""Rest after the last edit before the objects are measured again."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,10 +97,7 @@ class Describer(QObject):
         self._runner = LatestRunner(self)
         self._runner.returned.connect(self._on_measured)
         self._runner.failed.connect(self._on_failed)
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(PAUSE_MS)
-        self._soon.timeout.connect(self._measure)
+        self._soon = RestTimer(self, self._measure)
 
     @property
     def busy(self) -> bool:

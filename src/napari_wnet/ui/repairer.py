@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_wnet.core.doubt import doubts
 from napari_wnet.core.edits import Change, Core, Outline, Prompt, core_of, regrow
@@ -22,6 +22,7 @@ from napari_wnet.ui.hub import join_hub
 from napari_wnet.ui.layers import Index, image_for, stacked_features
 from napari_wnet.ui.mapper import Mapper
 from napari_wnet.ui.outliner import Outliner
+from napari_wnet.ui.rest_timer import RestTimer
 from napari_wnet.ui.runner import LatestRunner
 from napari_wnet.ui.settled import Settled, settled
 from napari_wnet.ui.work import Ranked, doubt_steps
@@ -31,8 +32,6 @@ Edit = Callable[[Array, Maps | None], Change]
 
 UNKNOWN_PX = 30.0
 """How large an object is expected to be where there is none yet."""
-PAUSE_MS = 250
-"""Rest after the last edit before the objects are ranked again."""
 IMAGE_ONLY = (
     "These labels have no maps: clicks and boxes go by the image. 'Compute maps' ranks the objects and lets Angle work."
 )
@@ -75,10 +74,7 @@ class Repairer(QObject):
         self._usual_px = 0.0
         self.outliner = Outliner(self)
         self._ranker, self._mapper = LatestRunner(self), Mapper(self._hub, self)
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(PAUSE_MS)
-        self._soon.timeout.connect(self.rank)
+        self._soon = RestTimer(self, self.rank)
         self._ranker.returned.connect(self._on_ranked)
         self._mapper.progressed.connect(self.progressed)
         self._mapper.busyChanged.connect(self.busyChanged)
