@@ -131,6 +131,14 @@ save_labels(sidecar, np.where(labels == 1, 0, labels))
 """
 
 
+def test_a_correction_that_was_killed_is_tidied_by_the_next_one(out):
+    sidecar, labels = out / "plate 1" / "a.json", read_labels(out / "plate 1" / "a_labels.tif")
+    assert subprocess.run([sys.executable, "-c", KILLED, str(sidecar), "1"], check=False).returncode == 9
+    save_labels(sidecar, labels)
+    np.testing.assert_array_equal(read_labels(out / "plate 1" / "a_labels.tif"), labels)
+    assert not list(out.rglob(WORK))
+
+
 @pytest.mark.parametrize("stem", ["plate 1/a", "b"])
 @pytest.mark.parametrize("moves", [0, 1, 2])
 def test_a_correction_that_was_killed_is_brought_to_its_end_by_the_next_batch(images, out, stem, moves):

@@ -177,7 +177,7 @@ class _Batch:
                 if not isinstance(found, _Plane):
                     yield found
                     continue
-                if group and (found.image.shape != group[0].image.shape or len(group) >= self._most(group[0])):
+                if group and found.image.shape != group[0].image.shape:
                     yield from self._predict(group)
                     group = []
                 group.append(found)
