@@ -6,13 +6,16 @@ of one that runs already, such as ``tcp://10.0.0.5:8786``, on whatever cluster.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.metadata
 import itertools
+import logging
 import os
 import platform
 import re
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,10 +28,15 @@ Result = TypeVar("Result")
 THREADS, PROCESSES = "threads", "processes"
 ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://\S+:\d+")
 CONNECT_S = 15
+POLL_S = 0.05
+"""How often it is looked whether a result has come: between two looks nobody can end the work."""
+GRACE_S = 0.5
 IN_FLIGHT = 2
 """Pieces that are with the scheduler for each thread of a worker: one at work, one that waits its turn."""
 DECISIVE = ("napari-wnet", "torch", "numpy", "scipy", "scikit-image")
 """Packages whose versions labels may depend on."""
+DEAF = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
+"""Run by each worker process of this machine: Ctrl-C is for this process alone, which then ends them."""
 INSTALL = "Run 'pip install \"dask[distributed]\"' here and on the workers."
 
 
@@ -84,7 +92,8 @@ class Workers:
         WNetError
             That of the function, or a :class:`SchedulerError`.
         """
-        for _, result in self.outcomes(function, items):
+        for told in self.outcomes(function, items):
+            result = None if told is None else told[1]
             if isinstance(result, WNetError):
                 raise result
             if result is not None:
@@ -92,13 +101,16 @@ class Workers:
 
     def outcomes(
         self, function: Callable[[Item], Result], items: Iterable[Item]
-    ) -> Iterator[tuple[Item, Result | WNetError | None]]:
+    ) -> Generator[tuple[Item, Result | WNetError | None] | None, None, None]:
         """Run a function, whose results are not None, on each item.
 
         What a lost worker had in hand is done again by another; what takes down worker after worker has failed.
+        Closed early, it asks for no further result; what workers have begun they do to its end.
 
         Yields
         ------
+        None
+            Time and again while there is nothing to tell: the chance to close it.
         (item, None)
             As an item is handed to the scheduler.
         (item, result or WNetError)
@@ -118,7 +130,12 @@ class Workers:
             for item in itertools.islice(todo, IN_FLIGHT * max(1, self.n_threads)):
                 self._submit(function, item, running, known)
                 yield item, None
-            for future in running:
+            while not running.is_empty():
+                if not running.has_ready():
+                    yield None
+                    time.sleep(POLL_S)
+                    continue
+                future = running.next()
                 outcome = self._outcome(future)
                 done = known.pop(future)
                 future.release()
@@ -225,23 +242,14 @@ def workers(name: str, count: int | None = None) -> Iterator[Workers]:
     """
     check_scheduler(name)
     try:
-        import dask
-        from distributed import Client, LocalCluster
+        from distributed import Client
     except ImportError as error:
         raise SchedulerError(f"Dask distributed is not installed. {INSTALL}") from error
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_quiet())
         address = name
         if name == PROCESSES:
-            # The samples that workers take of what they do are for a dashboard, which is not started here.
-            stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))
-            cluster = stack.enter_context(
-                LocalCluster(
-                    n_workers=count or os.cpu_count() or 1,
-                    threads_per_worker=1,
-                    dashboard_address="127.0.0.1:0",  # not the usual port, which another batch may have
-                    host="127.0.0.1",
-                )
-            )
+            cluster = stack.enter_context(_processes(count or os.cpu_count() or 1))
             address = cluster.scheduler_address
         try:
             client = stack.enter_context(Client(address, timeout=CONNECT_S, set_as_default=False))
@@ -252,3 +260,54 @@ def workers(name: str, count: int | None = None) -> Iterator[Workers]:
                 "or check the address."
             ) from error
         yield Workers(client)
+
+
+@contextlib.contextmanager
+def _processes(count: int) -> Iterator[Any]:
+    """Start a scheduler with worker processes on this machine, and end them without delay."""
+    import dask
+    from distributed import LocalCluster
+
+    # The samples that workers take of what they do are for a dashboard, which is not started here.
+    with dask.config.set({"distributed.worker.profile.enabled": False}):
+        try:
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                dashboard_address="127.0.0.1:0",  # not the usual port, which another batch may have
+                host="127.0.0.1",
+                silence_logs=logging.CRITICAL,
+                preload=[DEAF],
+            )
+        except RuntimeError as error:
+            raise SchedulerError(
+                "The processes could not be started. A script of your own that starts them needs "
+                "'if __name__ == \"__main__\":' before what it does; else choose threads."
+            ) from error
+        with cluster:
+            try:
+                yield cluster
+            finally:
+                _end(cluster)
+
+
+def _end(cluster: Any) -> None:
+    """End the processes of a cluster that nobody needs any more, without the seconds that they may take."""
+
+    async def ended() -> None:
+        await asyncio.gather(*(nanny.close(timeout=GRACE_S) for nanny in cluster.workers.values()))
+
+    with contextlib.suppress(Exception):  # the cluster itself is closed next, and has more patience
+        cluster.sync(ended)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Have the scheduler and the workers of this process report nothing: what matters is told by us."""
+    logger = logging.getLogger("distributed")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -106,6 +108,51 @@ def test_the_next_batch_leaves_corrections_alone_unless_told(images, out):
     assert segment(images, out, "--overwrite") == 0
     assert (read_labels(out / "b_labels.tif") == 1).any()
     assert "edited" not in json.loads((out / "b.json").read_text())["result"]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from napari_wnet import save_labels
+from napari_wnet.batch import outputs
+from napari_wnet.io.images import read_labels
+
+sidecar, moves = Path(sys.argv[1]), int(sys.argv[2])
+
+def killed(stage, targets):
+    for kind in list(targets)[:moves]:
+        (stage / targets[kind].name).replace(targets[kind])
+    os._exit(9)
+
+outputs._move = killed
+labels = read_labels(sidecar.with_name(sidecar.stem + "_labels.tif"))
+save_labels(sidecar, np.where(labels == 1, 0, labels))
+"""
+
+
+def test_a_correction_that_was_killed_is_tidied_by_the_next_one(out):
+    sidecar, labels = out / "plate 1" / "a.json", read_labels(out / "plate 1" / "a_labels.tif")
+    assert subprocess.run([sys.executable, "-c", KILLED, str(sidecar), "1"], check=False).returncode == 9
+    save_labels(sidecar, labels)
+    np.testing.assert_array_equal(read_labels(out / "plate 1" / "a_labels.tif"), labels)
+    assert not list(out.rglob(WORK))
+
+
+@pytest.mark.parametrize("stem", ["plate 1/a", "b"])
+@pytest.mark.parametrize("moves", [0, 1, 2])
+def test_a_correction_that_was_killed_is_brought_to_its_end_by_the_next_batch(images, out, stem, moves):
+    before = read_labels(out / f"{stem}_labels.tif")
+    assert (before == 1).any()
+    command = [sys.executable, "-c", KILLED, str(out / f"{stem}.json"), str(moves)]
+    assert subprocess.run(command, check=False).returncode == 9
+    assert list((out / stem).parent.glob(f"{WORK}/*"))
+    assert segment(images, out) == 0
+    np.testing.assert_array_equal(read_labels(out / f"{stem}_labels.tif"), np.where(before == 1, 0, before))
+    info = json.loads((out / f"{stem}.json").read_text())
+    assert info["result"]["edited"]
+    assert len((out / f"{stem}.csv").read_text().splitlines()) - 1 == info["result"]["objects"]
+    assert not list(out.rglob(WORK))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +17,10 @@ import pytest
 import tifffile
 
 from napari_wnet import scheduler as scheduling
-from napari_wnet.batch.distributed import segment_item
+from napari_wnet.batch.distributed import MODEL, segment_item
 from napari_wnet.batch.inputs import find_inputs
 from napari_wnet.batch.job import BatchJob, FileResult, FileStarted
+from napari_wnet.batch.outputs import WORK
 from napari_wnet.batch.run import batch_steps
 from napari_wnet.errors import NoRoomError, SchedulerError
 from napari_wnet.network.registry import load_model
@@ -27,6 +29,17 @@ from napari_wnet.scheduler import Workers, check_scheduler, local_versions, work
 
 pytest.importorskip("distributed")
 COUNT = 24
+UNGUARDED = """
+import sys
+from napari_wnet.errors import SchedulerError
+from napari_wnet.scheduler import workers
+
+try:
+    with workers("processes", 1):
+        pass
+except SchedulerError as error:
+    sys.exit(str(error))
+"""
 
 
 def free_port() -> int:
@@ -107,6 +120,67 @@ def test_a_killed_workers_files_are_done_by_the_other(cluster, job, images, tmp_
     drain(batch_steps(alone, items))
     same(job.out, alone.out)
     assert sorted(path.name for path in job.out.iterdir()) == sorted(path.name for path in alone.out.iterdir())
+
+
+def test_a_batch_that_is_closed_waits_for_no_file_and_leaves_no_worker_at_one(tmp_path, job, images, nuclei_image):
+    cluster = Cluster(1, tmp_path)
+    try:
+        slow, quick = images / "0.tif", find_inputs([str(images / "1.tif")], job.out).items
+        tifffile.imwrite(slow, np.tile(nuclei_image[0], (2, 1)))
+        endless = replace(job, params=job.params.replace(tiles__size=64))
+        steps = batch_steps(endless, find_inputs([str(slow)], job.out).items, scheduler=cluster.address)
+        while not isinstance(next(steps), FileStarted):
+            pass
+        with workers(cluster.address) as others:
+            while 1 not in others.client.run(lambda dask_worker: dask_worker.state.executing_count).values():
+                assert next(steps) is None
+        steps.close()
+        assert not job.out.exists()
+        assert [result.state for result in drain(batch_steps(job, quick, scheduler=cluster.address))] == ["done"]
+        assert list(labels(job.out)) == ["1_labels.tif"]  # the worker was free for it
+    finally:
+        cluster.close()
+
+
+def test_what_is_closed_cancels_what_workers_have_not_begun(tmp_path):
+    def work(name):
+        (tmp_path / name).touch()
+        while not (tmp_path / "go").exists():
+            time.sleep(0.01)
+        return name
+
+    with workers("processes", 1) as pool:
+        told = pool.outcomes(work, ["a", "b"])
+        assert [next(told), next(told)] == [("a", None), ("b", None)]
+        while not (tmp_path / "a").exists():
+            assert next(told) is None
+        told.close()
+        (tmp_path / "go").touch()
+        assert list(pool(abs, [-3])) == [3]
+        assert not (tmp_path / "b").exists()
+
+
+def test_ctrl_c_ends_the_command_and_its_processes_without_a_word_of_theirs(tmp_path, nuclei_image):
+    tifffile.imwrite(tmp_path / "slow.tif", np.tile(nuclei_image[0], (2, 1)))
+    out = tmp_path / "out"
+    words = ["segment", str(tmp_path / "slow.tif"), "--out", str(out), "--tile-size", "64", "--device", "cpu"]
+    command = [sys.executable, "-m", "napari_wnet.cli", *words, "--scheduler", "processes"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not list(out.glob(f"{WORK}/*{MODEL}")):  # the workers are there then
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    _, said = process.communicate()
+    assert (process.returncode, said) == (130, "napari-wnet: stopped\n")
+    assert not out.exists()
+
+
+def test_a_script_that_lacks_its_guard_is_told_so(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(UNGUARDED)
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "needs 'if __name__ == \"__main__\":'" in done.stderr
 
 
 def test_a_lost_scheduler_is_told_and_nothing_finished_is_lost(cluster, job, images):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -86,10 +87,31 @@ def test_nothing_to_read_is_told(tmp_path, name):
         find_inputs([str(tmp_path / name)], tmp_path / "out")
 
 
-def test_a_folder_that_may_not_be_looked_into_is_named(tmp_path, monkeypatch):
-    def closed(_: Path) -> None:
-        raise PermissionError(13, "Permission denied")
+@pytest.fixture
+def locked(tmp_path, monkeypatch) -> Path:
+    """Return a folder that may not be entered, in one with an image; whoever runs this may be allowed everything."""
+    folder = tmp_path / "locked"
+    touch(tmp_path, "a.tif", "locked/b.tif")
 
-    monkeypatch.setattr(Path, "iterdir", closed)
-    with pytest.raises(ImageError, match=r"cannot be looked into \(Permission denied\)"):
-        find_inputs([str(tmp_path)], tmp_path / "out")
+    def guarded(plain, within):
+        def call(path=".", *arguments, **options):
+            if str(path).startswith(f"{folder}/") if within else str(path) == str(folder):
+                raise PermissionError(13, "Permission denied")
+            return plain(path, *arguments, **options)
+
+        return call
+
+    monkeypatch.setattr(os, "stat", guarded(os.stat, within=True))
+    monkeypatch.setattr(os, "listdir", guarded(os.listdir, within=False))
+    return folder
+
+
+def test_a_folder_that_may_not_be_looked_into_is_named(locked):
+    with pytest.raises(ImageError, match=r"locked cannot be looked into \(Permission denied\)"):
+        find_inputs([str(locked)], locked / "out")
+
+
+def test_a_locked_folder_among_others_is_listed_and_stops_nothing(locked):
+    found = find_inputs([str(locked.parent)], Path("out"), recursive=True)
+    assert [item.stem for item in found.items] == ["a"]
+    assert found.problems == (f"{locked} cannot be looked into (Permission denied); check its permissions.",)

@@ -90,6 +90,16 @@ def test_nothing_is_replaced_unasked(tmp_path):
     assert targets["overlay"].read_text() == "mine"
 
 
+def test_what_appears_while_results_are_written_is_not_replaced(tmp_path):
+    targets = output_paths(tmp_path, "a", KINDS)
+    with pytest.raises(OutputError, match="exists already"), staged(tmp_path, "a", targets, overwrite=False) as places:
+        for place in places.values():
+            place.write_text("new")
+        targets["labels"].write_text("mine")
+    assert targets["labels"].read_text() == "mine"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [targets["labels"]]
+
+
 def test_an_error_while_writing_leaves_nothing(tmp_path):
     targets = output_paths(tmp_path, "a", KINDS)
     with pytest.raises(OutputError, match="no"), staged(tmp_path, "a", targets, overwrite=False) as places:

@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 import threading
+import time
 from collections import namedtuple
 from pathlib import Path
 
@@ -31,7 +32,7 @@ from napari_wnet.io.images import read_labels
 from napari_wnet.network.device import threads
 from napari_wnet.network.registry import load_model
 from napari_wnet.pipeline import segment
-from napari_wnet.reports import drain
+from napari_wnet.reports import Progress, drain
 
 SIDE = 96
 
@@ -110,13 +111,100 @@ def test_images_that_the_network_sees_together_come_out_alike(job, images, monke
 
 
 def test_each_file_is_told_as_it_begins_and_as_it_ends(job, images):
-    reports = [r for r in batch_steps(job, find_inputs([str(images)], job.out).items) if not hasattr(r, "total")]
+    reports = list(batch_steps(job, find_inputs([str(images)], job.out).items))
     for path in sorted(images.iterdir()):
-        own = [report for report in reports if report.path == path]
+        own = [report for report in reports if getattr(report, "path", None) == path]
         assert [type(report) for report in own] == [FileStarted, FileResult]
         assert own[1].state == "done"
+        assert own[1].seconds > 0
         assert own[1].n_objects == tifffile.imread(own[1].outputs["labels"]).max()
         assert all(output.exists() for output in own[1].outputs.values())
+
+
+def test_a_file_that_is_written_between_two_looks_is_told_too(job, images, monkeypatch):
+    plain = run._Batch._store
+
+    def stored(batch, work):
+        plain(batch, work)
+        work.stored.exception()  # which waits for it
+        looks = iter([False])
+        work.stored.done = lambda: next(looks, True)
+
+    monkeypatch.setattr(run._Batch, "_store", stored)
+    monkeypatch.setattr(run, "count_lanes", lambda _: 1)
+    assert len(done(job, images)) == 6
+
+
+def test_an_error_of_several_images_together_is_looked_for_in_each(job, images, monkeypatch):
+    plain = run.predict_group_steps
+
+    def picky(group, *arguments, **options):
+        if len(group) > 1:
+            raise RuntimeError("out of memory")
+        return (yield from plain(group, *arguments, **options))
+
+    monkeypatch.setattr(run, "predict_group_steps", picky)
+    monkeypatch.setattr(run._Batch, "_most", lambda *_: 3)
+    monkeypatch.setattr(run, "count_lanes", lambda _: 1)
+    assert set(states(job, images).values()) == {"done"}
+
+
+def test_failures_are_listed_as_they_happen_and_with_those_before(job, images):
+    (images / "0.tif").write_bytes(b"")
+    before = FileResult(path=images / "before.tif", state="failed", error="damaged")
+    items = find_inputs([str(images)], job.out).items
+    for report in batch_steps(job, items, earlier=[before]):
+        if isinstance(report, FileResult) and report.state == "failed":
+            break
+    listed = (job.out / "failed.csv").read_text()
+    assert "0.tif" in listed
+    assert "before.tif" in listed
+    drain(batch_steps(job, items[1:], earlier=[before]))
+    assert "0.tif" not in (job.out / "failed.csv").read_text()
+    assert "before.tif" in (job.out / "failed.csv").read_text()
+
+
+def test_large_images_take_turns(job, images, monkeypatch):
+    plain, at_once, most = lanes_module.segment_loaded, [], []
+
+    def noted(*arguments):
+        at_once.append(True)
+        most.append(len(at_once))
+        time.sleep(0.05)
+        try:
+            return plain(*arguments)
+        finally:
+            at_once.pop()
+
+    monkeypatch.setattr(lanes_module, "segment_loaded", noted)
+    monkeypatch.setattr(lanes_module, "LARGE_PX", 0)
+    monkeypatch.setattr(run, "count_lanes", lambda _: 3)
+    done(job, images)
+    assert most == [1] * 6
+
+
+def test_a_batch_that_is_closed_waits_for_no_lane(job, images, monkeypatch):
+    begun, ended = [], []
+
+    def slow(*_, **__):
+        begun.append(True)
+        try:
+            for tile in range(3000):
+                yield Progress(done=tile, total=3000)
+                time.sleep(0.01)
+        finally:
+            ended.append(tile)
+
+    monkeypatch.setattr(lanes_module, "predict_steps", slow)
+    monkeypatch.setattr(run, "count_lanes", lambda _: 2)
+    steps = batch_steps(job, find_inputs([str(images)], job.out).items)
+    assert [type(next(steps)) for _ in range(2)] == [FileStarted, FileStarted]
+    while len(begun) < 2:
+        assert next(steps) is None
+    steps.close()
+    assert len(ended) == 2
+    assert max(ended) < 2999
+    assert not job.out.exists()
 
 
 def test_what_is_finished_is_skipped_and_what_is_missing_is_made(job, images):

@@ -42,6 +42,11 @@ def names(model: FileModel) -> list[str]:
     return [row[0] for row in shown(model)]
 
 
+def test_files_of_one_name_are_told_apart_by_their_folders(model):
+    model.setItems([Item(path=FOLDER / "a.tif", stem="a"), Item(path=FOLDER / "day 2" / "a.tif", stem="day 2/a")])
+    assert names(model) == ["a.tif", "day 2/a.tif"]
+
+
 def test_states_follow_the_reports(model):
     model.report(FileStarted(path=FOLDER / "00000.tif"))
     model.report(done(1))

@@ -9,6 +9,7 @@ import shlex
 import threading
 
 import numpy as np
+import pandas as pd
 import pytest
 import tifffile
 import torch
@@ -132,8 +133,10 @@ def test_a_folder_is_listed_segmented_and_reported(dock, images, qtbot, monkeypa
     assert not dock.form.isEnabled()
     finished(dock, qtbot)
     assert states(dock) == {"a.tif": "done", "b.tif": "done", "broken.png": "failed"}
-    assert "1 failed" in dock.status.text()
-    assert "failed.csv" in dock.status.text()
+    n_objects = sum(dock.batcher.files.row(place).result.n_objects for place in range(2))
+    assert dock.status.text() == (
+        f"Done: 2 of 3 images; {n_objects} objects. 1 failed: click one for why, or see failed.csv with the results."
+    )
     assert dock.progress_bar.format() == "3 of 3, 1 failed"
     row = dock.batcher.files.row(0)
     assert row.result.n_objects == read_labels(out / "a_labels.tif").max()
@@ -146,6 +149,7 @@ def test_a_folder_is_listed_segmented_and_reported(dock, images, qtbot, monkeypa
     dock.start_button.click()
     finished(dock, qtbot)
     assert states(dock) == {"a.tif": "finished before", "b.tif": "finished before", "broken.png": "failed"}
+    assert "Done: 2 of 3 images, 2 of them before;" in dock.status.text()
 
 
 def test_only_what_failed_is_done_again_and_report_and_list_are_of_all(dock, images, qtbot):
@@ -225,6 +229,19 @@ def test_paused_nothing_goes_on_until_it_is_resumed(dock, images, steps, qtbot):
     assert states(dock) == {"a.tif": "done", "b.tif": "done", "broken.png": "failed"}
 
 
+def test_paused_workers_finish_what_they_have_and_it_is_said(dock, images, steps, qtbot):
+    choose(dock, images, qtbot)
+    dock.form.place_box.setCurrentIndex(1)
+    dock.start_button.click()
+    qtbot.waitUntil(lambda: bool(steps.calls), timeout=TIMEOUT)
+    assert steps.calls[0][2] == "processes"
+    dock.pause_button.click()
+    assert "workers finish what they have in hand" in dock.status.text()
+    dock.cancel_button.click()
+    finished(dock, qtbot)
+    assert steps.closed == 1
+
+
 def test_a_paused_batch_can_be_cancelled_and_goes_on_from_there(dock, images, steps, qtbot):
     choose(dock, images, qtbot)
     dock.start_button.click()
@@ -292,7 +309,7 @@ def test_a_folder_in_use_or_that_cannot_be_is_said(dock, images, qtbot, tmp_path
     assert "cannot be written" in dock.status.text()
     dock.form.place_box.setCurrentText("somewhere")
     dock.start_button.click()
-    assert "'somewhere' is no scheduler" in dock.status.text()
+    assert "'somewhere' is no scheduler; choose this window" in dock.status.text()
     dock.form.folder_edit.setValue(str(tmp_path / "nowhere"))
     qtbot.waitUntil(lambda: "There is no folder" in dock.status.text(), timeout=TIMEOUT)
 
@@ -362,7 +379,7 @@ def test_settings_come_back_as_they_were_set_and_list_the_files(dock, images, qt
     settings = BatchSettings(
         folder=str(images), recursive=True, pattern="*.tif, more/*", out=str(tmp_path / "out"), model="nuclei",
         save=("labels", "pca", "overlay"), scheduler="tcp://10.0.0.5:8786", device="cpu", axes="YX", channels="0",
-        overwrite=True,
+        foreground=str(tmp_path / "masks"), foreground_use="region", overwrite=True,
     )  # fmt: skip
     dock.setValue(settings)
     assert dock.value() == settings
@@ -416,6 +433,15 @@ def test_a_file_is_opened_with_its_labels_in_the_place_of_the_one_before(dock, v
     mark = labels.metadata[MARK]
     assert (mark["kind"], mark["source"], mark["settings"]["model"]) == ("labels", "a", mark["settings"]["model"])
     assert viewer.layers.selection.active is labels
+    table = pd.read_csv(images.with_name("plate 1-wnet") / "a.csv")
+    assert labels.features["index"].tolist() == list(table["label"])
+    for column in ("area_px", "mean_intensity"):
+        np.testing.assert_allclose(labels.features[column], table[column])
+    paint(labels)
+    qtbot.waitUntil(lambda: len(labels.features) == len(table["label"]) + 1, timeout=TIMEOUT)
+    labels.undo()
+    qtbot.waitUntil(lambda: len(labels.features) == len(table["label"]), timeout=TIMEOUT)
+    assert "area_px: " in labels.get_status(np.argwhere(labels.data)[0])["coordinates"]
     labels.contour = 2
     dock.review_row.next_button.click()
     opened(dock, "b.tif", qtbot)
@@ -603,6 +629,52 @@ def test_the_copied_command_and_code_give_the_same_labels(dock, segment_dock, im
     results = runpy.run_path(str(script))["results"]
     assert [result.state for result in results] == ["done"] * 3
     assert {name: (out / name).read_bytes() for name in found} == found
+
+
+@pytest.mark.parametrize(("follows", "use"), [(False, 0), (False, 1), (True, 1)])
+def test_masks_are_used_and_copied(dock, segment_dock, images, qtbot, tmp_path, follows, use):
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[:, : SIDE // 2] = 255
+    (images / "masks").mkdir()
+    for name in ("a.tif", "b.tif", "c.tif"):
+        tifffile.imwrite(images / "masks" / name, mask)
+    (images / "broken.png").unlink()
+    choose(dock, images, qtbot, 2)
+    assert not dock.form.use_box.isEnabled()
+    dock.form.recursive_box.setChecked(True)
+    dock.form.masks_edit.setValue(str(images / "masks"))
+    qtbot.waitUntil(lambda: list(states(dock)) == ["a.tif", "b.tif", "c.tif"], timeout=TIMEOUT)  # masks are no images
+    dock.form.use_box.setCurrentIndex(use)
+    dock.form.params_box.setCurrentIndex(int(follows))
+    command, code = copied(dock.copy_row.command_button), copied(dock.copy_row.code_button)
+    dock.start_button.click()
+    finished(dock, qtbot)
+    assert set(states(dock).values()) == {"done"}
+    out = images.with_name("plate 1-wnet")
+    found = {name: (out / name).read_bytes() for name in ("a_labels.tif", "b_labels.tif", "more/c_labels.tif")}
+    labels = read_labels(out / "a_labels.tif")
+    assert (labels[:, : SIDE // 2] > 0).mean() == pytest.approx(1, abs=0.05) if use == 0 else labels.any()
+    assert not labels[:, SIDE // 2 :].any()
+    assert json.loads((out / "a.json").read_text())["params"]["clustering"]["foreground_use"] == (
+        "objects", "region")[use]  # fmt: skip
+    out.rename(tmp_path / "first")
+    before = torch.get_num_threads()
+    assert cli.main(shlex.split(command)[1:]) == 0
+    torch.set_num_threads(before)
+    assert {name: (out / name).read_bytes() for name in found} == found
+    out.rename(tmp_path / "second")
+    (tmp_path / "script.py").write_text(code)
+    assert [result.state for result in runpy.run_path(str(tmp_path / "script.py"))["results"]] == ["done"] * 3
+    assert {name: (out / name).read_bytes() for name in found} == found
+
+
+def test_masks_that_are_nowhere_are_said(dock, images, qtbot, tmp_path):
+    choose(dock, images, qtbot)
+    dock.form.masks_edit.setValue(str(tmp_path / "nowhere"))
+    dock.start_button.click()
+    finished(dock, qtbot)
+    assert "There are no foreground masks at" in dock.status.text()
+    assert set(states(dock).values()) == {"waiting"}
 
 
 def test_a_script_for_processes_is_one_that_they_can_read(dock, images, qtbot):

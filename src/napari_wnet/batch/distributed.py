@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import shutil
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,10 +20,13 @@ from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
 from napari_wnet.batch.lanes import segment_loaded
 from napari_wnet.batch.outcome import outcome
 from napari_wnet.batch.outputs import WORK, tidy
-from napari_wnet.batch.reading import load
-from napari_wnet.errors import NoRoomError, WNetError
+from napari_wnet.batch.reading import finished, load
+from napari_wnet.errors import NoRoomError, OutputError, WNetError
 from napari_wnet.network.checkpoint import Model, read_model
+from napari_wnet.reports import Progress
 from napari_wnet.scheduler import PROCESSES, workers
+
+MODEL = ".safetensors"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,6 +37,7 @@ class ItemWork:
     ----------
     item : Item
     model, sha256 : Path, str
+        The copy is there for as long as the batch goes on: a worker that does not find it any more stops.
     settings : dict
         The other fields of :class:`BatchJob`.
     threads : int or None
@@ -75,7 +81,13 @@ def _segment(work: ItemWork) -> FileResult:
     loaded = load(job, work.item)
     if isinstance(loaded, FileResult):
         return loaded
-    return segment_loaded(job, loaded)
+    try:
+        return segment_loaded(job, loaded, lambda: not work.model.exists())
+    except OutputError:
+        found = finished(job, work.item)  # what a batch that was ended had begun may have been done meanwhile
+        if found is None:
+            raise
+        return found
 
 
 def distributed_work(job: BatchJob, items: Iterable[Item], model: Path, *, threads: int | None) -> Iterator[ItemWork]:
@@ -104,7 +116,8 @@ def distributed_steps(job: BatchJob, items: Sequence[Item], scheduler: str) -> G
 
     Yields
     ------
-    FileStarted, FileResult
+    Progress, FileStarted, FileResult, None
+        See :func:`napari_wnet.batch.run.batch_steps`.
 
     Raises
     ------
@@ -113,17 +126,17 @@ def distributed_steps(job: BatchJob, items: Sequence[Item], scheduler: str) -> G
     NoRoomError
         If the disk is full.
     """
-    copy = (job.out / WORK / f"{job.model.sha256}.safetensors").absolute()
-    with writing(copy):
-        partial = copy.with_suffix(".partial")
-        shutil.copyfile(job.model.path, partial)
-        partial.replace(copy)
     paths = {item.path.absolute(): item.path for item in items}
-    try:
-        with workers(scheduler) as pool:
-            pool.check_sees(copy)
-            work = distributed_work(job, items, copy, threads=1 if scheduler == PROCESSES else None)
-            for piece, found in pool.outcomes(segment_item, work):
+    yield Progress(done=0, total=0, what="looking for workers")
+    with workers(scheduler) as pool, _copied_model(job) as copy:
+        pool.check_sees(copy)
+        work = distributed_work(job, items, copy, threads=1 if scheduler == PROCESSES else None)
+        with contextlib.closing(pool.outcomes(segment_item, work)) as outcomes:
+            for told in outcomes:
+                if told is None:
+                    yield None
+                    continue
+                piece, found = told
                 path = paths[piece.item.path]
                 if found is None:
                     yield FileStarted(path=path)
@@ -133,5 +146,23 @@ def distributed_steps(job: BatchJob, items: Sequence[Item], scheduler: str) -> G
                     yield FileResult(path=path, state="failed", error=str(found))
                 else:
                     yield replace(found, path=path, notes=(*pool.notes, *found.notes))
+
+
+@contextlib.contextmanager
+def _copied_model(job: BatchJob) -> Iterator[Path]:
+    """Have a copy of the model where all workers see it, of a name of its own: that it is gone ends their work."""
+    work = (job.out / WORK).absolute()
+    with writing(work):
+        work.mkdir(parents=True, exist_ok=True)
+        for left in work.glob(f"*{MODEL}"):  # of a batch that was killed
+            left.unlink(missing_ok=True)
+    copy = work / (secrets.token_hex(8) + MODEL)
+    partial = copy.with_suffix(".partial")
+    try:
+        with writing(copy):
+            shutil.copyfile(job.model.path, partial)
+            partial.replace(copy)
+        yield copy
     finally:
-        copy.unlink(missing_ok=True)
+        for path in (partial, copy):
+            path.unlink(missing_ok=True)

@@ -31,7 +31,7 @@ class FolderOptions(TypedDict, total=False):
     threads: int | None
     save: Sequence[str]
     device: str
-    foreground: Path | None
+    foreground: str | Path | None
     axes: str | None
     channels: str | None
     overwrite: bool
@@ -71,7 +71,7 @@ def segment_folder(
         Processor threads of the network in this process.
     device : str
         ``auto``, ``cpu``, ``cuda``, ``cuda:N`` or ``mps``.
-    foreground : Path, optional
+    foreground : str or Path, optional
         A mask file, or a folder with a mask of the same name for each image.
     axes, channels : str, optional
         What the axes are, such as ``"TCYX"``, and which channels to use, such as ``"2,0"``.
@@ -97,7 +97,9 @@ def segment_folder(
     if unknown:
         raise ParamsError(f"There is nothing called {', '.join(unknown)} to save; choose of {', '.join(KINDS)}.")
     ready = model if isinstance(model, Model) else load_model(model)
-    inputs = find_inputs([str(folder)], Path(out), recursive=recursive, patterns=patterns)
+    foreground = options.get("foreground")
+    job_options["foreground"] = masks = None if foreground is None else Path(foreground)
+    inputs = find_inputs([str(folder)], Path(out), recursive=recursive, patterns=patterns, foreground=masks)
     for problem in inputs.problems:
         logger.warning(problem)
     job_options["save"] = tuple(job_options["save"])

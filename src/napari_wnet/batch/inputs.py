@@ -36,6 +36,11 @@ class Item:
     path: Path
     stem: str
 
+    @property
+    def name(self) -> str:
+        """Name of the file, with the folders in which it lies among the images."""
+        return (Path(self.stem).parent / self.path.name).as_posix()
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
@@ -46,7 +51,12 @@ class Inputs:
 
 
 def find_inputs(
-    named: Iterable[str], out: Path, *, recursive: bool = False, patterns: Sequence[str] = EVERYTHING
+    named: Iterable[str],
+    out: Path,
+    *,
+    recursive: bool = False,
+    patterns: Sequence[str] = EVERYTHING,
+    foreground: Path | None = None,
 ) -> Inputs:
     """Return the image files behind names of files, folders and patterns.
 
@@ -62,6 +72,8 @@ def find_inputs(
         Look into folders within folders; results then lie in folders of the same names.
     patterns : sequence of str
         In folders, only files whose name, or path within the folder, fits one of these (``*.tif``, ``plate?/*``).
+    foreground : Path, optional
+        Masks, a file or a folder: within a folder that is looked through, they are no images to segment.
 
     Raises
     ------
@@ -71,12 +83,13 @@ def find_inputs(
     files: dict[Path, tuple[Path, str]] = {}
     problems: list[str] = []
     outputs = _Outputs()
+    apart = frozenset(path.resolve() for path in (out, foreground) if path is not None)
     for name in named:
         path = Path(name)
         if path.is_file() or is_zarr(path):
             files.setdefault(path.absolute(), (path, path.name))
             continue
-        found = list(_within(path, out, recursive)) if path.is_dir() else _matching(name)
+        found = _listed(path, apart, problems, recursive=recursive) if path.is_dir() else _matching(name)
         if not found and not path.is_dir():
             raise ImageError(f"'{name}' names no file; check the name, or put a pattern in quotes.")
         for entry, within in found:
@@ -97,23 +110,25 @@ def find_inputs(
     return Inputs(items=tuple(_named(kept)), problems=tuple(problems))
 
 
-def _within(folder: Path, out: Path, recursive: bool) -> Iterator[tuple[Path, str]]:
-    """Yield the files in a folder, and where they lie in it; hidden ones and those in the output folder are not."""
-    out = out.resolve()
+def _listed(folder: Path, apart: frozenset[Path], problems: list[str], *, recursive: bool) -> list[tuple[Path, str]]:
+    """Return the files in a folder, and where they lie in it; hidden ones and what is to be left alone are not."""
     try:
-        entries = sorted(folder.iterdir())
+        entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        files = {entry for entry in entries if entry.is_file() or is_zarr(entry)}
     except OSError as error:
         raise ImageError(f"{folder} cannot be looked into ({error.strerror}); check its permissions.") from error
+    found: list[tuple[Path, str]] = []
     for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_file() or is_zarr(entry):
-            yield entry, entry.name
-        elif (
-            recursive and entry.is_dir() and entry.resolve() != out and not entry.is_symlink()
-        ):  # a link may lead back up
-            for path, within in _within(entry, out, recursive):
-                yield path, f"{entry.name}/{within}"
+        if entry in files:
+            found += [(entry, entry.name)] if entry.resolve() not in apart else []
+        elif recursive and entry.is_dir() and not entry.is_symlink() and entry.resolve() not in apart:
+            try:  # not behind a link, which may lead back up
+                within = _listed(entry, apart, problems, recursive=True)
+            except ImageError as error:  # the others can be segmented all the same
+                problems.append(str(error))
+                continue
+            found += [(path, f"{entry.name}/{name}") for path, name in within]
+    return found
 
 
 def _matching(pattern: str) -> list[tuple[Path, str]]:
@@ -144,8 +159,13 @@ def _named(files: Sequence[tuple[Path, str]]) -> Iterator[Item]:
 
 def _stem(within: str) -> str:
     head, slash, name = within.rpartition("/")
+    return head + slash + plain_stem(name)
+
+
+def plain_stem(name: str) -> str:
+    """Return a file's name without its ending, be that a double one as of ``a.ome.tif``."""
     stem = Path(name).stem
-    return head + slash + (stem.removesuffix(".ome") or stem)
+    return stem.removesuffix(".ome") or stem
 
 
 class _Outputs:

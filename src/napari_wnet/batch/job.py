@@ -96,4 +96,5 @@ class FileResult:
     outputs: dict[str, Path] = field(default_factory=dict)
 
 
-Report = Progress | FileStarted | FileResult
+Report = Progress | FileStarted | FileResult | None
+"""None: there is nothing to tell; only the chance to end the batch."""

@@ -11,7 +11,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from napari_wnet.atomic import refuse_existing, refuse_existing_folder, writing
@@ -123,6 +123,21 @@ def tidy(out: Path, stem: str | None = None) -> None:
         with contextlib.suppress(WNetError, OSError, KeyError, TypeError, ValueError):  # damaged: it is made anew
             _finish(out, stage)
         shutil.rmtree(stage, ignore_errors=True)
+
+
+def tidy_corrections(out: Path, stems: Iterable[str]) -> None:
+    """Do the same where corrections are written: in the folders that the results lie in.
+
+    Parameters
+    ----------
+    out : Path
+    stems : iterable of str
+        Of the images whose results may have been corrected.
+    """
+    for folder in sorted({(out / stem).parent for stem in stems} - {out}):
+        tidy(folder)
+        with contextlib.suppress(OSError):  # there is none, or something is being written
+            (folder / WORK).rmdir()
 
 
 def _finish(out: Path, stage: Path) -> None:

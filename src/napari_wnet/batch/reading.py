@@ -13,12 +13,12 @@ import numpy.typing as npt
 from napari_wnet.atomic import refuse_existing
 from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import CORRECTED, BatchJob, FileResult
+from napari_wnet.batch.masks import mask_path
 from napari_wnet.batch.outputs import output_paths, refuse_result
 from napari_wnet.core.image import match_channels
 from napari_wnet.errors import ImageError, OutputError, ParamsError
 from napari_wnet.io.axes import Planes, arrange, parse_channels
-from napari_wnet.io.images import ImageFile, is_image_name, read_image, read_mask
-from napari_wnet.io.ngff import is_zarr
+from napari_wnet.io.images import ImageFile, read_image, read_mask
 from napari_wnet.io.sidecar import file_sha256, read_sidecar, same_params
 
 Array = npt.NDArray[Any]
@@ -62,11 +62,7 @@ def load(job: BatchJob, item: Item) -> Loaded | FileResult:
     WNetError
         If it cannot be used, changes while it is read, or results of another kind are in the way.
     """
-    if not job.overwrite:
-        finished = _finished(job, item, mask_path(job, item.path))
-        if finished is not None:
-            return finished
-    return read(job, item)
+    return finished(job, item) or read(job, item)
 
 
 def read(job: BatchJob, item: Item) -> Loaded:
@@ -77,7 +73,7 @@ def read(job: BatchJob, item: Item) -> Loaded:
     WNetError
         If it cannot be used, or changes while it is read.
     """
-    mask_file = mask_path(job, item.path)
+    mask_file = mask_path(job.foreground, item)
     before = _stamp(item.path)
     file = read_image(item.path)
     sha256 = file_sha256(item.path)
@@ -106,8 +102,17 @@ def _stamp(path: Path) -> tuple[int, int]:
     return found.st_mtime_ns, found.st_size
 
 
-def _finished(job: BatchJob, item: Item, mask_file: Path | None) -> FileResult | None:
-    """Return what an earlier run has made of an image, if all of it is there and was made the same way."""
+def finished(job: BatchJob, item: Item) -> FileResult | None:
+    """Return what an earlier run has made of an image, if that is whole, alike and not to be replaced.
+
+    Raises
+    ------
+    WNetError
+        If results of another kind are in the way.
+    """
+    if job.overwrite:
+        return None
+    mask_file = mask_path(job.foreground, item)
     targets = output_paths(job.out, item.stem, job.save)
     sidecar = targets["sidecar"]
     if not sidecar.exists():
@@ -152,22 +157,6 @@ def _difference(job: BatchJob, item: Item, mask_file: Path | None, info: Info) -
         "another image of this name": source["sha256"] != file_sha256(item.path),
     }
     return next((reason for reason, is_so in reasons.items() if is_so), "")
-
-
-def mask_path(job: BatchJob, path: Path) -> Path | None:
-    """Return the foreground mask of an image, if masks are given.
-
-    Raises
-    ------
-    ParamsError
-        If there is none of its name in a folder of masks.
-    """
-    if job.foreground is None or not job.foreground.is_dir() or is_zarr(job.foreground):
-        return job.foreground
-    found = [entry for entry in sorted(job.foreground.iterdir()) if entry.stem == path.stem and is_image_name(entry)]
-    if not found:
-        raise ParamsError(f"There is no foreground mask named {path.stem}.* in {job.foreground}; add it.")
-    return found[0]
 
 
 def _matching(mask: npt.NDArray[np.bool_], planes: Planes, path: Path) -> npt.NDArray[np.bool_]:

@@ -19,8 +19,9 @@ from napari_wnet.batch.failures import write_failures
 from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
 from napari_wnet.batch.lanes import count_lanes, lane_steps
+from napari_wnet.batch.masks import check_masks
 from napari_wnet.batch.outcome import failure, outcome
-from napari_wnet.batch.outputs import WORK, tidy
+from napari_wnet.batch.outputs import WORK, tidy, tidy_corrections
 from napari_wnet.batch.reading import Loaded, load
 from napari_wnet.batch.report import report_steps
 from napari_wnet.batch.slides import check_slides, is_in_blocks, slide_steps
@@ -71,6 +72,8 @@ def batch_steps(
         Within a file, after each tile; within a slide, after each block.
     FileResult
         As a file is finished, in the order in which they are, or fails.
+    None
+        Time and again while nothing happens: a chance to close this, which ends the batch.
 
     Returns
     -------
@@ -79,6 +82,8 @@ def batch_steps(
 
     Raises
     ------
+    ImageError
+        If there are no foreground masks where the job says.
     OutputError
         If the output folder cannot be written to.
     ProjectError
@@ -94,12 +99,14 @@ def batch_steps(
     check_installed(job.params.clustering.method)
     slides = [item for item in items if is_in_blocks(job, item.path)]
     check_slides(job, slides, [item for item in items if item not in slides])
+    check_masks(job.foreground)
     is_new = not job.out.exists()
     lock = FolderLock(job.out / WORK, LOCK, IN_USE, job.out)
     results: list[FileResult] = []
     several = len(items) + len(earlier) > 1
     try:
         tidy(job.out)
+        tidy_corrections(job.out, (item.stem for item in items))
         with contextlib.closing(_all_steps(job, items, slides, scheduler)) as steps:
             for report in steps:
                 if isinstance(report, FileResult):
@@ -179,7 +186,7 @@ class _Batch:
                 if not isinstance(found, _Plane):
                     yield found
                     continue
-                if group and (found.image.shape != group[0].image.shape or len(group) >= self._most(group[0])):
+                if group and found.image.shape != group[0].image.shape:
                     yield from self._predict(group)
                     group = []
                 group.append(found)
@@ -188,7 +195,8 @@ class _Batch:
                     group = []
             if group:
                 yield from self._predict(group)
-            yield from self._finished(at_most=0)
+            while self.open:  # one may be done just after it was looked at, and before the others were waited for
+                yield from self._finished(at_most=0)
         finally:
             for pool in (self.reader, self.labellers):
                 pool.shutdown(cancel_futures=True)  # what is being written is written to its end

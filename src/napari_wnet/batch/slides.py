@@ -11,8 +11,8 @@ from time import monotonic
 from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
 from napari_wnet.batch.kinds import ENDINGS
+from napari_wnet.batch.masks import mask_path
 from napari_wnet.batch.outcome import failure
-from napari_wnet.batch.reading import mask_path
 from napari_wnet.errors import NoRoomError, ParamsError, SchedulerLostError
 from napari_wnet.io.ngff import is_large
 from napari_wnet.scheduler import THREADS, workers
@@ -90,7 +90,7 @@ def _steps(job: BatchJob, item: Item, executor: Executor) -> Generator[Report, N
     if executor is not in_process:  # workers may have been started in another folder
         path, out = path.absolute(), out.absolute()
     try:
-        mask = mask_path(job, item.path)
+        mask = mask_path(job.foreground, item)
         found = yield from segment_zarr_steps(
             path,
             out / (item.stem + ENDINGS["zarr"]),

@@ -55,7 +55,7 @@ def show(bar: object, report: Progress) -> None:
 
 
 def show_files(
-    steps: Generator[Progress | FileStarted | FileResult, None, tuple[FileResult, ...]], total: int
+    steps: Generator[Progress | FileStarted | FileResult | None, None, tuple[FileResult, ...]], total: int
 ) -> tuple[FileResult, ...]:
     """Show files as a bar, and each that is finished as a line; return them."""
     from tqdm import tqdm

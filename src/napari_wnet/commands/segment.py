@@ -84,7 +84,13 @@ def run(given: argparse.Namespace) -> int:
     choose_device(given.device)
     model = load_model(given.model)
     params = apply_flags(model.header.params, vars(given))
-    inputs = find_inputs(given.inputs, given.out, recursive=given.recursive, patterns=given.pattern or EVERYTHING)
+    inputs = find_inputs(
+        given.inputs,
+        given.out,
+        recursive=given.recursive,
+        patterns=given.pattern or EVERYTHING,
+        foreground=given.foreground,
+    )
     for problem in inputs.problems:
         warn(problem)
     job = BatchJob(

@@ -6,6 +6,7 @@ and never followed out of the folder: such folders come from other people.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,7 +80,11 @@ class NgffImage:
 def is_zarr(path: str | Path) -> bool:
     """Tell whether a folder is a zarr group or array; one that is named ``*.zarr`` is meant to be."""
     path = Path(path)
-    return path.is_dir() and (path.suffix.lower() == ZARR_ENDING or any((path / name).is_file() for name in METADATA))
+    return path.is_dir() and (path.suffix.lower() == ZARR_ENDING or _has_metadata(path))
+
+
+def _has_metadata(path: Path) -> bool:
+    return any(os.path.isfile(path / name) for name in METADATA)  # noqa: PTH113 - False where that may not be known
 
 
 def is_large(path: Path) -> bool:
@@ -209,7 +214,7 @@ def _open_node(path: Path) -> zarr.Group | zarr.Array[Any]:
 
     if not path.is_dir():
         raise ImageError(f"{path} does not exist or is no folder; check the name.")
-    if not any((path / name).is_file() for name in METADATA):
+    if not _has_metadata(path):
         raise ImageError(f"{path} has neither zarr.json nor .zgroup nor .zarray; copy or export it again.")
     # Consolidated metadata is a copy that may be out of date, and could name what is not there.
     node = zarr.open(LocalStore(path, read_only=True), mode="r", use_consolidated=False)

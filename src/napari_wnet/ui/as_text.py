@@ -36,13 +36,13 @@ def batch_command(order: Order, threads: int | None) -> str:
     words += ["--recursive"] if settings.recursive else []
     if settings.patterns != ("*",):
         words += [word for pattern in settings.patterns for word in ("--pattern", pattern)]
-    for name in ("axes", "channels"):
+    for name in ("foreground", "axes", "channels"):
         words += [f"--{name}", getattr(settings, name)] if getattr(settings, name) else []
     words += ["--device", settings.device] if settings.device != "auto" else []
     words += ["--scheduler", settings.scheduler] if settings.scheduler != THREADS else []
     words += ["--threads", str(threads)] if threads else []
     words += ["--overwrite"] if settings.overwrite else []
-    return shlex.join([*words, *params_flags(order.params, order.recommended)])
+    return shlex.join([*words, *_batch_flags(order)])
 
 
 def batch_code(order: Order, threads: int | None) -> str:
@@ -53,12 +53,12 @@ def batch_code(order: Order, threads: int | None) -> str:
     options |= {"save": settings.save} if _extra(settings) else {}
     options |= {"recursive": True} if settings.recursive else {}
     options |= {"patterns": settings.patterns} if settings.patterns != ("*",) else {}
-    options |= {name: getattr(settings, name) for name in ("axes", "channels") if getattr(settings, name)}
+    options |= {name: getattr(settings, name) for name in ("foreground", "axes", "channels") if getattr(settings, name)}
     options |= {"device": settings.device} if settings.device != "auto" else {}
     options |= {"scheduler": settings.scheduler} if settings.scheduler != THREADS else {}
     options |= {"threads": threads} if threads else {}
     options |= {"overwrite": True} if settings.overwrite else {}
-    changed = params_changes(order.params, order.recommended)
+    changed = _batch_changes(order)
     body = [*model_lines(settings.model, changed)] if changed else []
     arguments = [repr(settings.folder), repr(settings.out)]
     arguments += ["model=model", "params=params"] if changed else [f"model={settings.model!r}"]
@@ -71,14 +71,28 @@ def batch_code(order: Order, threads: int | None) -> str:
     return "\n".join([f"from napari_wnet import {names}", "", *body, ""])
 
 
-def params_flags(params: SegmentParams | None, recommended: SegmentParams | None) -> list[str]:
+def _batch_flags(order: Order) -> list[str]:
+    if order.params is None:  # what the model recommends is not known here
+        return ["--foreground-use", order.settings.foreground_use] if order.settings.foreground else []
+    recommended = _known(order.recommended)
+    return changed_flags(order.used(recommended), recommended)
+
+
+def _batch_changes(order: Order) -> dict[str, Any]:
+    if order.params is None:
+        return dict(order.mask_changes())
+    recommended = _known(order.recommended)
+    return changes(order.used(recommended), recommended)
+
+
+def params_flags(params: SegmentParams, recommended: SegmentParams | None) -> list[str]:
     """Return the flags of what differs from what the model recommends."""
-    return [] if params is None else changed_flags(params, _known(recommended))
+    return changed_flags(params, _known(recommended))
 
 
-def params_changes(params: SegmentParams | None, recommended: SegmentParams | None) -> dict[str, Any]:
+def params_changes(params: SegmentParams, recommended: SegmentParams | None) -> dict[str, Any]:
     """Return what differs from what the model recommends, for :meth:`SegmentParams.replace`."""
-    return {} if params is None else changes(params, _known(recommended))
+    return changes(params, _known(recommended))
 
 
 def model_lines(model: str, changed: Mapping[str, Any]) -> Sequence[str]:

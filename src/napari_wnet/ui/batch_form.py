@@ -7,13 +7,11 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
-    QFileDialog,
     QFormLayout,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -22,61 +20,13 @@ from napari_wnet.batch.kinds import ENDINGS, KINDS
 from napari_wnet.scheduler import PROCESSES, THREADS
 from napari_wnet.ui.batch_settings import BatchSettings, proposed_out
 from napari_wnet.ui.chooser import ModelChooser, WideBox
+from napari_wnet.ui.folder_edit import FolderEdit
 from napari_wnet.ui.requests import Catalog
 from napari_wnet.ui.section import Section
 
 ALWAYS = "labels and table"
+USES = {"objects": "where objects are", "region": "where to look for objects"}
 PLACES = {THREADS: "this window", PROCESSES: "processes on this computer"}
-
-
-class FolderEdit(QWidget):
-    """Edits the path of a folder.
-
-    Attributes
-    ----------
-    valueChanged : Signal(str)
-        Once the path has been typed to its end, or chosen.
-    """
-
-    valueChanged = Signal(str)  # noqa: N815
-
-    def __init__(self, title: str, placeholder: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._title, self._value = title, ""
-        self.edit, self.button = QLineEdit(), QToolButton()
-        self.edit.setPlaceholderText(placeholder)
-        self.edit.setAcceptDrops(False)  # it would take a folder that is dropped for text
-        self.button.setText("...")
-        self.button.setToolTip(title)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        row.addWidget(self.edit, 1)
-        row.addWidget(self.button)
-        self.edit.editingFinished.connect(self._on_typed)
-        self.button.clicked.connect(self._browse)
-
-    def value(self) -> str:
-        """Return the path; empty: none."""
-        return self._value
-
-    def setValue(self, path: str) -> None:  # noqa: N802
-        """Show another path."""
-        path = path.strip()
-        path = str(Path(path).expanduser().absolute()) if path else ""
-        self.edit.setText(path)
-        self.edit.setToolTip(path)
-        if path != self._value:
-            self._value = path
-            self.valueChanged.emit(path)
-
-    def _on_typed(self) -> None:
-        self.setValue(self.edit.text())
-
-    def _browse(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, self._title, self._value)
-        if path:
-            self.setValue(path)
 
 
 class BatchForm(QWidget):
@@ -92,9 +42,10 @@ class BatchForm(QWidget):
         self.model_box, self.params_box = ModelChooser(), WideBox()
         self.save_boxes = {kind: QCheckBox(ALWAYS if kind == "labels" else name) for kind, name in KINDS.items()}
         self.place_box, self.device_box = WideBox(), WideBox()
+        self.masks_edit, self.use_box = FolderEdit("Folder of foreground masks", "none"), WideBox()
         self.axes_edit, self.channels_edit = QLineEdit(), QLineEdit()
         self.overwrite_box = QCheckBox("replace earlier results")
-        self.more = Section("What to save, where to run", self._more())
+        self.more = Section("What to save, where to run, masks", self._more())
         self._proposed = ""
         self._lay_out()
         self._explain()
@@ -112,6 +63,8 @@ class BatchForm(QWidget):
             save=tuple(kind for kind, box in self.save_boxes.items() if box.isChecked()),
             scheduler=self._scheduler(),
             device=self.device_box.currentText(),
+            foreground=self.masks_edit.value(),
+            foreground_use=self.use_box.currentData(),
             axes=self.axes_edit.text().strip(),
             channels=self.channels_edit.text().strip(),
             overwrite=self.overwrite_box.isChecked(),
@@ -131,6 +84,8 @@ class BatchForm(QWidget):
         if self.device_box.findText(settings.device) < 0:
             self.device_box.addItem(settings.device)
         self.device_box.setCurrentText(settings.device)
+        self.masks_edit.setValue(settings.foreground)
+        self.use_box.setCurrentIndex(self.use_box.findData(settings.foreground_use))
         self.axes_edit.setText(settings.axes)
         self.channels_edit.setText(settings.channels)
         self.overwrite_box.setChecked(settings.overwrite)
@@ -166,12 +121,17 @@ class BatchForm(QWidget):
         self.place_box.addItems(list(PLACES.values()))
         self.place_box.setEditable(True)
         self.device_box.addItem("auto")
+        for use, text in USES.items():
+            self.use_box.addItem(text, use)
+        self.use_box.setEnabled(False)
         self.axes_edit.setPlaceholderText("as the files say")
         self.channels_edit.setPlaceholderText("all")
         rows = QFormLayout()
         rows.setVerticalSpacing(4)
         rows.addRow("run in", self.place_box)
         rows.addRow("device", self.device_box)
+        rows.addRow("foreground masks", self.masks_edit)
+        rows.addRow("masks say", self.use_box)
         rows.addRow("axes", self.axes_edit)
         rows.addRow("channels", self.channels_edit)
         column = QVBoxLayout(body)
@@ -213,6 +173,10 @@ class BatchForm(QWidget):
                 "tcp://host:8786."
             ),
             self.device_box: "Where the network runs; auto takes the fastest there is.",
+            self.use_box: (
+                "Where objects are: the mask takes the place of the network's own foreground. Where to look for "
+                "objects: the network still tells objects from background within it."
+            ),
             self.axes_edit: "What the axes of the files are, one letter each, such as TCYX, where they do not say.",
             self.channels_edit: "Channels to use, in the model's order, counted from 0, such as 2,0.",
             self.overwrite_box: (
@@ -222,10 +186,15 @@ class BatchForm(QWidget):
         }
         for box, text in tips.items():
             box.setToolTip(text)
+        self.masks_edit.explain(
+            "A mask for each image, under the image's name: what is not 0 (black) is foreground, and no object "
+            "reaches out of it. The path of a file: one mask for all images."
+        )
 
     def _connect(self) -> None:
         self.folder_edit.valueChanged.connect(self._on_folder)
         self.out_edit.valueChanged.connect(self._on_change)
+        self.masks_edit.valueChanged.connect(self._on_masks)
         self.pattern_edit.editingFinished.connect(self._on_change)
         self.recursive_box.toggled.connect(self._on_change)
         self.model_box.modelChanged.connect(self._on_change)
@@ -235,6 +204,10 @@ class BatchForm(QWidget):
         if folder and self.out_edit.value() in ("", self._proposed):
             self._proposed = str(proposed_out(Path(folder)))
             self.out_edit.setValue(self._proposed)
+        self._on_change()
+
+    def _on_masks(self, folder: str) -> None:
+        self.use_box.setEnabled(bool(folder))
         self._on_change()
 
     def _on_change(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from napari_wnet.batch.kinds import KINDS
 from napari_wnet.errors import OutputError, ParamsError, WNetError
@@ -16,13 +17,16 @@ from napari_wnet.scheduler import THREADS, check_scheduler
 ENDING = "-wnet"
 MOST_LOOKED_AT = 20
 WORDS = {
+    "choose threads, processes, or an address": "choose this window, processes on this computer, or type an address",
+    "else choose threads.": "else choose to run in this window.",
     " (--out)": "",
     " (--overwrite)": " (tick 'replace earlier results')",
     "--recursive looks into its folders": "'look into its folders' finds those within it",
     "--axes ": "axes ",
-    "with --axes": "under 'axes'",
+    "with --axes": "under 'axes' (unfold 'What to save...')",
     "--channels ": "channels ",
     "with --channels": "under 'channels'",
+    "of its channels, or": "of its channels under 'channels' (unfold 'What to save...'), or",
 }
 """What messages for the command line say, and what the dock calls it."""
 
@@ -48,6 +52,10 @@ class BatchSettings(Params):
     scheduler : str
         See :mod:`napari_wnet.scheduler`.
     device : str
+    foreground : str
+        A folder of masks, or a mask file; empty: none.
+    foreground_use : {"objects", "region"}
+        What the masks say, where there are any: see :class:`napari_wnet.params.ClusteringParams`.
     axes, channels : str
         See :func:`napari_wnet.io.axes.arrange`; empty: as the files say, and all.
     overwrite : bool
@@ -63,6 +71,8 @@ class BatchSettings(Params):
     save: tuple[str, ...] = ("labels",)
     scheduler: str = THREADS
     device: str = "auto"
+    foreground: str = ""
+    foreground_use: Literal["objects", "region"] = "objects"
     axes: str = ""
     channels: str = ""
     overwrite: bool = False
@@ -89,6 +99,16 @@ class Order:
     settings: BatchSettings
     params: SegmentParams | None = None
     recommended: SegmentParams | None = None
+
+    def used(self, recommended: SegmentParams) -> SegmentParams:
+        """Return the parameters, given those that the model recommends; what masks say is said in the Batch dock."""
+        params = self.params or recommended
+        return params.replace(**self.mask_changes())
+
+    def mask_changes(self) -> dict[str, str]:
+        """Return what masks change in the parameters, as :meth:`SegmentParams.replace` takes it."""
+        settings = self.settings
+        return {"clustering__foreground_use": settings.foreground_use} if settings.foreground else {}
 
     def check(self) -> None:
         """Refuse what cannot be begun.

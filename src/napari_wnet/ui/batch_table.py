@@ -180,7 +180,7 @@ class FileModel(QAbstractTableModel):
 
     def _text(self, row: Row, column: int) -> str:
         if column in (FILE, STATE):
-            return (row.item.path.name, row.state)[column]
+            return (row.item.name, row.state)[column]
         result = row.result
         if result is None or (column in (OBJECTS, SECONDS) and result.state == "failed"):
             return ""

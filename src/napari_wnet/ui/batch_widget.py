@@ -51,7 +51,7 @@ class BatchWidget(Dock):
         self.progress_bar = QProgressBar()
         self.review_row = ReviewRow(self.reviewer)
         self.copy_row = CopyRow()
-        self._listed: tuple[object, ...] = ("", "*", False, "")
+        self._listed: tuple[object, ...] = ("", "*", False, "", "")
         self._lay_out()
         self._connect()
         self._show_busy(False)
@@ -194,7 +194,7 @@ class BatchWidget(Dock):
         return make(order, batch_threads(order.settings))
 
     def _on_settings(self, settings: BatchSettings) -> None:
-        listed = settings.folder, settings.pattern, settings.recursive, settings.out
+        listed = settings.folder, settings.pattern, settings.recursive, settings.out, settings.foreground
         if listed != self._listed and settings.folder:
             self._listed = listed
             self.batcher.list_files(settings)

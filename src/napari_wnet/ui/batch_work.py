@@ -100,10 +100,11 @@ def batch_work_steps(
     model = yield from models.steps(settings.model)
     job = BatchJob(
         model=model,
-        params=order.params or model.header.params,
+        params=order.used(model.header.params),
         out=Path(settings.out),
         save=settings.save,  # type: ignore[arg-type]  # the order was checked
         device=settings.device,
+        foreground=_masks(settings),
         axes=settings.axes or None,
         channels=settings.channels or None,
         overwrite=settings.overwrite,
@@ -163,4 +164,14 @@ def _is_corrected(settings: BatchSettings, item: Item) -> bool:
 def _inputs(settings: BatchSettings) -> Inputs:
     if not Path(settings.folder).is_dir():
         raise ImageError(f"There is no folder {settings.folder}; check its name, or whether its disk is there.")
-    return find_inputs([settings.folder], Path(settings.out), recursive=settings.recursive, patterns=settings.patterns)
+    return find_inputs(
+        [settings.folder],
+        Path(settings.out),
+        recursive=settings.recursive,
+        patterns=settings.patterns,
+        foreground=_masks(settings),
+    )
+
+
+def _masks(settings: BatchSettings) -> Path | None:
+    return Path(settings.foreground) if settings.foreground else None

@@ -13,6 +13,7 @@ from napari_wnet.batch.inputs import Inputs, Item
 from napari_wnet.batch.job import FileResult, FileStarted
 from napari_wnet.errors import WNetError
 from napari_wnet.reports import Progress
+from napari_wnet.scheduler import THREADS
 from napari_wnet.ui.batch_settings import BatchSettings, Order, in_the_dock
 from napari_wnet.ui.batch_table import FileModel
 from napari_wnet.ui.batch_work import BatchDone, batch_work_steps, listing_steps, pausable
@@ -183,7 +184,9 @@ class Batcher(QObject):
             self._paused.set()
         else:
             self._paused.clear()
-        self.said.emit("Paused; Resume goes on." if paused else "Going on...", "info", "")
+        elsewhere = self._order is not None and self._order.settings.scheduler != THREADS
+        rest = "; workers finish what they have in hand" if elsewhere else ""
+        self.said.emit(f"Paused{rest}. Resume goes on." if paused else "Going on...", "info", "")
 
     def cancel(self) -> None:
         """End the batch; what is finished stays, and what is being written is written to its end."""
@@ -208,7 +211,8 @@ class Batcher(QObject):
 
     def _on_listed(self, inputs: Inputs) -> None:
         self.files.setItems(inputs.items)
-        others = f", and {len(inputs.problems)} other files" if inputs.problems else ""
+        n_others = len(inputs.problems)
+        others = {0: "", 1: "; 1 other is left out"}.get(n_others, f"; {n_others} others are left out")
         self.said.emit(f"{counted(len(inputs.items))}{others}. Press Start.", "info", "")
 
     def _on_report(self, report: object) -> None:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_wnet.core.measure import PixelSize
 from napari_wnet.core.tables import FRAME
 from napari_wnet.errors import ImageError, WNetError
 from napari_wnet.ui.layers import Index, Source, channel_axis_beside, displayed_index, full_size, read_source
 from napari_wnet.ui.measure_work import MeasureRequest, Tables, measure_steps
+from napari_wnet.ui.rest_timer import RestTimer
 from napari_wnet.ui.runner import LatestRunner
-
-PAUSE_MS = 250
-"""Rest after the last edit before the objects are measured again."""
 
 
 class Measurer(QObject):
@@ -53,10 +51,7 @@ class Measurer(QObject):
         self._runner.returned.connect(self._on_measured)
         self._runner.failed.connect(self._on_failed)
         self._runner.finished.connect(lambda: self.busyChanged.emit(self._runner.busy))
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(PAUSE_MS)
-        self._soon.timeout.connect(self.measure)
+        self._soon = RestTimer(self, self.measure)
 
     @property
     def labels(self) -> Labels | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from napari_wnet.io.sidecar import RunRecord, read_sidecar, record_from
 from napari_wnet.io.tiff import UNIT
 from napari_wnet.params import SegmentParams
 from napari_wnet.reports import Progress
+from napari_wnet.ui.describer import Known, Pixels, measured_steps
 from napari_wnet.ui.layers import MARK
 from napari_wnet.ui.settings import NO_AXIS, SegmentSettings
 
@@ -38,6 +39,8 @@ class Opened:
         For `add_image`.
     labels, labels_options : array, list of arrays or None, dict
         For `add_labels`.
+    pixels, tables : Pixels or None, mapping of index to Measured
+        What the labels are measured with, and what was measured of each plane.
     sidecar : Path or None
         Of the result.
     note : str
@@ -51,6 +54,8 @@ class Opened:
     image_options: dict[str, Any]
     labels: Any = None
     labels_options: dict[str, Any]
+    pixels: Pixels | None = None
+    tables: Known = field(default_factory=dict)
     sidecar: Path | None = None
     note: str = ""
     in_pieces: bool = False
@@ -66,7 +71,7 @@ class _Made:
     blocks: bool
 
 
-def opening_steps(item: Item, out: Path, axes: str | None) -> Generator[Progress, None, Opened]:
+def opening_steps(item: Item, out: Path, axes: str | None) -> Generator[Progress | None, None, Opened]:
     """Read an image and, where it has been segmented, its labels.
 
     Parameters
@@ -103,11 +108,15 @@ def opening_steps(item: Item, out: Path, axes: str | None) -> Generator[Progress
     shape = (*planes.array.shape[:-3], *planes.array.shape[-2:])
     if labels.shape != shape:
         raise ImageError(f"The labels of {item.path.name} have shape {labels.shape}, not {shape}; segment it again.")
+    pixels = Pixels(planes=planes.array, size=file.pixel_size)
+    tables = yield from measured_steps(labels, pixels)
     return Opened(
         item=item,
         image=array,
         image_options=image_options,
         labels=labels,
+        pixels=pixels,
+        tables=tables,
         labels_options={
             "name": f"{item.path.stem} labels",
             "metadata": {MARK: _mark(made, planes, (item.path.stem, channel_axis))},

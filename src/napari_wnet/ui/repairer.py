@@ -10,30 +10,28 @@ import numpy as np
 import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_wnet.core.doubt import doubts
 from napari_wnet.core.edits import Change, Core, Outline, Prompt, core_of, regrow
 from napari_wnet.core.maps import Maps
 from napari_wnet.errors import EditError, WNetError
-from napari_wnet.params import DEFAULT_MODEL, EditParams, SegmentParams
+from napari_wnet.params import EditParams
 from napari_wnet.ui.autosave import Autosaver
 from napari_wnet.ui.hub import join_hub
-from napari_wnet.ui.layers import MARK, Index, image_for, stacked_features
+from napari_wnet.ui.layers import Index, image_for, stacked_features
+from napari_wnet.ui.mapper import Mapper
 from napari_wnet.ui.outliner import Outliner
-from napari_wnet.ui.requests import Request
-from napari_wnet.ui.runner import LatestRunner, Runner
+from napari_wnet.ui.rest_timer import RestTimer
+from napari_wnet.ui.runner import LatestRunner
 from napari_wnet.ui.settled import Settled, settled
-from napari_wnet.ui.sources import source_of
-from napari_wnet.ui.work import Ranked, doubt_steps, maps_steps
+from napari_wnet.ui.work import Ranked, doubt_steps
 
 Array = npt.NDArray[Any]
 Edit = Callable[[Array, Maps | None], Change]
 
 UNKNOWN_PX = 30.0
 """How large an object is expected to be where there is none yet."""
-PAUSE_MS = 250
-"""Rest after the last edit before the objects are ranked again."""
 IMAGE_ONLY = (
     "These labels have no maps: clicks and boxes go by the image. 'Compute maps' ranks the objects and lets Angle work."
 )
@@ -73,18 +71,14 @@ class Repairer(QObject):
         self._image: Layer | None = None
         self._turning: _Turning | None = None
         self._last: tuple[Change, int] | None = None
-        self._mapping: tuple[Layer, Any] | None = None
         self._usual_px = 0.0
         self.outliner = Outliner(self)
-        self._ranker, self._mapper = LatestRunner(self), Runner(self)
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(PAUSE_MS)
-        self._soon.timeout.connect(self.rank)
+        self._ranker, self._mapper = LatestRunner(self), Mapper(self._hub, self)
+        self._soon = RestTimer(self, self.rank)
         self._ranker.returned.connect(self._on_ranked)
         self._mapper.progressed.connect(self.progressed)
-        self._mapper.returned.connect(self._on_maps)
-        self._mapper.finished.connect(lambda: self.busyChanged.emit(False))
+        self._mapper.busyChanged.connect(self.busyChanged)
+        self._mapper.mapped.connect(self._on_maps)
         for runner in (self._ranker, self._mapper, self.outliner.loader):
             runner.failed.connect(self._complain)
         self.outliner.load()
@@ -247,23 +241,12 @@ class Repairer(QObject):
         """Let the network look at an image, as it did when the labels were made, to have maps for them."""
         if self._labels is None:
             return
-        made = self._labels.metadata.get(MARK, {})
         try:
-            source = source_of(image, self._labels, made.get("settings"))
-            request = Request(
-                source=source,
-                indices=[self.index()],
-                model=made.get("settings", made).get("model", DEFAULT_MODEL),
-                device="auto",
-                params=SegmentParams.from_dict(made["params"]) if "params" in made else None,
-            )
-            self._image = image
-            self._mapping = image, image.data
-            self._mapper.start(maps_steps(request, self._hub.models, self._hub.cache))
+            self._mapper.compute(image, self._labels, self.index())
         except WNetError as error:
             self._complain(error)
             return
-        self.busyChanged.emit(True)
+        self._image = image
 
     def close(self) -> None:
         """Stop everything."""
@@ -315,10 +298,7 @@ class Repairer(QObject):
         self._usual_px = found.usual_px
         self.ranked.emit(found.doubts)
 
-    def _on_maps(self, keys: Any) -> None:
-        image, data = self._mapping or (None, None)
-        if image is not None and image.data is data:  # else they are maps of what is not there any more
-            self._hub.note_maps(image, keys)
+    def _on_maps(self) -> None:
         self.said.emit("Maps are ready: the tools know the image now.", "info", "")
         self.rank()
 

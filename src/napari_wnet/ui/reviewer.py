@@ -18,6 +18,7 @@ from napari_wnet.batch.job import FileResult
 from napari_wnet.errors import WNetError
 from napari_wnet.reports import Progress
 from napari_wnet.ui.batch_settings import in_the_dock
+from napari_wnet.ui.describer import Describer
 from napari_wnet.ui.opening import Opened, opening_steps
 from napari_wnet.ui.requests import checksum
 from napari_wnet.ui.runner import LatestRunner, Runner
@@ -49,7 +50,7 @@ class Reviewer(QObject):
     def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._opener, self._saver = LatestRunner(self), Runner(self)
+        self._opener, self._saver, self._describer = LatestRunner(self), Runner(self), Describer(self)
         self.opened: Opened | None = None
         self._layers: tuple[Layer, ...] = ()
         self._checksum = 0
@@ -58,7 +59,7 @@ class Reviewer(QObject):
         self._opener.progressed.connect(self._on_progress)
         self._opener.returned.connect(self._show)
         self._saver.returned.connect(self._on_saved)
-        for runner in (self._opener, self._saver):
+        for runner in (self._opener, self._saver, self._describer):
             runner.failed.connect(self._on_failed)
 
     @property
@@ -102,7 +103,7 @@ class Reviewer(QObject):
 
     def wait(self, seconds: float) -> bool:
         """Wait for the threads to end and tell whether they have."""
-        return all([runner.wait(seconds) for runner in (self._opener, self._saver)])
+        return all([runner.wait(seconds) for runner in (self._opener, self._saver, self._describer)])
 
     def _show(self, opened: Opened) -> None:
         kept = {name: getattr(self.labels, name) for name in KEPT} if self.labels is not None else {}
@@ -119,6 +120,8 @@ class Reviewer(QObject):
             for name, value in kept.items():
                 setattr(labels, name, value)
             self._layers = image, labels
+            if opened.pixels is not None:
+                self._describer.describe(labels, opened.pixels, opened.tables)
             if not opened.in_pieces:
                 self._checksum = checksum(labels.data)
                 settled(labels).listen(self._on_edit)
@@ -134,6 +137,7 @@ class Reviewer(QObject):
             labels = self._layers[-1]
             settled(labels).unlisten(self._on_edit)
             labels.events.data.disconnect(self._on_edit)
+        self._describer.forget()
         self._layers, self.opened, self._maybe_edited = (), None, False
 
     def _on_edit(self) -> None:

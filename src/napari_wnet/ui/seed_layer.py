@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Labels, Points
-from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtCore import QObject, Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_wnet.core.edits import Change
@@ -16,6 +16,7 @@ from napari_wnet.core.seeding import reseed, seed_points
 from napari_wnet.errors import EditError
 from napari_wnet.ui.layers import MARK
 from napari_wnet.ui.repairer import Repairer
+from napari_wnet.ui.rest_timer import RestTimer
 
 ANNOUNCED = ("adding", "removing", "changing")
 """What napari says before it changes points."""
@@ -54,10 +55,7 @@ class SeedLayer(QObject):
         self._before: list[tuple[int, int]] = []
         self._ours = False
         self._drag: _Drag | None = None
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(FOLLOW_MS)
-        self._soon.timeout.connect(self.refresh)
+        self._soon = RestTimer(self, self.refresh, FOLLOW_MS)
 
     @property
     def layer(self) -> Points | None:

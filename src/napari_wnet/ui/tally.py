@@ -84,10 +84,12 @@ def summary(tally: Tally, outcome: BatchDone) -> str:
     """Return what has come of a batch."""
     if tally.failed == tally.done:  # and most likely all for the same reason
         return in_the_dock(f"None of {counted(tally.done)} could be segmented. The first: {tally.error}")
-    text = f"Done: {counted(tally.done)}, {tally.n_objects} objects."
-    text += f" {tally.before} finished before." if tally.before else ""
-    where = f": see {outcome.failures.name} with the results" if outcome.failures else ""
-    return text + (f" {tally.failed} failed{where}." if tally.failed else "")
+    segmented = tally.done - tally.failed
+    of_all = f"{segmented} of {counted(tally.done)}" if tally.failed else counted(tally.done)
+    before = f", {tally.before} of them before" if tally.before else ""
+    text = f"Done: {of_all}{before}; {tally.n_objects} objects."
+    where = f", or see {outcome.failures.name} with the results" if outcome.failures else ""
+    return text + (f" {tally.failed} failed: click one for why{where}." if tally.failed else "")
 
 
 def counted(n_images: int) -> str:

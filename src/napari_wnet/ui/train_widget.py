@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.layers import Layer
-from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -28,12 +27,13 @@ from napari_wnet.ui.dock import RUN_STYLE, Dock, scrolling, set_bar
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.held_out import HeldOut
 from napari_wnet.ui.layers import is_candidate
+from napari_wnet.ui.learn_box import LearnBox, LearnFrom
 from napari_wnet.ui.loss_plot import LossPlot
 from napari_wnet.ui.pair_list import FolderFields, PairList
 from napari_wnet.ui.resume_row import ResumeRow
 from napari_wnet.ui.runner import Runner
 from napari_wnet.ui.section import Section
-from napari_wnet.ui.trainer import LearnFrom, Trainer, command_for
+from napari_wnet.ui.trainer import Trainer, command_for
 from napari_wnet.ui.verdict import Verdict
 from napari_wnet.ui.work import catalog_steps
 
@@ -44,11 +44,6 @@ if TYPE_CHECKING:
     from napari_wnet.fine_tune.worker import FineTuneOutcome, FineTuneRequest
     from napari_wnet.ui.requests import Catalog
 
-LEARN: tuple[tuple[LearnFrom, str, str], ...] = (
-    ("everything", "everything is labelled", "All objects of these images are labelled: what is not is background."),
-    ("region", "only within the region", "Within the region layer everything is labelled; elsewhere nothing is known."),
-    ("done", "only objects ticked as done", "Only what you ticked in the Repair dock is right; the rest is unknown."),
-)
 READY = "Repair a few objects first, then press Start: a few minutes on a laptop. A part of the labels is held out."
 SHOWN = ("steps", "learning_rate", "freeze_first", "replay")
 
@@ -65,7 +60,7 @@ class TrainWidget(Dock):
         super().__init__(napari_viewer, 2, parent)
         viewer = self._viewer
         self.trainer = Trainer(viewer, self)
-        self.base_box, self.learn_box, self.device_box = ModelChooser(), WideBox(), WideBox()
+        self.base_box, self.learn_box, self.device_box = ModelChooser(), LearnBox(), WideBox()
         self.pair_list, self.folders = PairList(viewer), FolderFields()
         self.form = ParamsForm(TrainParams, shown=SHOWN)
         self.start_button, self.stop_button = QPushButton("Start"), QPushButton("Stop")
@@ -96,7 +91,7 @@ class TrainWidget(Dock):
 
     def learn_from(self) -> LearnFrom:
         """Return what of the labels counts."""
-        return self.learn_box.currentData()
+        return self.learn_box.value()
 
     def _sources_of(self, request: FineTuneRequest) -> dict[str, Layer]:
         """Return the images that a request was just made of, by the names of their pairs."""
@@ -200,9 +195,6 @@ class TrainWidget(Dock):
         return text
 
     def _lay_out(self) -> None:
-        for learn, text, tip in LEARN:
-            self.learn_box.addItem(text, learn)
-            self.learn_box.setItemData(self.learn_box.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
         self.device_box.addItem("auto")
         self.adapt_box.hide()
         self.verdict.hide()

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.components import ViewerModel
@@ -27,6 +27,7 @@ from napari_wnet.ui.archive import training_folder
 from napari_wnet.ui.foreground import read_foreground
 from napari_wnet.ui.hub import join_hub
 from napari_wnet.ui.layers import channel_axis_beside, displayed_index, placement, read_source
+from napari_wnet.ui.learn_box import LearnFrom
 from napari_wnet.ui.runner import Runner
 from napari_wnet.ui.settled import settled
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from napari_wnet.fine_tune import TrainingPair
     from napari_wnet.fine_tune.worker import FineTuneOutcome, FineTuneRequest
 
-LearnFrom = Literal["everything", "region", "done"]
 LEAVE_S = 5.0
 """How long to wait for a training to end when its dock is closed."""
 NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. "
