@@ -92,7 +92,7 @@ def test_model_comes_back_exactly(tmp_path: Path, network: WNet) -> None:
     assert model.sha256 == sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (model.name, model.path) == ("tiny", path)
     with torch.inference_mode():
-        for before, after in zip(network(IMAGE), model.network(IMAGE), strict=True):
+        for before, after in zip(network(IMAGE)[:3], model.network(IMAGE)[:3], strict=True):
             assert torch.equal(before, after)
 
 
@@ -104,7 +104,7 @@ def test_half_precision_predicts_the_same_within_its_rounding(tmp_path: Path, ne
     assert {tensor.dtype for tensor in loaded.state_dict().values()} == {torch.float32, torch.int64}
     assert all(tensor.device.type == "cpu" for tensor in (*loaded.parameters(), *loaded.buffers()))
     with torch.inference_mode():
-        for before, after in zip(network(IMAGE), loaded(IMAGE), strict=True):
+        for before, after in zip(network(IMAGE)[:3], loaded(IMAGE)[:3], strict=True):
             assert torch.allclose(before, after, atol=2e-2)
     assert torch.equal(  # statistics keep their 32 bits
         loaded.state_dict()["unet1.encoder.0.0.1.running_var"], network.state_dict()["unet1.encoder.0.0.1.running_var"]

@@ -32,14 +32,14 @@ def samples(monkeypatch):
     def predicted(*_, **__):
         nonlocal maps
         yield from ()
-        return next(maps)
+        return [next(maps)]
 
     def restart():
         nonlocal maps
         maps = iter([maps_of(sample.labels, 0.6, seed=seed) for seed, sample in enumerate(samples)])
 
     restart()
-    monkeypatch.setattr(tuning, "predict_tiles", predicted)
+    monkeypatch.setattr(tuning, "predict_rescaled", predicted)
     return samples
 
 
