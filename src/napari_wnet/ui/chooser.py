@@ -10,6 +10,7 @@ from napari.layers import Layer
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
 
+from napari_wnet.params import DEFAULT_MODEL
 from napari_wnet.ui.requests import Catalog
 
 
@@ -127,13 +128,14 @@ class ModelChooser(WideBox):
             self.modelChanged.emit(model)
 
     def setCatalog(self, catalog: Catalog) -> None:  # noqa: N802
-        """List what there is; the first is chosen unless something has been."""
+        """List what there is; unless something has been chosen, the usual one is, or else the first."""
         for name, description in catalog.models:
             if self.findData(name) < 0:
                 self.insertItem(self.count() - 1, name, name)
                 self.setItemData(self.count() - 2, description, Qt.ItemDataRole.ToolTipRole)
         if not self._model and catalog.models:
-            self.setValue(catalog.models[0][0])
+            names = [name for name, _ in catalog.models]
+            self.setValue(DEFAULT_MODEL if DEFAULT_MODEL in names else names[0])
 
     def _on_activated(self, index: int) -> None:
         model = self.itemData(index)
