@@ -14,7 +14,7 @@ from PIL import Image
 
 from napari_wnet import cli
 from napari_wnet.datasets.annotated import AnnotatedImage
-from napari_wnet.errors import OutputError, TrainingError
+from napari_wnet.errors import OutputError, ParamsError, TrainingError
 from napari_wnet.network.wnet import WNet, n_parameters
 from napari_wnet.params import WNetConfig
 from napari_wnet.presets import PRESETS
@@ -107,6 +107,13 @@ def test_every_row_is_a_network_and_a_loss_of_its_own(study):
 def test_seeds_come_round_by_round_and_only_some_rows_are_repeated():
     made = job_of(Path(), Path())
     assert [(variant.key, seed) for variant, seed in made.runs()] == [("none", 0), ("dfeat", 0), ("none", 1)]
+
+
+def test_rows_can_be_chosen_by_their_keys():
+    made = replace(job_of(Path(), Path()), rows=("none",))
+    assert [(variant.key, seed) for variant, seed in made.runs()] == [("none", 0), ("none", 1)]
+    with pytest.raises(ParamsError, match="no row 'nome'; choose among none, dfeat"):
+        replace(made, rows=("nome",))
 
 
 # Runs

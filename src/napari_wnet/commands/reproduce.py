@@ -33,6 +33,13 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         help="paper: as published, for a graphics card; small: a comparison that a processor can do "
         "(default: small for synthetic data, else paper)",
     )
+    parser.add_argument(
+        "--rows",
+        nargs="+",
+        default=[],
+        metavar="KEY",
+        help="train these rows only, so that several calls share the work",
+    )
     parser.add_argument("--steps", type=int, default=0, help="optimiser steps of each run (default: the recipe's)")
     parser.add_argument("--seeds", type=int, default=3, help="seeds of the rows whose spread is given (default 3)")
     parser.add_argument("--images", type=int, default=200, help="synthetic plants to train on (default 200)")
@@ -57,6 +64,7 @@ def run(given: argparse.Namespace) -> int:
         out=given.out or Path("reproduce", given.study),
         budget=Budget(recipe=recipe, steps=given.steps, n_seeds=given.seeds, n_images=given.images),
         device=given.device,
+        rows=tuple(given.rows),
     )
     steps = reproduce_steps(job)
     while True:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from napari_wnet.errors import ParamsError
 from napari_wnet.params import ClusteringParams, NormalizeParams, SegmentParams, WNetConfig
 from napari_wnet.presets import PRESETS
 from napari_wnet.reproduce.studies import MANY_DIMENSIONS, Study, Variant
@@ -62,6 +63,14 @@ class ReproduceJob:
     out : Path
     budget : Budget
     device : str
+    rows : tuple of str
+        Keys of the variants that are trained; empty: all. Several calls can so share the work; one for all then finds
+        their runs done.
+
+    Raises
+    ------
+    ParamsError
+        If the study has no such row.
     """
 
     study: Study
@@ -69,6 +78,13 @@ class ReproduceJob:
     out: Path
     budget: Budget = field(default_factory=Budget)
     device: str = "auto"
+    rows: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        known = [variant.key for variant in self.study.variants]
+        for key in self.rows:
+            if key not in known:
+                raise ParamsError(f"{self.study.name} has no row '{key}'; choose among {', '.join(known)}.")
 
     def runs(self) -> list[tuple[Variant, int]]:
         """Return the rows with their seeds, first seeds first, so that a table without spread is there early."""
@@ -76,7 +92,7 @@ class ReproduceJob:
             (variant, seed)
             for seed in range(max(1, self.budget.n_seeds))
             for variant in self.study.variants
-            if seed == 0 or variant.repeated
+            if (seed == 0 or variant.repeated) and (not self.rows or variant.key in self.rows)
         ]
 
     def config(self, variant: Variant, in_channels: int) -> WNetConfig:
