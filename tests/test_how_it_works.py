@@ -16,7 +16,8 @@ from scipy import ndimage
 from skimage.measure import profile_line
 
 from napari_wnet.reports import drain
-from napari_wnet.reproduce import STUDIES, Budget, ReproduceJob, job, reproduce_steps
+from napari_wnet.reproduce import STUDIES, Budget, ReproduceJob, job
+from napari_wnet.reproduce.run import reproduce_steps
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "how-it-works.md"

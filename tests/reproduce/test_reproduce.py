@@ -19,8 +19,9 @@ from napari_wnet.network.wnet import WNet, n_parameters
 from napari_wnet.params import WNetConfig
 from napari_wnet.presets import PRESETS
 from napari_wnet.reports import EpochReport, Progress, drain
-from napari_wnet.reproduce import STUDIES, Budget, ReproduceJob, RunDone, Study, Variant, job, reproduce_steps
+from napari_wnet.reproduce import STUDIES, Budget, ReproduceJob, RunDone, Study, Variant, job
 from napari_wnet.reproduce.data import StudyData, data_steps
+from napari_wnet.reproduce.run import reproduce_steps
 from napari_wnet.reproduce.table import Row, as_csv, as_markdown
 
 TINY = Study(
