@@ -28,6 +28,7 @@ ERRORS = MappingProxyType(
             errors.NoRoomError,
             errors.ProjectError,
             errors.SchedulerError,
+            errors.SchedulerLostError,
             errors.TrainingError,
             errors.ChannelsError,
             errors.DivergedError,
