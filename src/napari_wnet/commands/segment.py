@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_wnet.batch.kinds import KINDS
 from napari_wnet.commands.console import counted, say, show_files, warn
 from napari_wnet.flags import add_flags, apply_flags
 from napari_wnet.params import DEFAULT_MODEL, SegmentParams
+
+if TYPE_CHECKING:
+    from napari_wnet.batch.job import BatchJob
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -75,15 +79,9 @@ def run(given: argparse.Namespace) -> int:
     if unknown:
         given.error(f"--save knows {', '.join(KINDS)}, not {', '.join(unknown)}")
     from napari_wnet.batch.inputs import EVERYTHING, find_inputs
-    from napari_wnet.batch.job import BatchJob
     from napari_wnet.batch.run import batch_steps
-    from napari_wnet.network.device import choose_device
-    from napari_wnet.network.registry import load_model
 
-    params = apply_flags(SegmentParams(), vars(given))  # wrong values are told before anything is loaded
-    choose_device(given.device)
-    model = load_model(given.model)
-    params = apply_flags(model.header.params, vars(given))
+    job = _job(given, save)
     inputs = find_inputs(
         given.inputs,
         given.out,
@@ -93,9 +91,26 @@ def run(given: argparse.Namespace) -> int:
     )
     for problem in inputs.problems:
         warn(problem)
-    job = BatchJob(
+    if given.threads:
+        import torch
+
+        torch.set_num_threads(given.threads)
+    results = show_files(batch_steps(job, inputs.items, scheduler=given.scheduler), len(inputs.items))
+    return _sum_up(given.out, [not result.error for result in results])
+
+
+def _job(given: argparse.Namespace, save: tuple[str, ...]) -> BatchJob:
+    """Return what is to be done with each file; wrong values are told before anything is loaded."""
+    from napari_wnet.batch.job import BatchJob
+    from napari_wnet.network.device import choose_device
+    from napari_wnet.network.registry import load_model
+
+    apply_flags(SegmentParams(), vars(given))
+    choose_device(given.device)
+    model = load_model(given.model)
+    return BatchJob(
         model=model,
-        params=params,
+        params=apply_flags(model.header.params, vars(given)),
         out=given.out,
         save=save,
         device=given.device,
@@ -107,12 +122,6 @@ def run(given: argparse.Namespace) -> int:
         blocks=given.blocks,
         plane=given.plane,
     )
-    if given.threads:
-        import torch
-
-        torch.set_num_threads(given.threads)
-    results = show_files(batch_steps(job, inputs.items, scheduler=given.scheduler), len(inputs.items))
-    return _sum_up(given.out, [not result.error for result in results])
 
 
 def _sum_up(out: Path, done: Sequence[bool]) -> int:
