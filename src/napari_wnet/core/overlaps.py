@@ -115,14 +115,19 @@ class OverlapTable:
         return self.intersections / union
 
     @property
+    def best_dice_each(self) -> FloatArray:
+        """Best Dice that any predicted object has with each true object, (T,)."""
+        return _best(self.dice, self.rows, self.n_true)
+
+    @property
     def best_dice_true(self) -> float:
         """Mean over the true objects of the best Dice that any predicted object has with it."""
-        return _mean_of_best(self.dice, self.rows, self.n_true)
+        return _mean(self.best_dice_each)
 
     @property
     def best_dice_predicted(self) -> float:
         """Mean over the predicted objects of the best Dice that any true object has with it."""
-        return _mean_of_best(self.dice, self.columns, self.n_predicted)
+        return _mean(_best(self.dice, self.columns, self.n_predicted))
 
     @property
     def symmetric_best_dice(self) -> float:
@@ -215,10 +220,14 @@ def overlap_table(true: npt.ArrayLike, predicted: npt.ArrayLike) -> OverlapTable
     )
 
 
-def _mean_of_best(scores: FloatArray, owners: IndexArray, n_owners: int) -> float:
+def _best(scores: FloatArray, owners: IndexArray, n_owners: int) -> FloatArray:
     best = np.zeros(n_owners)
     np.maximum.at(best, owners, scores)
-    return ratio(best.sum(), n_owners)
+    return best
+
+
+def _mean(values: FloatArray) -> float:
+    return ratio(values.sum(), values.size)
 
 
 def _assign(rows: IndexArray, columns: IndexArray, iou: FloatArray) -> IndexArray:
