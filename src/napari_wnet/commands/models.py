@@ -19,10 +19,10 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     info.add_argument("model", help="name or file of a model")
     info.add_argument("--json", action="store_true", help="the whole header, for programs")
     info.set_defaults(run=run_info)
+    models_export.add(actions)
     fetch = actions.add_parser("fetch", help="bring models into the cache, for use without a network connection")
     fetch.add_argument("models", nargs="*", metavar="NAME", help="names; by default all")
     fetch.set_defaults(run=run_fetch)
-    models_export.add(actions)
 
 
 def run_list(given: argparse.Namespace) -> int:
