@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,3 +63,19 @@ def nuclei_labels() -> np.ndarray:
     labels = imread(DATA / "nuclei_labels.png").astype(np.int32)
     labels.flags.writeable = False
     return labels
+
+
+@pytest.fixture
+def locked_folder() -> Iterator[Path]:
+    """A folder that whoever runs the test may enter but not write into; root becomes nobody for as long."""
+    root = os.geteuid() == 0
+    folder = Path(tempfile.mkdtemp())  # not tmp_path, which nobody but its owner may enter
+    folder.chmod(0o555)
+    try:
+        if root:
+            os.seteuid(65534)
+        yield folder
+    finally:
+        if root:
+            os.seteuid(0)
+        folder.rmdir()

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 import errno
-import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -102,22 +99,6 @@ def test_numpy_on_a_full_disk_is_recognised(tmp_path: Path) -> None:
     full = Path("/dev/full")
     with pytest.raises(OutputError, match="disk is full"), atomic_path(tmp_path / "x.bin"), full.open("wb") as file:
         np.ones(100_000).tofile(file)
-
-
-@pytest.fixture
-def locked_folder() -> Iterator[Path]:
-    """A folder that whoever runs the test may enter but not write into; root becomes nobody for as long."""
-    root = os.geteuid() == 0
-    folder = Path(tempfile.mkdtemp())  # not tmp_path, which nobody but its owner may enter
-    folder.chmod(0o555)
-    try:
-        if root:
-            os.seteuid(65534)
-        yield folder
-    finally:
-        if root:
-            os.seteuid(0)
-        folder.rmdir()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="permissions work otherwise there")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from napari_wnet.errors import WNetError
     from napari_wnet.fine_tune.data import TrainingPair
     from napari_wnet.fine_tune.job import train
+    from napari_wnet.model_export.job import export_model
     from napari_wnet.network.registry import load_model
     from napari_wnet.params import SegmentParams, WNetConfig
     from napari_wnet.pipeline import Segmentation, segment
@@ -39,6 +40,7 @@ __all__ = [
     "WNetError",
     "__version__",
     "evaluate",
+    "export_model",
     "growth",
     "link",
     "load_model",
@@ -63,6 +65,7 @@ _HOMES = MappingProxyType(
         "WNetConfig": "params",
         "WNetError": "errors",
         "evaluate": "core.metrics",
+        "export_model": "model_export.job",
         "growth": "core.tables",
         "link": "core.tracking",
         "load_model": "network.registry",

@@ -1,16 +1,17 @@
-"""``napari-wnet models``: which models there are, what they say of themselves, and fetching them."""
+"""``napari-wnet models``: which models there are, what they say of themselves, fetching and exporting them."""
 
 from __future__ import annotations
 
 import argparse
 import json
 
+from napari_wnet.commands import models_export
 from napari_wnet.commands.console import say, with_bar
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Declare the command and its three actions."""
-    parser = subparsers.add_parser("models", help="list, describe and fetch models")
+    """Declare the command and its actions."""
+    parser = subparsers.add_parser("models", help="list, describe, fetch and export models")
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="list the models that can be named")
     listing.set_defaults(run=run_list)
@@ -18,6 +19,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     info.add_argument("model", help="name or file of a model")
     info.add_argument("--json", action="store_true", help="the whole header, for programs")
     info.set_defaults(run=run_info)
+    models_export.add(actions)
     fetch = actions.add_parser("fetch", help="bring models into the cache, for use without a network connection")
     fetch.add_argument("models", nargs="*", metavar="NAME", help="names; by default all")
     fetch.set_defaults(run=run_fetch)
