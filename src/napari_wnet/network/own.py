@@ -1,4 +1,4 @@
-"""A person's own models: added from a file or an address, renamed, removed; only what is a model is ever kept."""
+"""A person's own models: added, adopted, renamed, removed; only what is a model is ever kept."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import re
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from napari_wnet.errors import DownloadError, ModelError, OutputError
 from napari_wnet.network.catalog import USER_VARIABLE, Places, package_entries
-from napari_wnet.network.checkpoint import Model, read_header, read_model
+from napari_wnet.network.checkpoint import Model, read_header, read_model, save_model
 from napari_wnet.network.container import header_length
 from napari_wnet.network.download import check_url, download_steps
 from napari_wnet.network.names import SUFFIX, check_name, check_sha256, is_name, is_path
@@ -85,6 +85,23 @@ def add_steps(addition: Addition, places: Places | None = None) -> Generator[Pro
             return _move(part, name or _own_name(model, source), places)
 
 
+def adopt_model(path: Path, name: str, places: Places | None = None) -> Path:
+    """Put a model that was trained here among the user's own, under a name that it also calls itself.
+
+    Raises
+    ------
+    ModelError
+        If the file is no model, or the name cannot be had.
+    OutputError
+        If the folder cannot be written.
+    """
+    places, name = places or Places.from_environment(), check_name(name)
+    _refuse_taken(name, places)
+    model = read_model(path)
+    save_model(_path(name, places), model.network, replace(model.header, name=name))
+    return _path(name, places)
+
+
 def rename_model(name: str, new: str, places: Places | None = None) -> Path:
     """Give one of the user's own models another name, and return its path; the file itself does not change.
 
@@ -96,7 +113,7 @@ def rename_model(name: str, new: str, places: Places | None = None) -> Path:
         If the folder cannot be written.
     """
     places = places or Places.from_environment()
-    path, new = _own_path(name, places, "renamed"), check_name(new)
+    path, new = own_path(name, "renamed", places), check_name(new)
     _refuse_taken(new, places, besides=name)
     with _folder_errors(places):
         if new.casefold() == name.casefold():  # one and the same file on many systems
@@ -115,10 +132,35 @@ def remove_model(name: str, places: Places | None = None) -> Path:
         If it cannot be deleted.
     """
     places = places or Places.from_environment()
-    path = _own_path(name, places, "removed")
+    path = own_path(name, "removed", places)
     with _folder_errors(places):
         path.unlink()
     return path
+
+
+def own_path(name: str, what: str, places: Places | None = None) -> Path:
+    """Return the file of one of the user's own models, and never another.
+
+    Parameters
+    ----------
+    name : str
+    what : str
+        What is to be done with it, for the message: "removed".
+    places : Places, optional
+
+    Raises
+    ------
+    ModelError
+        If it is not one of the user's own.
+    """
+    places = places or Places.from_environment()
+    if name in {entry.name for entry in package_entries(places.package)}:
+        raise ModelError(f"'{name}' comes with napari-wnet and cannot be {what}; only models of your own can be.")
+    names = [known for known in _own_names(places) if is_name(known)]
+    if name not in names:
+        choices = f"choose one of {', '.join(names)}" if names else "you have none yet"
+        raise ModelError(f"You have no model '{name[:100]}' that could be {what}: {choices}.")
+    return _path(name, places)
 
 
 def _proposed_name(addition: Addition) -> str:
@@ -163,17 +205,6 @@ def _own_names(places: Places) -> list[str]:
         return sorted(path.stem for path in places.user.iterdir() if path.suffix == SUFFIX and path.is_file())
     except OSError:  # usually: not there yet
         return []
-
-
-def _own_path(name: str, places: Places, what: str) -> Path:
-    """Return the file of one of the user's own models, and never another."""
-    if name in {entry.name for entry in package_entries(places.package)}:
-        raise ModelError(f"'{name}' comes with napari-wnet and cannot be {what}; only models of your own can be.")
-    names = [known for known in _own_names(places) if is_name(known)]
-    if name not in names:
-        choices = f"choose one of {', '.join(names)}" if names else "you have none yet"
-        raise ModelError(f"You have no model '{name[:100]}' that could be {what}: {choices}.")
-    return _path(name, places)
 
 
 def _arrival_steps(addition: Addition, part: Path) -> Generator[Progress, None, None]:

@@ -16,9 +16,10 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject, Signal
 
-from napari_wnet.errors import ChannelsError, OutputError, TrainingError, WNetError
+from napari_wnet.errors import ChannelsError, TrainingError, WNetError
 from napari_wnet.flags import changed_flags
 from napari_wnet.lock import FolderLock
+from napari_wnet.network.names import check_name
 from napari_wnet.process import in_process
 from napari_wnet.project.training import REQUEST, STATE
 from napari_wnet.reports import Progress
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 LEAVE_S = 5.0
 """How long to wait for a training to end when its dock is closed."""
-NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. "
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -209,7 +209,7 @@ class Trainer(QObject):
         if self.outcome is None:
             return
         try:
-            wanted = checked_name(name)
+            wanted = check_name(name)
         except WNetError as error:
             self._complain(error)
             return
@@ -304,30 +304,11 @@ def n_threads() -> int:
     return max(1, (os.cpu_count() or 2) - 1)
 
 
-def checked_name(name: str) -> str:
-    """Return a name that can be that of a model's file.
-
-    Raises
-    ------
-    OutputError
-    """
-    name = name.strip()
-    if not name or name.startswith(".") or any(character not in NAME_CHARACTERS for character in name):
-        raise OutputError(f"'{name}' cannot be the name of a model; use letters, digits, '-' and '_'.")
-    return name
-
-
 def _adopt_steps(path: Path, name: str) -> Generator[Progress, None, str]:
     yield Progress(done=0, total=0, what="saving the model")
-    from napari_wnet.network.catalog import Places, list_models
-    from napari_wnet.network.checkpoint import read_model, save_model
+    from napari_wnet.network.own import adopt_model
 
-    places = Places.from_environment()
-    if name in {entry.name for entry in list_models(places)}:
-        raise OutputError(f"There is a model '{name}' already; choose another name.")
-    model = read_model(path)
-    places.user.mkdir(parents=True, exist_ok=True)
-    save_model(places.user / f"{name}.safetensors", model.network, replace(model.header, name=name))
+    adopt_model(path, name)
     return name
 
 
