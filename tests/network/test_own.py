@@ -17,9 +17,10 @@ import torch
 from model_server import Server, make_model, serving
 from napari_wnet.errors import DownloadError, ModelError, OutputError
 from napari_wnet.network import download
+from napari_wnet.network.addition import Addition
 from napari_wnet.network.catalog import Places, find_model, list_models
 from napari_wnet.network.checkpoint import save_state
-from napari_wnet.network.own import Addition, add_steps, remove_model, rename_model
+from napari_wnet.network.own import add_steps, remove_model, rename_model
 from napari_wnet.network.registry import WrongHashError, load_model
 from napari_wnet.network.shelf import fetch_all_steps, shelf_steps
 from napari_wnet.reports import Progress, drain

@@ -91,7 +91,8 @@ def run_path(given: argparse.Namespace) -> int:
 
 def run_add(given: argparse.Namespace) -> int:
     """Put a model among the user's own."""
-    from napari_wnet.network.own import Addition, add_steps
+    from napari_wnet.network.addition import Addition
+    from napari_wnet.network.own import add_steps
     from napari_wnet.network.registry import find_model
 
     addition = Addition(source=given.source, name=given.name, sha256=given.sha256)

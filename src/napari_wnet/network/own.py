@@ -4,51 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from dataclasses import replace
+from pathlib import Path
 
 from napari_wnet.errors import DownloadError, ModelError, OutputError
+from napari_wnet.network.addition import Addition
 from napari_wnet.network.catalog import USER_VARIABLE, Places, package_entries
 from napari_wnet.network.checkpoint import Model, read_header, read_model, save_model
 from napari_wnet.network.container import header_length
 from napari_wnet.network.download import check_url, download_steps
-from napari_wnet.network.names import SUFFIX, check_name, check_sha256, is_name, is_path
+from napari_wnet.network.names import SUFFIX, check_name, check_sha256, is_name
 from napari_wnet.network.registry import WrongHashError
 from napari_wnet.reports import Progress
 
 REMEDY = "Check the address and the network, or download the file with a browser and add that."
 CHUNK_BYTES = 2**20
-
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Addition:
-    """A model to add.
-
-    Attributes
-    ----------
-    source : str
-        Path of a file, or an http or https address of one.
-    name : str
-        What it is to be called; empty: as the file, or as the model calls itself.
-    sha256 : str
-        That of the file, as whoever shared it says; empty: not known.
-    """
-
-    source: str
-    name: str = ""
-    sha256: str = ""
-
-    @property
-    def is_address(self) -> bool:
-        """Whether the source is an address, not a path."""
-        return _ADDRESS.match(self.source.strip()) is not None
 
 
 def add_steps(addition: Addition, places: Places | None = None) -> Generator[Progress, None, Path]:
@@ -66,10 +39,10 @@ def add_steps(addition: Addition, places: Places | None = None) -> Generator[Pro
         If the folder cannot be written.
     """
     places = places or Places.from_environment()
-    expected, name = check_sha256(addition.sha256), _proposed_name(addition)
+    expected, name = check_sha256(addition.sha256), addition.proposed_name()
     if name:
         _refuse_taken(name, places)
-    source = addition.source.strip()
+    source = addition.source
     if addition.is_address:
         check_url(source, REMEDY)
     else:
@@ -163,20 +136,6 @@ def own_path(name: str, what: str, places: Places | None = None) -> Path:
     return _path(name, places)
 
 
-def _proposed_name(addition: Addition) -> str:
-    """Return the name that is asked for, or else the file's; empty where that cannot be a name."""
-    if addition.name.strip():
-        return check_name(addition.name)
-    source = addition.source.strip()
-    try:
-        file = PurePosixPath(unquote(urlsplit(source).path)).name if addition.is_address else Path(source).name
-    except ValueError:  # an address beyond repair, which is said where it is opened
-        return ""
-    stem = Path(file).stem
-    named = is_name(stem) and not is_path(stem) and (file.endswith(SUFFIX) or not addition.is_address)
-    return stem if named else ""
-
-
 def _own_name(model: Model, source: str) -> str:
     try:
         return check_name(model.header.name)
@@ -209,7 +168,7 @@ def _own_names(places: Places) -> list[str]:
 
 def _arrival_steps(addition: Addition, part: Path) -> Generator[Progress, None, None]:
     """Bring the file into the folder; what does not begin like a model is not brought to its end."""
-    source = addition.source.strip()
+    source = addition.source
     if not addition.is_address:
         yield from _copy_steps(Path(source).expanduser(), part)
         return
