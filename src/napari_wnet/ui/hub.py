@@ -14,6 +14,7 @@ from napari_wnet.core.maps import Maps
 from napari_wnet.params import SegmentParams
 from napari_wnet.ui.cache import MapsCache
 from napari_wnet.ui.layers import Index
+from napari_wnet.ui.requests import ModelNews
 from napari_wnet.ui.sessions import Sessions
 from napari_wnet.ui.settings import SegmentSettings
 from napari_wnet.ui.work import Models
@@ -54,6 +55,7 @@ class Hub:
     chosen: Chosen | None = None
     _adoption: list[Callable[[str], None]] = field(default_factory=list)
     _followers: list[Callable[[], None]] = field(default_factory=list)
+    _readers: list[Callable[[ModelNews], None]] = field(default_factory=list)
 
     def leave(self) -> None:
         """Note that a dock is closed; with the last one everything is forgotten, and memory given back."""
@@ -75,6 +77,14 @@ class Hub:
         """Tell all docks that a model is among the user's now, and is to be used."""
         for listener in tuple(self._adoption):
             listener(name)
+
+    def on_models(self, reader: Callable[[ModelNews], None]) -> None:
+        """Call a function when other models can be chosen, in whichever window that was done."""
+        self._readers.append(reader)
+
+    def forget_models(self, reader: Callable[[ModelNews], None]) -> None:
+        """Call it no more."""
+        self._readers.remove(reader)
 
     def note_chosen(self, chosen: Chosen) -> None:
         """Note what the Segment dock is set to now, and tell the docks that follow it."""
@@ -114,6 +124,12 @@ class Hub:
 
 
 _hubs: dict[int, tuple[ViewerModel, Hub]] = {}
+
+
+def tell_models(news: ModelNews) -> None:
+    """Tell the docks of all viewers which models can be chosen: they are the person's, not a viewer's."""
+    for reader in [reader for _, hub in tuple(_hubs.values()) for reader in hub._readers]:
+        reader(news)
 
 
 def join_hub(viewer: ViewerModel) -> Hub:

@@ -29,6 +29,7 @@ from napari_wnet.ui.foreground import read_foreground
 from napari_wnet.ui.hub import join_hub
 from napari_wnet.ui.layers import channel_axis_beside, displayed_index, placement, read_source
 from napari_wnet.ui.learn_box import LearnFrom
+from napari_wnet.ui.requests import ModelNews
 from napari_wnet.ui.runner import Runner
 from napari_wnet.ui.settled import settled
 
@@ -67,6 +68,8 @@ class Trainer(QObject):
         The training has ended; its model is in a temporary folder until it is adopted.
     adopted : Signal(str)
         Name of a model that is now among the user's.
+    modelsChanged : Signal(ModelNews)
+        Other models can be chosen.
     said : Signal(str, str, str)
         A message, "info", "warning" or "error", and the part of it that deserves a notification.
     busyChanged : Signal(bool)
@@ -78,6 +81,7 @@ class Trainer(QObject):
     reported = Signal(object)
     learned = Signal(object)
     adopted = Signal(str)
+    modelsChanged = Signal(object)  # noqa: N815
     said = Signal(str, str, str)
     busyChanged = Signal(bool)  # noqa: N815
     channelsDiffer = Signal()  # noqa: N815
@@ -86,6 +90,7 @@ class Trainer(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._hub = join_hub(viewer)
+        self._hub.on_models(self._on_models)
         self._open = True
         self._folder: Path | None = None
         self._lock: FolderLock | None = None
@@ -237,6 +242,7 @@ class Trainer(QObject):
             self.discard()
         if self._open:
             self._hub.training = self._hub.training and not self._train.busy
+            self._hub.forget_models(self._on_models)
             self._hub.leave()
         self._open = False
 
@@ -294,6 +300,9 @@ class Trainer(QObject):
         self.discard()
         self._hub.tell_adopted(name)
         self.adopted.emit(name)
+
+    def _on_models(self, news: ModelNews) -> None:
+        self.modelsChanged.emit(news)
 
     def _complain(self, error: WNetError) -> None:
         self.said.emit(str(error), "error", str(error))
