@@ -137,7 +137,7 @@ class Librarian(QObject):
         self.refresh()
 
     def _on_cancelled(self) -> None:
-        self.said.emit("Cancelled; nothing was added.", "info", "")
+        self.said.emit("Cancelled; nothing half is left.", "info", "")
 
     def _on_failed(self, error: WNetError) -> None:
         self.said.emit(str(error), "error", str(error))

@@ -96,7 +96,11 @@ def card_html(shelved: ShelvedModel) -> str:
 
     entry, header = shelved.entry, shelved.header
     facts = {"name": entry.name, "for": entry.description, "licence": entry.licence or "-"}
-    facts |= {"file": str(shelved.path), "size": f"{entry.size} bytes", "SHA-256": entry.sha256 or "-"}
+    facts |= {
+        "file": str(shelved.path),
+        "size": f"{entry.size / 1e6:.1f} MB ({entry.size} bytes)",
+        "SHA-256": entry.sha256 or "-",
+    }
     scores: Collection[str] = ()
     if header is not None:
         told, scores = card(header), header.scores
