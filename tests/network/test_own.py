@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
+import io
 import json
+import os
 import pickle
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -169,6 +173,37 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_remedy(places: Places
     (tmp_path / "occupied").write_text("")
     with pytest.raises(OutputError, match="set NAPARI_WNET_USER_MODELS"):
         add(dataclasses.replace(places, user=tmp_path / "occupied" / "models"), file)
+
+
+def test_what_a_killed_process_left_is_cleared_up_and_work_that_goes_on_is_not(places: Places, file: Path) -> None:
+    places.user.mkdir(parents=True)
+    for name, age_s in ((".adding-dead", 2 * 86_400), (".adding-alive", 60)):
+        (places.user / name).mkdir()
+        (places.user / name / "model").write_bytes(b"half")
+        then = time.time() - age_s
+        os.utime(places.user / name, (then, then))
+    add(places, file)
+    assert own_files(places) == [".adding-alive", "model", "shared.safetensors"]
+
+
+def test_a_disk_that_fails_is_told_from_the_folder_of_the_models(
+    places: Places, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.open
+
+    class Failing(io.BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def opened(path: Path, mode: str = "r", **kwargs: object) -> object:
+        # Only the copy: what it says of itself was still readable.
+        copying = path == file and (places.user.is_dir() and any(places.user.iterdir()))
+        return Failing() if copying else real(path, mode, **kwargs)
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(ModelError, match=r"shared\.safetensors cannot be read.*Copy it to this machine first"):
+        add(places, file)
+    assert own_files(places) == []
 
 
 # --- added from an address

@@ -216,6 +216,16 @@ def test_a_download_can_be_cancelled(dock, qtbot, own, server):
     assert not dock.cancel_button.isEnabled()
 
 
+def test_closing_the_dock_ends_a_download(viewer, qtbot, own, server):
+    dock = ModelsWidget(viewer)
+    frame = viewer.window.add_dock_widget(dock, name="Models")
+    dock.librarian.add(Addition(source=f"{server.url}/drip/slow.safetensors"))
+    qtbot.waitUntil(lambda: "Downloading" in dock.status.text(), timeout=TIMEOUT)
+    viewer.window.remove_dock_widget(frame)
+    assert dock.librarian.wait(60)
+    assert list(own.iterdir()) == []
+
+
 def test_all_models_are_fetched_for_offline_use(dock, qtbot, tmp_path, monkeypatch):
     monkeypatch.setenv("NAPARI_WNET_CACHE", str(tmp_path / "cache"))
     dock.fetch_button.click()

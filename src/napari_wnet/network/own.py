@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
+import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 from napari_wnet.errors import DownloadError, ModelError, OutputError
 from napari_wnet.network.addition import Addition
@@ -22,6 +25,7 @@ from napari_wnet.reports import Progress
 
 REMEDY = "Check the address and the network, or download the file with a browser and add that."
 CHUNK_BYTES = 2**20
+PREFIX, ABANDONED_S = ".adding-", 86_400
 
 
 def add_steps(addition: Addition, places: Places | None = None) -> Generator[Progress, None, Path]:
@@ -49,7 +53,8 @@ def add_steps(addition: Addition, places: Places | None = None) -> Generator[Pro
         read_header(Path(source).expanduser())  # before anything is copied
     with _folder_errors(places):
         places.user.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".adding-", dir=places.user) as folder:
+        _clear_up(places)
+        with tempfile.TemporaryDirectory(prefix=PREFIX, dir=places.user) as folder:
             part = Path(folder, "model")
             with _told_of(part, source):
                 yield from _arrival_steps(addition, part)
@@ -181,13 +186,30 @@ def _arrival_steps(addition: Addition, part: Path) -> Generator[Progress, None, 
             yield report
 
 
+def _clear_up(places: Places) -> None:
+    """Remove what a killed process was adding; what is younger may still be at work."""
+    for left in places.user.glob(f"{PREFIX}*"):
+        with suppress(OSError):  # another process has just finished, and taken it away
+            if time.time() - left.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(left, ignore_errors=True)
+
+
 def _copy_steps(source: Path, part: Path) -> Generator[Progress, None, None]:
     size, done = source.stat().st_size, 0
     with source.open("rb") as read, part.open("wb") as write:
-        while chunk := read.read(CHUNK_BYTES):
+        while chunk := _read(read, source):
             write.write(chunk)
             done += len(chunk)
             yield Progress(done=done, total=size, what=f"copying {source.name}")
+
+
+def _read(file: BinaryIO, source: Path) -> bytes:
+    try:
+        return file.read(CHUNK_BYTES)
+    except OSError as error:  # of that disk, not of the one with the user's models
+        raise ModelError(
+            f"{source} cannot be read ({error.strerror or error}). Copy it to this machine first."
+        ) from error
 
 
 def _check_start(part: Path) -> None:
