@@ -7,8 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Labels
-from qtpy.QtCore import Qt
+from qtpy.compat import isalive
+from qtpy.QtCore import QCoreApplication, QEvent, Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QDialog, QMessageBox
 
@@ -25,6 +27,7 @@ from napari_wnet.ui.hub import join_hub
 from napari_wnet.ui.models_table import COLUMNS, card_html
 from napari_wnet.ui.models_widget import ModelsWidget
 from napari_wnet.ui.segment_widget import SegmentWidget
+from napari_wnet.ui.segmenter import Segmenter
 from napari_wnet.ui.train_widget import TrainWidget
 from ui_stand_ins import blobs, save_random_model
 
@@ -363,6 +366,15 @@ def test_docks_of_another_viewer_hear_of_it_too(dock, make_napari_viewer, qtbot,
     other.close_down()
     assert other.librarian.wait(60)
     other.deleteLater()
+
+
+def test_a_window_that_was_closed_with_its_docks_does_not_matter(dock, qtbot, shared):
+    gone = Segmenter(ViewerModel())  # nobody has told it that its window is closed
+    gone.deleteLater()
+    QCoreApplication.sendPostedEvents(gone, QEvent.Type.DeferredDelete)
+    assert not isalive(gone)
+    add(dock, qtbot, shared, "pollen")
+    assert dock.table.rowCount() == N + 1
 
 
 def test_a_closed_dock_hears_nothing_more(viewer, qtbot, dock, shared):

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from napari.components import ViewerModel
 from napari.layers import Layer
+from qtpy.QtCore import QObject, Signal
 
 from napari_wnet.core.maps import Maps
 from napari_wnet.params import SegmentParams
@@ -55,7 +56,6 @@ class Hub:
     chosen: Chosen | None = None
     _adoption: list[Callable[[str], None]] = field(default_factory=list)
     _followers: list[Callable[[], None]] = field(default_factory=list)
-    _readers: list[Callable[[ModelNews], None]] = field(default_factory=list)
 
     def leave(self) -> None:
         """Note that a dock is closed; with the last one everything is forgotten, and memory given back."""
@@ -79,12 +79,12 @@ class Hub:
             listener(name)
 
     def on_models(self, reader: Callable[[ModelNews], None]) -> None:
-        """Call a function when other models can be chosen, in whichever window that was done."""
-        self._readers.append(reader)
+        """Call a method of a QObject when other models can be chosen, in whichever window that was done."""
+        _board.changed.connect(reader)
 
     def forget_models(self, reader: Callable[[ModelNews], None]) -> None:
         """Call it no more."""
-        self._readers.remove(reader)
+        _board.changed.disconnect(reader)
 
     def note_chosen(self, chosen: Chosen) -> None:
         """Note what the Segment dock is set to now, and tell the docks that follow it."""
@@ -123,13 +123,19 @@ class Hub:
         return self.sessions.image_of(labels)
 
 
+class _Board(QObject):
+    """Where it is put up which models can be chosen: by a signal, which forgets whom a closed window has deleted."""
+
+    changed = Signal(object)
+
+
+_board = _Board()
 _hubs: dict[int, tuple[ViewerModel, Hub]] = {}
 
 
 def tell_models(news: ModelNews) -> None:
     """Tell the docks of all viewers which models can be chosen: they are the person's, not a viewer's."""
-    for reader in [reader for _, hub in tuple(_hubs.values()) for reader in hub._readers]:
-        reader(news)
+    _board.changed.emit(news)
 
 
 def join_hub(viewer: ViewerModel) -> Hub:
