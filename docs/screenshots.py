@@ -2,13 +2,15 @@
 
     xvfb-run -s "-screen 0 1600x1000x24" python docs/screenshots.py [--model NAME_OR_FILE] [--image FILE] [--out DIR]
 
-Writes ``docs/images/segment-*.png``, ``measure.png``, ``repair.png``, ``fine-tune.png`` and ``batch.png``; for the
-last, the image is cut into a folder of pieces.
+Writes ``docs/images/segment-*.png``, ``measure.png``, ``repair.png``, ``fine-tune.png``, ``batch.png`` and
+``models.png``; for the batch, the image is cut into a folder of pieces, and the models are the package's and a copy of
+one of them.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +23,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_wnet.io.images import read_image
+from napari_wnet.network.addition import Addition
 from napari_wnet.sample_data import sample_path
 from napari_wnet.ui.batch_table import STATE
 from napari_wnet.ui.launch import prepare
@@ -82,6 +85,8 @@ def take_pictures(image: Path, model: str, out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         batch(viewer, image, Path(folder) / "plate 1")
         picture("batch")
+        models(viewer, Path(folder) / "models")
+        picture("models")
         viewer.close()
 
 
@@ -151,6 +156,15 @@ def batch(viewer: napari.Viewer, image: Path, folder: Path) -> None:
     wait_until(lambda: dock.reviewer.opened is not None)
     for message in [widget for widget in QApplication.allWidgets() if type(widget).__name__ == "NapariQtNotification"]:
         message.close()  # it lies over the picture
+
+
+def models(viewer: napari.Viewer, folder: Path) -> None:
+    """Add a model in the Models dock, and look at it."""
+    os.environ["NAPARI_WNET_USER_MODELS"] = str(folder)
+    _, dock = viewer.window.add_plugin_dock_widget("napari-wnet", "Models", tabify=True)
+    wait_until(lambda: dock.table.rowCount() > 0)
+    dock.librarian.add(Addition(source=str(dock.chosen().path), name="spiky cells"))
+    wait_until(lambda: dock.table.name().startswith("spiky"))
 
 
 def main() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -216,6 +219,77 @@ def test_models_can_be_listed_described_and_fetched(capsys):
     assert "nuclei: " in capsys.readouterr().out
     assert cli.main(["models", "fetch", "nothing"]) == 1
     assert "nuclei" in capsys.readouterr().err
+
+
+@pytest.fixture
+def shared(tmp_path, monkeypatch):
+    """A model file that somebody has sent; the person has no own models yet."""
+    monkeypatch.setenv("NAPARI_WNET_USER_MODELS", str(tmp_path / "own"))
+    return str(shutil.copy(load_model("nuclei").path, tmp_path / "theirs.safetensors"))
+
+
+def test_a_model_is_added_used_renamed_and_removed(shared, tmp_path, capsys):
+    sha256 = load_model("nuclei").sha256
+    assert cli.main(["models", "add", shared, "--sha256", sha256]) == 0
+    assert f"SHA-256 {sha256}" in capsys.readouterr().out
+    assert cli.main(["models", "rename", "theirs", "pollen"]) == 0
+    assert cli.main(["models", "list"]) == 0
+    listed = capsys.readouterr().out
+    assert "pollen" in listed
+    assert "theirs" not in listed.replace(str(tmp_path), "")
+    assert cli.main(["models", "path", "pollen"]) == 0
+    path = Path(capsys.readouterr().out.strip())
+    assert path == tmp_path / "own" / "pollen.safetensors"
+    assert cli.main(["models", "info", "pollen"]) == 0
+    told = capsys.readouterr().out
+    assert f"{path.stat().st_size} bytes" in told
+    assert sha256 in told
+    assert cli.main(["models", "remove", "pollen", "--yes"]) == 0
+    assert not path.exists()
+    assert cli.main(["models", "path", "pollen"]) == 1
+    assert "There is no model 'pollen'" in capsys.readouterr().err
+
+
+def test_a_model_of_another_hash_is_not_added(shared, tmp_path, capsys):
+    assert cli.main(["models", "add", shared, "--name", "pollen", "--sha256", "0" * 64]) == 1
+    complaint = capsys.readouterr().err
+    assert "0" * 64 in complaint
+    assert load_model("nuclei").sha256 in complaint
+    assert list((tmp_path / "own").iterdir()) == []
+
+
+def test_a_models_path_is_that_of_a_checked_file(shared, tmp_path, capsys):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "bad.safetensors").write_bytes(b"rubbish")
+    assert cli.main(["models", "path", "bad"]) == 1
+    assert "damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("answer", "removed"), [("y\n", True), ("YES\n", True), ("n\n", False), ("\n", False), ("", False)]
+)
+def test_removing_asks_on_a_terminal(shared, tmp_path, capsys, monkeypatch, answer, removed):
+    terminal = io.StringIO(answer)
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stdin", terminal)
+    assert cli.main(["models", "add", shared]) == 0
+    assert cli.main(["models", "remove", "theirs"]) == int(not removed)
+    assert f"Delete {tmp_path / 'own' / 'theirs.safetensors'}? [y/N]" in capsys.readouterr().err
+    assert (tmp_path / "own" / "theirs.safetensors").exists() is not removed
+
+
+def test_removing_needs_a_yes_where_nobody_can_be_asked(shared, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    assert cli.main(["models", "add", shared]) == 0
+    assert cli.main(["models", "remove", "theirs"]) == 2
+    assert "give --yes" in capsys.readouterr().err
+    assert (tmp_path / "own" / "theirs.safetensors").exists()
+
+
+def test_the_packages_models_cannot_be_removed_or_renamed(shared, capsys):
+    for words in (["remove", "nuclei", "--yes"], ["rename", "nuclei", "mine"]):
+        assert cli.main(["models", *words]) == 1
+        assert "'nuclei' comes with napari-wnet" in capsys.readouterr().err
 
 
 def test_evaluate_prints_and_writes_scores(tmp_path, capsys, nuclei_labels):

@@ -120,13 +120,16 @@ def test_an_image_that_changed_or_went_is_told(results, tmp_path):
         drain(replay_steps(results / "a.json"))
 
 
-def test_the_model_is_found_by_its_file_or_its_name_and_nothing_else_will_do(results, tmp_path):
+def test_the_model_is_found_by_its_file_its_name_or_its_hash_and_nothing_else_will_do(results, tmp_path):
     info = json.loads((results / "a.json").read_text())
     own = shutil.copy(load_model("nuclei").path, tmp_path / "own.safetensors")
     for path, name in ((str(own), "no such model"), ("nowhere", "nuclei")):
         info["model"] |= {"path": path, "name": name}
         (results / "a.json").write_text(json.dumps(info))
         assert drain(replay_steps(results / "a.json")).identical
+    info["model"] |= {"path": "nowhere", "name": "what it was called then"}
+    (results / "a.json").write_text(json.dumps(info))
+    assert drain(replay_steps(results / "a.json")).identical
     info["model"] |= {"path": str(own), "name": "nuclei", "sha256": "0" * 64}
     (results / "a.json").write_text(json.dumps(info))
     with pytest.raises(ModelError, match="is another now"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import functools
 import hashlib
 import importlib.util
 import json
@@ -12,11 +11,8 @@ import logging
 import os
 import shutil
 import socket
-import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -24,9 +20,10 @@ from typing import Any
 import pytest
 import torch
 
+from model_server import Server, make_model, serving
 from napari_wnet.errors import DownloadError, ModelError
 from napari_wnet.network import download
-from napari_wnet.network.checkpoint import ModelHeader, read_model, save_model
+from napari_wnet.network.checkpoint import read_model
 from napari_wnet.network.outline.file import save_outline
 from napari_wnet.network.outline.net import OutlineConfig, OutlineNet
 from napari_wnet.network.registry import (
@@ -42,18 +39,9 @@ from napari_wnet.network.registry import (
     load_outline_steps,
     load_steps,
 )
-from napari_wnet.network.wnet import WNet
-from napari_wnet.params import WNetConfig
 from napari_wnet.reports import Progress, drain
 
 ROOT = Path(__file__).parents[2]
-CONFIG = WNetConfig(embedding_dim=4, widths=(16, 48), stem=1, concat_channels=4)
-
-
-def make_model(path: Path, name: str = "tiny", licence: str = "CC0-1.0") -> Path:
-    header = ModelHeader(name=name, description=f"the {name} model", config=CONFIG, licence=licence)
-    save_model(path, WNet(CONFIG), header)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -98,116 +86,11 @@ def bare(places: Places) -> Places:
 # --- a server with every vice
 
 
-class Handler(BaseHTTPRequestHandler):
-    """Answers /VICE/tiny.safetensors."""
-
-    def __init__(self, *args: Any, content: bytes, **kwargs: Any) -> None:
-        self.content = content
-        super().__init__(*args, **kwargs)
-
-    def do_GET(self) -> None:
-        getattr(self, f"send_{self.path.split('/')[1]}")()
-
-    def log_message(self, *args: Any) -> None:
-        """Keep quiet."""
-
-    def start(self, status: int = 200, **headers: object) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), str(value))
-        self.end_headers()
-
-    def send_good(self) -> None:
-        self.start(Content_Length=len(self.content))
-        self.wfile.write(self.content)
-
-    def send_chunked(self) -> None:
-        self.protocol_version = "HTTP/1.1"
-        self.start(Transfer_Encoding="chunked", Connection="close")
-        for first in range(0, len(self.content), 1000):
-            chunk = self.content[first : first + 1000]
-            self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
-        self.wfile.write(b"0\r\n\r\n")
-
-    def send_wrong(self) -> None:
-        self.start(Content_Length=len(self.content))
-        self.wfile.write(bytes(len(self.content)))
-
-    def send_missing(self) -> None:
-        self.send_error(404)
-
-    def send_broken(self) -> None:
-        self.send_error(500)
-
-    def send_cut(self) -> None:
-        self.start(Content_Length=len(self.content))
-        self.wfile.write(self.content[: len(self.content) // 2])
-
-    def send_short(self) -> None:  # without a length, an early end looks like a proper one
-        self.start()
-        self.wfile.write(self.content[:-1])
-
-    def send_other(self) -> None:
-        self.start(Content_Length=12, Content_Type="text/html")
-        self.wfile.write(b"<html></html>")
-
-    def send_endless(self) -> None:
-        self.start()
-        self.write_until_refused(bytes(2**16))
-
-    def send_trickle(self) -> None:
-        self.start(Content_Length=len(self.content))
-        self.write_until_refused(b"x", pause=0.02)
-
-    def send_nothing(self) -> None:
-        self.connection.shutdown(socket.SHUT_RDWR)
-
-    def send_moved(self) -> None:
-        self.start(302, Location="/good/tiny.safetensors")
-
-    def send_loop(self) -> None:
-        self.start(302, Location=self.path)
-
-    def send_tofile(self) -> None:
-        self.start(302, Location=f"file://{__file__}")
-
-    def send_toftp(self) -> None:
-        self.start(302, Location="ftp://127.0.0.1/tiny.safetensors")
-
-    def send_tononsense(self) -> None:
-        self.start(302, Location="http://[/")
-
-    def send_endlessmove(self) -> None:
-        self.start(302, Location="/good/tiny.safetensors")
-        self.write_until_refused(bytes(2**16))
-
-    def write_until_refused(self, data: bytes, pause: float = 0.0) -> None:
-        try:
-            while True:
-                self.wfile.write(data)
-                time.sleep(pause)
-        except OSError:
-            self.close_connection = True
-
-
-class Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
 @pytest.fixture
 def server(model_bytes: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with Server(("127.0.0.1", 0), functools.partial(Handler, content=model_bytes)) as made:
-        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(model_bytes) as made:
         yield made
-        made.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -437,14 +320,17 @@ def test_own_models_are_the_files_in_a_folder(places: Places) -> None:
     make_model(places.user / "tiny.safetensors", name="impostor")
     (places.user / "bad.safetensors").write_bytes(b"rubbish")
     (places.user / "notes.txt").write_text("")
-    (places.user / "we ird.safetensors").write_bytes(mine.read_bytes())
+    (places.user / "-odd.safetensors").write_bytes(mine.read_bytes())
+    (places.user / "my cells.safetensors").write_bytes(mine.read_bytes())
     listed = {entry.name: entry for entry in list_models(places)}
-    assert list(listed) == ["tiny", "bad", "mine"]
-    assert [listed[name].source for name in listed] == ["package", "user", "user"]
+    assert list(listed) == ["tiny", "bad", "mine", "my cells"]
+    assert [listed[name].source for name in listed] == ["package", "user", "user", "user"]
     assert listed["mine"].description == "the inside model"
     assert listed["mine"].sha256 == hashlib.sha256(mine.read_bytes()).hexdigest()
     assert listed["mine"].size == mine.stat().st_size
     assert load_model("mine", places).path == mine
+    assert load_model("mine", places).name == "mine"
+    assert load_model("my cells", places).name == "my cells"
     assert load_model("tiny", places).header.name == "tiny"
     with pytest.raises(ModelError, match="damaged"):
         load_model("bad", places)

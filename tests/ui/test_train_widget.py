@@ -17,6 +17,7 @@ from napari_wnet.fine_tune.interrupted import save_request
 from napari_wnet.fine_tune.worker import FineTuneOutcome, fine_tune_to_file
 from napari_wnet.lock import FolderLock
 from napari_wnet.network.checkpoint import read_header
+from napari_wnet.network.registry import load_model
 from napari_wnet.project.training import REQUEST
 from napari_wnet.reports import EpochReport, Progress, drain
 from napari_wnet.train_params import FINE_TUNE
@@ -148,6 +149,7 @@ def test_a_better_model_is_adopted_and_chosen_everywhere(viewer, dock, pair, tra
     dock.verdict.adopt_button.click()
     qtbot.waitUntil(lambda: dock.base_box.value() == "my cells", timeout=TIMEOUT)
     assert read_header(models / "my cells.safetensors").name == "my cells"
+    assert load_model("my cells").path == models / "my cells.safetensors"
     assert segment.inputs.model_box.value() == "my cells"
     assert "cells held out (never trains)" not in viewer.layers
     assert not training.requests[0].out.parent.exists()  # the temporary folder is gone

@@ -114,6 +114,19 @@ def test_another_model_file_of_the_same_name_is_noticed(oracle, tmp_path):
     assert len(oracle.calls) == 2
 
 
+def test_an_own_model_that_was_removed_or_is_another_now_is_noticed(oracle, tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_WNET_USER_MODELS", str(tmp_path))
+    path, cache, models = tmp_path / "mine.safetensors", MapsCache(), Models()
+    save_random_model(path)
+    first = drain(run_steps(request(blobs(), "mine"), models, cache))
+    path.unlink()
+    with pytest.raises(ModelError, match="no model 'mine'"):
+        drain(run_steps(request(blobs(), "mine"), models, cache))
+    save_random_model(path, embedding_dim=4)
+    second = drain(run_steps(request(blobs(), "mine"), models, cache))
+    assert first.sha256 != second.sha256
+
+
 def test_colour_on_a_grey_model_is_said(oracle, model_file):
     image = np.stack([blobs()] * 3, axis=-1)
     result = run(image, model_file, rgb=True)

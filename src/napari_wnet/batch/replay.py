@@ -22,7 +22,7 @@ from napari_wnet.io.ngff import is_zarr
 from napari_wnet.io.sidecar import RunRecord, file_sha256, labels_sha256, read_sidecar, record_from, versions
 from napari_wnet.network.checkpoint import Model, read_model
 from napari_wnet.network.device import choose_device, fast_dtype, threads
-from napari_wnet.network.registry import load_model
+from napari_wnet.network.registry import list_models, load_model
 from napari_wnet.pipeline import predict_steps
 from napari_wnet.reports import Progress
 
@@ -155,7 +155,8 @@ def known_model(record: RunRecord) -> Model:
             model = read_model(Path(record.model_path))
             if model.sha256 == record.model_sha256:
                 return model
-    model = load_model(record.model_name)
+    renamed = next((entry.name for entry in list_models() if entry.sha256 == record.model_sha256), record.model_name)
+    model = load_model(renamed)
     if model.sha256 != record.model_sha256:
         raise ModelError(
             f"The model '{record.model_name}' is another now (SHA-256 {model.sha256[:12]}..., not "

@@ -29,6 +29,21 @@ def warn(text: str) -> None:
     sys.stderr.flush()
 
 
+def confirmed(question: str) -> bool:
+    """Ask on the terminal, and tell whether the answer is yes; Enter alone is no.
+
+    Raises
+    ------
+    ParamsError
+        If nobody is there to be asked.
+    """
+    if not sys.stdin.isatty():
+        raise ParamsError(f"{question} Nobody can be asked here: give --yes if that is meant.")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
 def with_bar(steps: Generator[Progress, None, Result]) -> Result:
     """Run a generator to its end under a progress bar (on a terminal only) and return its result."""
     from tqdm import tqdm

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from napari_wnet.network.header import ModelHeader
 
 PROVENANCE = ("data", "split", "n_images", "n_objects", "best_step", "seed", "date", "hardware", "code")
@@ -19,6 +21,9 @@ def card(header: ModelHeader) -> dict[str, str]:
         "network": f"widths {'-'.join(map(str, config.widths))}, {config.embedding_dim} dimensions",
     }
     for part, scores in header.scores.items():
-        told = ", ".join(f"{name} {value}" for name, value in scores.items()) if isinstance(scores, dict) else scores
-        facts[part] = str(told)
-    return facts | {name: str(header.provenance[name]) for name in PROVENANCE if name in header.provenance}
+        facts[part] = _told(scores)
+    return facts | {name: _told(header.provenance[name]) for name in PROVENANCE if name in header.provenance}
+
+
+def _told(value: object) -> str:
+    return ", ".join(f"{name} {part}" for name, part in value.items()) if isinstance(value, Mapping) else str(value)

@@ -6,7 +6,6 @@ import difflib
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +14,11 @@ from typing import Literal
 from napari_wnet.errors import ModelError
 from napari_wnet.network.checkpoint import read_header
 from napari_wnet.network.container import MAX_FILE_BYTES
+from napari_wnet.network.names import SUFFIX, is_name, is_sha256
 
 CACHE_VARIABLE = "NAPARI_WNET_CACHE"
 URL_VARIABLE = "NAPARI_WNET_MODELS_URL"
 USER_VARIABLE = "NAPARI_WNET_USER_MODELS"
-SUFFIX = ".safetensors"
-
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +63,11 @@ class ModelEntry:
         texts = (self.name, self.file, self.sha256, self.description, self.licence)
         sound = (
             all(isinstance(text, str) for text in texts)
-            and _NAME.fullmatch(self.name)
-            and _NAME.fullmatch(self.file)
+            and is_name(self.name)
+            and is_name(self.file)
+            and " " not in self.name + self.file  # a part of addresses
             and self.file.endswith(SUFFIX)
-            and _SHA256.fullmatch(self.sha256)
+            and is_sha256(self.sha256)
             and type(self.size) is int
             and 0 < self.size <= MAX_FILE_BYTES
             and self.kind in ("model", "outline")
@@ -189,7 +186,7 @@ def _user_entries(folder: Path) -> Iterator[ModelEntry]:
     except OSError:  # usually: not there yet
         return
     for path in paths:
-        if _NAME.fullmatch(path.stem):
+        if is_name(path.stem):
             yield _user_entry(path)
 
 

@@ -149,13 +149,24 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not JSON")
 
 
-def _read_front(path: Path, file: BinaryIO) -> Container:
-    size = os.fstat(file.fileno()).st_size
-    start = file.read(8)
+def header_length(start: bytes, path: Path) -> int:
+    """Return how long the header is of a file that begins with these 8 bytes.
+
+    Raises
+    ------
+    ModelError
+        If no safetensors file begins so.
+    """
     _refuse_pickle(path, start)
     length = int.from_bytes(start, "little")
     if len(start) < 8 or length > MAX_HEADER_BYTES:
         raise damaged(path, "it does not begin like a safetensors file")
+    return length
+
+
+def _read_front(path: Path, file: BinaryIO) -> Container:
+    size = os.fstat(file.fileno()).st_size
+    length = header_length(file.read(8), path)
     if size > MAX_FILE_BYTES:
         raise damaged(path, f"it is larger than {MAX_FILE_BYTES // 2**20} MB")
     if 8 + length > size:

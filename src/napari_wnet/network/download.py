@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
 from napari_wnet.errors import DownloadError
+from napari_wnet.network.container import MAX_FILE_BYTES
 from napari_wnet.reports import Progress
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ MAX_REDIRECTS = 5
 REMEDY = "Check the network and NAPARI_WNET_MODELS_URL, or give the model's file by its path."
 
 
-def check_url(url: str) -> str:
+def check_url(url: str, remedy: str = REMEDY) -> str:
     """Return the URL if it is http or https and names a host.
 
     Raises
@@ -36,12 +37,14 @@ def check_url(url: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise DownloadError(f"{url!r} is no http or https address. {REMEDY}")
+        raise DownloadError(f"{url!r} is no http or https address. {remedy}")
     return url
 
 
-def download_steps(url: str, target: Path, size: int) -> Generator[Progress, None, None]:
-    """Download ``size`` bytes to ``target``, yielding progress in bytes.
+def download_steps(
+    url: str, target: Path, size: int | None = None, remedy: str = REMEDY
+) -> Generator[Progress, None, None]:
+    """Download a file to ``target``, yielding progress in bytes; what has been reported can be read there.
 
     Parameters
     ----------
@@ -49,8 +52,11 @@ def download_steps(url: str, target: Path, size: int) -> Generator[Progress, Non
         http or https; redirects to either are followed, to nothing else.
     target : Path
         Written; what it holds after an error is worthless.
-    size : int
-        Bytes expected. More are not read, and fewer are an error.
+    size : int, optional
+        Bytes expected: more are not read, and fewer are an error. If not given, what the server announces, and
+        no more than a model's file may have.
+    remedy : str
+        What to do about any error, for the user.
 
     Raises
     ------
@@ -59,28 +65,55 @@ def download_steps(url: str, target: Path, size: int) -> Generator[Progress, Non
     OSError
         If the target cannot be written.
     """
-    with _explained(url), _opened(url) as response, target.open("wb") as file:
-        announced = response.headers.get("Content-Length", str(size))
-        if announced != str(size):
-            raise DownloadError(f"{url} has {announced[:20]} bytes instead of {size}: another file. {REMEDY}")
-        # read1 returns what has arrived; read would wait for a whole chunk from a server that trickles.
-        read = getattr(response.raw, "read1", response.raw.read)
-        deadline = time.monotonic() + READ_SECONDS + size / SLOWEST_BYTES_PER_SECOND
-        done = 0
-        while chunk := read(min(CHUNK_BYTES, size + 1 - done)):
+    name = PurePosixPath(urlsplit(url).path).name
+    with _explained(url, remedy), _opened(url, remedy) as response, target.open("wb") as file:
+        announced = _announced(response, url, remedy)
+        if size is not None and announced not in (None, size):
+            raise DownloadError(f"{url} has {announced} bytes instead of {size}: another file. {remedy}")
+        known = announced if size is None else size
+        limit, done = known or MAX_FILE_BYTES, 0
+        for chunk in _arriving(response, url, (known, limit), remedy):
             file.write(chunk)
+            file.flush()
             done += len(chunk)
-            if done > size:
-                raise DownloadError(f"{url} sent more than the expected {size} bytes. {REMEDY}")
-            if time.monotonic() > deadline:
-                raise DownloadError(f"{url} is too slow: {done} of {size} bytes so far. Try again later. {REMEDY}")
-            yield Progress(done=done, total=size, what=f"downloading {target.name}")
-        if done < size:
-            raise DownloadError(f"{url} was cut off after {done} of {size} bytes. Try again. {REMEDY}")
+            yield Progress(done=done, total=known or 0, what=f"downloading {name}")
+        if known is not None and done < known:
+            raise DownloadError(f"{url} was cut off after {done} of {known} bytes. Try again. {remedy}")
+
+
+def _arriving(response: requests.Response, url: str, sizes: tuple[int | None, int], remedy: str) -> Iterator[bytes]:
+    """Yield what arrives, as long as it is not too much and does not take too long."""
+    known, limit = sizes
+    # read1 returns what has arrived; read would wait for a whole chunk from a server that trickles.
+    read = getattr(response.raw, "read1", response.raw.read)
+    began, done = time.monotonic(), 0
+    while chunk := read(min(CHUNK_BYTES, limit + 1 - done)):
+        done += len(chunk)
+        if done > limit:
+            raise DownloadError(f"{url} sent more than the expected {limit} bytes. {remedy}")
+        # Without a size, the pace so far is all there is to judge by.
+        allowed = READ_SECONDS + (done if known is None else known) / SLOWEST_BYTES_PER_SECOND
+        if time.monotonic() - began > allowed:
+            of = "" if known is None else f" of {known}"
+            raise DownloadError(f"{url} is too slow: {done}{of} bytes so far. Try again later. {remedy}")
+        yield chunk
+
+
+def _announced(response: requests.Response, url: str, remedy: str) -> int | None:
+    """Return how many bytes the server says it has, None if it does not."""
+    text = response.headers.get("Content-Length")
+    if text is None:
+        return None
+    size = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else -1
+    if not 0 < size <= MAX_FILE_BYTES:
+        raise DownloadError(
+            f"{url} has {text[:20]} bytes; a model has at most {MAX_FILE_BYTES}: another file. {remedy}"
+        )
+    return size
 
 
 @contextmanager
-def _opened(url: str) -> Iterator[requests.Response]:
+def _opened(url: str, remedy: str) -> Iterator[requests.Response]:
     """Open a URL without reading its body, following redirects by hand."""
     import requests
 
@@ -92,7 +125,7 @@ def _opened(url: str) -> Iterator[requests.Response]:
     with Session() as session:
         for _ in range(MAX_REDIRECTS + 1):
             response = session.get(
-                check_url(current),
+                check_url(current, remedy),
                 stream=True,
                 allow_redirects=False,
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
@@ -101,15 +134,15 @@ def _opened(url: str) -> Iterator[requests.Response]:
             with response:
                 if not response.is_redirect:
                     if response.status_code != 200:
-                        raise DownloadError(f"{url} answered with status {response.status_code}. {REMEDY}")
+                        raise DownloadError(f"{url} answered with status {response.status_code}. {remedy}")
                     yield response
                     return
                 current = urljoin(current, response.headers["Location"])
-    raise DownloadError(f"{url} redirects more than {MAX_REDIRECTS} times. {REMEDY}")
+    raise DownloadError(f"{url} redirects more than {MAX_REDIRECTS} times. {remedy}")
 
 
 @contextmanager
-def _explained(url: str) -> Iterator[None]:
+def _explained(url: str, remedy: str) -> Iterator[None]:
     """Turn the libraries' exceptions into one message for the user."""
     import requests
     import urllib3
@@ -119,11 +152,11 @@ def _explained(url: str) -> Iterator[None]:
     except requests.exceptions.SSLError as error:
         raise DownloadError(
             f"The certificate of {url} cannot be verified. If your institution inspects traffic, set "
-            f"REQUESTS_CA_BUNDLE to its certificate file. {REMEDY}"
+            f"REQUESTS_CA_BUNDLE to its certificate file. {remedy}"
         ) from error
     except requests.exceptions.Timeout as error:
-        raise DownloadError(f"{url} does not answer. {REMEDY}") from error
+        raise DownloadError(f"{url} does not answer. {remedy}") from error
     except urllib3.exceptions.HTTPError as error:
-        raise DownloadError(f"{url} was cut off. Try again. {REMEDY}") from error
+        raise DownloadError(f"{url} was cut off. Try again. {remedy}") from error
     except (requests.exceptions.RequestException, ValueError) as error:  # the latter from addresses beyond repair
-        raise DownloadError(f"{url} cannot be reached. {REMEDY}") from error
+        raise DownloadError(f"{url} cannot be reached. {remedy}") from error

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_wnet.errors import ModelError
+from napari_wnet.network.catalog import Places, package_entries
 
 CARD_SUFFIX = ".card.json"
 
@@ -86,6 +87,19 @@ def read_measured(path: Path, sha256: str) -> MeasuredCard | None:
     return card if card.sha256 == sha256 else None
 
 
+def bundled_card(sha256: str, places: Places | None = None) -> MeasuredCard | None:
+    """Return the card of the package's model with this hash; None where it is no model of the package.
+
+    Raises
+    ------
+    ModelError
+        If it is damaged.
+    """
+    package = (places or Places.from_environment()).package
+    files = [entry.file for entry in package_entries(package) if entry.sha256 == sha256]
+    return read_measured(card_path(package / files[0]), sha256) if files else None
+
+
 def told(card: MeasuredCard) -> dict[str, str]:
     """Return a card as words with what they mean, as :func:`napari_wnet.network.card.card` does for a header."""
     facts: dict[str, str] = {}
@@ -93,5 +107,5 @@ def told(card: MeasuredCard) -> dict[str, str]:
         names = {"symmetric_best_dice": "mSBD", "mean_average_precision": "mAP", "abs_count_difference": "count error"}
         names |= {f"average_precision_{threshold:g}": f"AP {threshold:g}" for threshold in (0.5, 0.75, 0.9)}
         scores = ", ".join(f"{names[key]} {value:.3g}" for key, value in one.scores.items() if key in names)
-        facts[one.title] = f"{scores} ({one.n_objects} objects; {one.seen})"
+        facts[one.title] = f"{scores}, {one.n_objects} objects, {one.seen}"
     return facts | {f"limit {number}": text for number, text in enumerate(card.limits, 1)}

@@ -23,13 +23,13 @@ import shutil
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from napari_wnet.errors import DownloadError, ModelError
 from napari_wnet.network.catalog import (
     CACHE_VARIABLE,
-    SUFFIX,
     URL_VARIABLE,
     ModelEntry,
     Places,
@@ -39,6 +39,7 @@ from napari_wnet.network.catalog import (
 )
 from napari_wnet.network.checkpoint import Model, read_model
 from napari_wnet.network.download import check_url, download_steps
+from napari_wnet.network.names import is_path
 from napari_wnet.network.outline.file import OutlineModel, read_outline
 from napari_wnet.reports import Progress, drain
 
@@ -57,9 +58,6 @@ __all__ = [
     "load_outline_steps",
     "load_steps",
 ]
-
-PATH_SUFFIXES = (SUFFIX, ".pt", ".pth", ".pkl", ".ckpt", ".bin", ".h5", ".onnx")
-"""A name that ends so is meant as a file."""
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +111,7 @@ def load_steps(name_or_path: str | Path, places: Places | None = None) -> Genera
         If there is no such model or file, or it cannot be used; the message names the remedy.
     """
     text = str(name_or_path)
-    if _is_path(text):
+    if is_path(text):
         return read_model(Path(text).expanduser())
     places = places or Places.from_environment()
     try:
@@ -126,7 +124,8 @@ def load_steps(name_or_path: str | Path, places: Places | None = None) -> Genera
     model = read_model(path)
     if model.sha256 != entry.sha256:
         raise ModelError(f"{path} changed while it was read. Try again.")
-    return model
+    # Whoever renamed a file, or got it under another name, wants to hear that name.
+    return model if entry.source == "package" else replace(model, header=replace(model.header, name=entry.name))
 
 
 def load_model(name_or_path: str | Path, places: Places | None = None) -> Model:
@@ -223,8 +222,3 @@ def _matches(path: Path, sha256: str) -> bool:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
     except OSError:
         return False
-
-
-def _is_path(text: str) -> bool:
-    separators = [separator for separator in (os.sep, os.altsep) if separator]
-    return text.lower().endswith(PATH_SUFFIXES) or any(separator in text for separator in separators)

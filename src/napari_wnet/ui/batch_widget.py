@@ -154,6 +154,7 @@ class BatchWidget(Dock):
         self.reviewer.changed.connect(self._show_buttons)
         self.batcher.catalogLoaded.connect(self.form.setCatalog)
         self.batcher.adopted.connect(self.form.model_box.setValue)
+        self.batcher.modelsChanged.connect(self.form.model_box.setNews)
         self.batcher.chosenChanged.connect(self._follow)
         self.batcher.moved.connect(self._show_tally)
         self.batcher.busyChanged.connect(self._show_busy)

@@ -18,6 +18,7 @@ from napari_wnet.ui.batch_settings import BatchSettings, Order, in_the_dock
 from napari_wnet.ui.batch_table import FileModel
 from napari_wnet.ui.batch_work import BatchDone, batch_work_steps, listing_steps, pausable
 from napari_wnet.ui.hub import join_hub
+from napari_wnet.ui.requests import ModelNews
 from napari_wnet.ui.runner import LatestRunner, Runner
 from napari_wnet.ui.tally import Tally, counted, summary
 from napari_wnet.ui.work import catalog_steps
@@ -41,6 +42,8 @@ class Batcher(QObject):
     catalogLoaded : Signal(Catalog)
     adopted : Signal(str)
         Name of a model that is to be used from now on.
+    modelsChanged : Signal(ModelNews)
+        Other models can be chosen.
     chosenChanged : Signal()
         The Segment dock is set to something else.
     """
@@ -51,12 +54,14 @@ class Batcher(QObject):
     asked = Signal(int)
     catalogLoaded = Signal(object)  # noqa: N815
     adopted = Signal(str)
+    modelsChanged = Signal(object)  # noqa: N815
     chosenChanged = Signal()  # noqa: N815
 
     def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._hub = join_hub(viewer)
         self._hub.on_adopted(self._on_adopted)
+        self._hub.on_models(self._on_models)
         self._hub.follow(self._on_chosen)
         self._open = True
         self.files = FileModel(self)
@@ -201,6 +206,7 @@ class Batcher(QObject):
         if self._open:
             self._hub.batching = self._hub.batching and not self._run.busy
             self._hub.forget_adopted(self._on_adopted)
+            self._hub.forget_models(self._on_models)
             self._hub.unfollow(self._on_chosen)
             self._hub.leave()
         self._open = False
@@ -269,6 +275,9 @@ class Batcher(QObject):
 
     def _on_adopted(self, name: str) -> None:
         self.adopted.emit(name)
+
+    def _on_models(self, news: ModelNews) -> None:
+        self.modelsChanged.emit(news)
 
     def _on_chosen(self) -> None:
         self.chosenChanged.emit()

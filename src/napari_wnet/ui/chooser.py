@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from napari.components import ViewerModel
@@ -10,8 +10,9 @@ from napari.layers import Layer
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QSizePolicy, QWidget
 
+from napari_wnet.network.names import is_path
 from napari_wnet.params import DEFAULT_MODEL
-from napari_wnet.ui.requests import Catalog
+from napari_wnet.ui.requests import Catalog, ModelNews
 
 
 class WideBox(QComboBox):
@@ -107,7 +108,7 @@ class ModelChooser(WideBox):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._model = ""
+        self._model = self._gone = ""
         self.addItem(self.FROM_FILE)
         self.activated.connect(self._on_activated)
 
@@ -125,17 +126,47 @@ class ModelChooser(WideBox):
         self.setCurrentIndex(self.findData(model))
         if model != self._model:
             self._model = model
+            if self._gone and self._gone != model:
+                self._drop(self._gone)
+                self._gone = ""
             self.modelChanged.emit(model)
 
     def setCatalog(self, catalog: Catalog) -> None:  # noqa: N802
         """List what there is; unless something has been chosen, the usual one is, or else the first."""
-        for name, description in catalog.models:
-            if self.findData(name) < 0:
-                self.insertItem(self.count() - 1, name, name)
-                self.setItemData(self.count() - 2, description, Qt.ItemDataRole.ToolTipRole)
+        self._list(catalog.models)
         if not self._model and catalog.models:
             names = [name for name, _ in catalog.models]
             self.setValue(DEFAULT_MODEL if DEFAULT_MODEL in names else names[0])
+
+    def setNews(self, news: ModelNews) -> None:  # noqa: N802
+        """List what there is now; what is chosen stays so, even if it is there no more."""
+        names = {name for name, _ in news.models}
+        if news.renamed is not None and news.renamed[0] == self._model:
+            self._list(news.models)
+            self.setValue(news.renamed[1])
+        for index in reversed(range(self.count())):
+            model = self.itemData(index)
+            if model is None or is_path(model) or model in names:
+                continue
+            if model == self._model:
+                self._gone = model
+                self.setItemText(index, f"{model} (removed)")
+            else:
+                self.removeItem(index)
+        if self._gone in names:
+            self.setItemText(self.findData(self._gone), self._gone)
+            self._gone = ""
+        self._list(news.models)
+
+    def _list(self, models: Iterable[tuple[str, str]]) -> None:
+        for name, description in models:
+            if self.findData(name) < 0:
+                self.insertItem(self.count() - 1, name, name)
+            self.setItemData(self.findData(name), description, Qt.ItemDataRole.ToolTipRole)
+
+    def _drop(self, model: str) -> None:
+        if self.findData(model) >= 0:
+            self.removeItem(self.findData(model))
 
     def _on_activated(self, index: int) -> None:
         model = self.itemData(index)

@@ -9,11 +9,13 @@ from weakref import WeakKeyDictionary
 
 from napari.components import ViewerModel
 from napari.layers import Layer
+from qtpy.QtCore import QObject, Signal
 
 from napari_wnet.core.maps import Maps
 from napari_wnet.params import SegmentParams
 from napari_wnet.ui.cache import MapsCache
 from napari_wnet.ui.layers import Index
+from napari_wnet.ui.requests import ModelNews
 from napari_wnet.ui.sessions import Sessions
 from napari_wnet.ui.settings import SegmentSettings
 from napari_wnet.ui.work import Models
@@ -76,6 +78,14 @@ class Hub:
         for listener in tuple(self._adoption):
             listener(name)
 
+    def on_models(self, reader: Callable[[ModelNews], None]) -> None:
+        """Call a method of a QObject when other models can be chosen, in whichever window that was done."""
+        _board.changed.connect(reader)
+
+    def forget_models(self, reader: Callable[[ModelNews], None]) -> None:
+        """Call it no more."""
+        _board.changed.disconnect(reader)
+
     def note_chosen(self, chosen: Chosen) -> None:
         """Note what the Segment dock is set to now, and tell the docks that follow it."""
         if chosen != self.chosen:
@@ -113,7 +123,19 @@ class Hub:
         return self.sessions.image_of(labels)
 
 
+class _Board(QObject):
+    """Where it is put up which models can be chosen: by a signal, which forgets whom a closed window has deleted."""
+
+    changed = Signal(object)
+
+
+_board = _Board()
 _hubs: dict[int, tuple[ViewerModel, Hub]] = {}
+
+
+def tell_models(news: ModelNews) -> None:
+    """Tell the docks of all viewers which models can be chosen: they are the person's, not a viewer's."""
+    _board.changed.emit(news)
 
 
 def join_hub(viewer: ViewerModel) -> Hub:

@@ -29,6 +29,22 @@ class Catalog:
     devices: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModelNews:
+    """Which models can be chosen from now on.
+
+    Attributes
+    ----------
+    models : tuple of (str, str)
+        Name and description of each.
+    renamed : (str, str) or None
+        Which one is called otherwise, before and now.
+    """
+
+    models: tuple[tuple[str, str], ...]
+    renamed: tuple[str, str] | None = None
+
+
 def checksum(labels: Array) -> int:
     """Return a number that changes when the labels do."""
     return zlib.adler32(np.ascontiguousarray(labels).data)

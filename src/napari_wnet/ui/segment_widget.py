@@ -18,7 +18,7 @@ from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.image_text import image_code, image_command
 from napari_wnet.ui.input_form import InputForm
 from napari_wnet.ui.layers import MARK
-from napari_wnet.ui.requests import Catalog
+from napari_wnet.ui.requests import Catalog, ModelNews
 from napari_wnet.ui.segmenter import Segmenter
 from napari_wnet.ui.sessions import Job
 from napari_wnet.ui.settings import SegmentSettings
@@ -147,6 +147,7 @@ class SegmentWidget(Dock):
         self.inputs.modelChanged.connect(self._on_model_chosen)
         self.segmenter.catalogLoaded.connect(self._on_catalog)
         self.segmenter.adopted.connect(self.inputs.model_box.setValue)
+        self.segmenter.modelsChanged.connect(self._on_models)
         self.segmenter.modelLoaded.connect(self._on_model_loaded)
         self.segmenter.progressed.connect(self._show_progress)
         self.segmenter.segmented.connect(self._on_segmented)
@@ -165,6 +166,11 @@ class SegmentWidget(Dock):
         if not catalog.models and not self.inputs.model_box.value():
             self._complain("No model is installed; choose a model file.", "warning")
         self._show_buttons()
+
+    def _on_models(self, news: ModelNews) -> None:
+        if news.renamed is not None and news.renamed[0] == self.inputs.model_box.value():
+            self._kept_for = news.renamed[1]  # it is the same model, and so are the parameters
+        self.inputs.model_box.setNews(news)
 
     def _on_model_chosen(self, model: str) -> None:
         self._ready_model = ""

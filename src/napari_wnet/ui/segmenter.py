@@ -16,7 +16,7 @@ from napari_wnet.params import SegmentParams
 from napari_wnet.ui.hub import Chosen, join_hub
 from napari_wnet.ui.layers import Index, Source, stacked_features
 from napari_wnet.ui.pixel_angle import PixelAngle
-from napari_wnet.ui.requests import Catalog, Request, RunResult
+from napari_wnet.ui.requests import Catalog, ModelNews, Request, RunResult
 from napari_wnet.ui.runner import LatestRunner, Runner
 from napari_wnet.ui.sessions import Job, count_objects
 from napari_wnet.ui.settings import SegmentSettings
@@ -45,6 +45,8 @@ class Segmenter(QObject):
         Whether a run is going on.
     adopted : Signal(str)
         Name of a model that is to be used from now on.
+    modelsChanged : Signal(ModelNews)
+        Other models can be chosen.
     pixel_angle : PixelAngle
         Compares the embeddings of two pixels.
     """
@@ -56,12 +58,14 @@ class Segmenter(QObject):
     said = Signal(str, str, str)
     busyChanged = Signal(bool)  # noqa: N815
     adopted = Signal(str)
+    modelsChanged = Signal(object)  # noqa: N815
 
     def __init__(self, viewer: ViewerModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._viewer = viewer
         self._hub = join_hub(viewer)
         self._hub.on_adopted(self._on_adopted)
+        self._hub.on_models(self._on_models)
         self._open = True
         self._sessions = self._hub.sessions
         self._running: tuple[Job, Source, float] | None = None
@@ -169,6 +173,7 @@ class Segmenter(QObject):
             runner.cancel()
         if self._open:
             self._hub.forget_adopted(self._on_adopted)
+            self._hub.forget_models(self._on_models)
             self._hub.leave()
         self._open = False
 
@@ -246,6 +251,9 @@ class Segmenter(QObject):
 
     def _on_adopted(self, name: str) -> None:
         self.adopted.emit(name)
+
+    def _on_models(self, news: ModelNews) -> None:
+        self.modelsChanged.emit(news)
 
     def _on_cancelled(self) -> None:
         again = "Run goes on where it was" if self._running_slide is not None else "no layer was changed"

@@ -241,6 +241,7 @@ class TrainWidget(Dock):
         self.trainer.reported.connect(self.course.report)
         self.trainer.learned.connect(self._on_learned)
         self.trainer.adopted.connect(self._on_adopted)
+        self.trainer.modelsChanged.connect(self.base_box.setNews)
         self.trainer.said.connect(self.status.say)
         self.resume_row.resumed.connect(self.resume)
         self.resume_row.forgotten.connect(self._on_forgotten)

@@ -16,9 +16,10 @@ from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 from qtpy.QtCore import QObject, Signal
 
-from napari_wnet.errors import ChannelsError, OutputError, TrainingError, WNetError
+from napari_wnet.errors import ChannelsError, TrainingError, WNetError
 from napari_wnet.flags import changed_flags
 from napari_wnet.lock import FolderLock
+from napari_wnet.network.names import check_name
 from napari_wnet.process import in_process
 from napari_wnet.project.training import REQUEST, STATE
 from napari_wnet.reports import Progress
@@ -28,6 +29,7 @@ from napari_wnet.ui.foreground import read_foreground
 from napari_wnet.ui.hub import join_hub
 from napari_wnet.ui.layers import channel_axis_beside, displayed_index, placement, read_source
 from napari_wnet.ui.learn_box import LearnFrom
+from napari_wnet.ui.requests import ModelNews
 from napari_wnet.ui.runner import Runner
 from napari_wnet.ui.settled import settled
 
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 
 LEAVE_S = 5.0
 """How long to wait for a training to end when its dock is closed."""
-NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_. "
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,6 +68,8 @@ class Trainer(QObject):
         The training has ended; its model is in a temporary folder until it is adopted.
     adopted : Signal(str)
         Name of a model that is now among the user's.
+    modelsChanged : Signal(ModelNews)
+        Other models can be chosen.
     said : Signal(str, str, str)
         A message, "info", "warning" or "error", and the part of it that deserves a notification.
     busyChanged : Signal(bool)
@@ -78,6 +81,7 @@ class Trainer(QObject):
     reported = Signal(object)
     learned = Signal(object)
     adopted = Signal(str)
+    modelsChanged = Signal(object)  # noqa: N815
     said = Signal(str, str, str)
     busyChanged = Signal(bool)  # noqa: N815
     channelsDiffer = Signal()  # noqa: N815
@@ -86,6 +90,7 @@ class Trainer(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._hub = join_hub(viewer)
+        self._hub.on_models(self._on_models)
         self._open = True
         self._folder: Path | None = None
         self._lock: FolderLock | None = None
@@ -209,7 +214,7 @@ class Trainer(QObject):
         if self.outcome is None:
             return
         try:
-            wanted = checked_name(name)
+            wanted = check_name(name)
         except WNetError as error:
             self._complain(error)
             return
@@ -237,6 +242,7 @@ class Trainer(QObject):
             self.discard()
         if self._open:
             self._hub.training = self._hub.training and not self._train.busy
+            self._hub.forget_models(self._on_models)
             self._hub.leave()
         self._open = False
 
@@ -295,6 +301,9 @@ class Trainer(QObject):
         self._hub.tell_adopted(name)
         self.adopted.emit(name)
 
+    def _on_models(self, news: ModelNews) -> None:
+        self.modelsChanged.emit(news)
+
     def _complain(self, error: WNetError) -> None:
         self.said.emit(str(error), "error", str(error))
 
@@ -304,30 +313,11 @@ def n_threads() -> int:
     return max(1, (os.cpu_count() or 2) - 1)
 
 
-def checked_name(name: str) -> str:
-    """Return a name that can be that of a model's file.
-
-    Raises
-    ------
-    OutputError
-    """
-    name = name.strip()
-    if not name or name.startswith(".") or any(character not in NAME_CHARACTERS for character in name):
-        raise OutputError(f"'{name}' cannot be the name of a model; use letters, digits, '-' and '_'.")
-    return name
-
-
 def _adopt_steps(path: Path, name: str) -> Generator[Progress, None, str]:
     yield Progress(done=0, total=0, what="saving the model")
-    from napari_wnet.network.catalog import Places, list_models
-    from napari_wnet.network.checkpoint import read_model, save_model
+    from napari_wnet.network.own import adopt_model
 
-    places = Places.from_environment()
-    if name in {entry.name for entry in list_models(places)}:
-        raise OutputError(f"There is a model '{name}' already; choose another name.")
-    model = read_model(path)
-    places.user.mkdir(parents=True, exist_ok=True)
-    save_model(places.user / f"{name}.safetensors", model.network, replace(model.header, name=name))
+    adopt_model(path, name)
     return name
 
 

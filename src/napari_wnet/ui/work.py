@@ -53,13 +53,21 @@ class Models:
     _loaded: dict[Hashable, Model] = field(default_factory=dict)
 
     def steps(self, name: str) -> Generator[Progress, None, Model]:
-        """Load a model by name or from a file, unless it is at hand and the file is unchanged."""
-        from napari_wnet.network.registry import load_steps  # torch: seconds, and not on the GUI thread
+        """Load a model by name or from a file, unless it is at hand and the file is unchanged.
 
-        path = Path(name)
+        Raises
+        ------
+        ModelError
+            If there is none, or no longer.
+        """
+        from napari_wnet.network.catalog import Places  # torch: seconds, and not on the GUI thread
+        from napari_wnet.network.registry import load_steps
+
+        own = Places.from_environment().user / f"{name}.safetensors"
+        path = Path(name) if Path(name).is_file() else own
         key = (name, path.stat().st_mtime_ns if path.is_file() else 0)
         if key not in self._loaded:
-            yield Progress(done=0, total=0, what=f"loading {path.stem}")
+            yield Progress(done=0, total=0, what=f"loading {Path(name).stem}")
             model = yield from load_steps(name)
             while len(self._loaded) >= self.limit:
                 self._loaded.pop(next(iter(self._loaded)))
