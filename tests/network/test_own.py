@@ -24,8 +24,8 @@ from napari_wnet.network import download
 from napari_wnet.network.addition import Addition
 from napari_wnet.network.catalog import Places, find_model, list_models
 from napari_wnet.network.checkpoint import save_state
-from napari_wnet.network.own import add_steps, remove_model, rename_model
 from napari_wnet.network.measured import MeasuredCard, MeasuredSet
+from napari_wnet.network.own import add_steps, remove_model, rename_model
 from napari_wnet.network.registry import WrongHashError, load_model
 from napari_wnet.network.shelf import fetch_all_steps, shelf_steps
 from napari_wnet.reports import Progress, drain
