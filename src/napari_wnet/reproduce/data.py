@@ -14,13 +14,13 @@ from napari_wnet.datasets.rosettes.write import RECORD, Series, synthesize_steps
 from napari_wnet.datasets.split import split
 from napari_wnet.errors import TrainingError
 from napari_wnet.reports import Progress
-from napari_wnet.reproduce.job import SYNTHETIC, ReproduceJob
+from napari_wnet.reproduce.job import SYNTHETIC, SYNTHETIC_SIDE, ReproduceJob
 
 TESTED_PART = 5
 """One synthetic plant is tested on for so many to train on."""
 SYNTHETIC_SEED = 7
 # Young plants, small in view: so that in a small budget even a single U-Net learns to part their leaves.
-SYNTHETIC_PLANTS = RosetteParams(size=(160, 160), max_leaves=10, groups=0.0)
+SYNTHETIC_PLANTS = RosetteParams(size=(SYNTHETIC_SIDE, SYNTHETIC_SIDE), max_leaves=10, groups=0.0)
 SHORTEST = 2048
 """Images are shrunk to this side at most, as A3's would fill a small machine."""
 
