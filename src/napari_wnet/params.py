@@ -14,6 +14,8 @@ from napari_wnet.clustering_params import ClusteringParams as ClusteringParams
 from napari_wnet.errors import ParamsError
 from napari_wnet.fields import Params
 
+AUTO = -1.0
+"""The diameter ``"auto"``: to be estimated from the image before anything else is done with it."""
 DEFAULT_MODEL = "nuclei"
 """Name of the model that is used where none is asked for."""
 
@@ -70,9 +72,10 @@ class NormalizeParams(Params):
             "max": 5000.0,
             "step": 1.0,
             "flag": "diameter",
+            "words": {"auto": AUTO},
             "label": "object diameter (px)",
             "tooltip": "Typical diameter of your objects; the image is rescaled to the size the model knows. "
-            "0: no rescaling.",
+            "0: no rescaling; auto: estimated for each image.",
         },
     ] = 0.0
     square: Annotated[

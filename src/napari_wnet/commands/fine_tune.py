@@ -81,7 +81,7 @@ def _merged(params: TrainParams, values: Mapping[str, Any]) -> TrainParams:
 
 def _followed(job: FineTuneJob) -> tuple[FineTuned, list[dict[str, Any]]]:
     from napari_wnet.fine_tune import fine_tune_steps
-    from napari_wnet.train_job import log_row
+    from napari_wnet.train_log import log_row
 
     rows: list[dict[str, Any]] = []
 
@@ -101,7 +101,7 @@ def _written(out: Path, job: TrainJob, tuned: FineTuned, rows: list[dict[str, An
 
     from napari_wnet.atomic import write_text
     from napari_wnet.network.checkpoint import save_model
-    from napari_wnet.train_job import as_csv
+    from napari_wnet.train_log import as_csv
 
     header = replace(
         tuned.header,
