@@ -25,6 +25,7 @@ from napari_wnet.network.registry import load_model
 from napari_wnet.params import AUTO
 from napari_wnet.pipeline import segment_steps
 from napari_wnet.reports import drain
+from napari_wnet.sizing import estimate_steps
 
 FACTORS = (1 / 3, 1 / 2, 1, 2, 3, 4)
 WAYS = ("as trained", "true", "auto")
@@ -47,27 +48,33 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, required=True)
     parser.add_argument("--model", default="nuclei")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--factors", type=float, nargs="+", default=FACTORS)
     parser.add_argument("--every", type=int, default=1, help="only every so many-th of the validation images")
     parser.add_argument("--most-px", type=float, default=16e6)
     given = parser.parse_args()
-    found = pairs(given.images, given.labels)
-    names = set(split([pair.name for pair in found.pairs]).validation[:: given.every])
-    samples = drain(load_steps(replace(found, pairs=tuple(pair for pair in found.pairs if pair.name in names)))).samples
+    folder = pairs(given.images, given.labels)
+    names = set(split([pair.name for pair in folder.pairs]).validation[:: given.every])
+    chosen = replace(folder, pairs=tuple(pair for pair in folder.pairs if pair.name in names))
+    samples = drain(load_steps(chosen)).samples
     model = load_model(given.model)
     print(f"model {model.name} ({model.sha256[:12]}), knows {model.header.diameter:.1f} px; {len(samples)} images")
-    for factor in FACTORS:
+    for factor in given.factors:
         images = [resized(sample, factor) for sample in samples if sample.labels.size * factor**2 <= given.most_px]
         line, errors = f"{factor:5.2f} {len(images):3} images", []
         for way in WAYS:
             began, triples = monotonic(), []
             for sample in images:
-                size = {"as trained": 0.0, "true": sample.diameter(), "auto": AUTO}[way]
-                params = model.header.params.replace(normalize__diameter=size)
+                params = model.header.params
+                if way == "true":
+                    params = params.with_diameter(sample.diameter(), model.header.diameter)
+                if way == "auto":
+                    params = params.replace(normalize__diameter=AUTO)
                 image, _ = match_channels(sample.image, model.header.config.in_channels)
                 result = drain(segment_steps(image, model, params, device=given.device))
                 triples.append((sample.name, sample.labels, result.labels))
                 if way == "auto" and sample.n_objects:
-                    errors.append(abs(np.log2(max(result.params.normalize.diameter, 0.1) / sample.diameter())))
+                    found = drain(estimate_steps([image], model, model.header.params, device=given.device))
+                    errors.append(abs(np.log2(max(found.diameter, 0.1) / sample.diameter())))
             mean = evaluate(triples).mean
             line += (
                 f" | {way}: SBD {mean['symmetric_best_dice']:.3f} AP .5 {mean['average_precision_0.5']:.3f} "

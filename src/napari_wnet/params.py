@@ -155,6 +155,29 @@ class SegmentParams(Params):
     tiles: TileParams = field(default_factory=TileParams)
     clustering: ClusteringParams = field(default_factory=ClusteringParams)
 
+    def with_diameter(self, diameter: float, known: float) -> Self:
+        """Return the parameters for objects of another size: the smallest area that counts as one goes with it.
+
+        Parameters
+        ----------
+        diameter : float
+            In pixels of the image; 0: as trained.
+        known : float
+            That the model knows, see :class:`napari_wnet.network.header.ModelHeader`; 0: nothing is known of it.
+
+        Raises
+        ------
+        ParamsError
+            If the diameter is out of its range.
+        """
+        resized = self.replace(normalize__diameter=diameter)
+        before, after = self.normalize.diameter or known, resized.normalize.diameter or known
+        if min(before, after) <= 0:
+            return resized
+        limit = next(info for info in ClusteringParams.fields() if info.name == "min_area").options["max"]
+        area = round(self.clustering.min_area * (after / before) ** 2)
+        return resized.replace(clustering__min_area=min(area, limit))
+
 
 @dataclass(frozen=True, kw_only=True)
 class WNetConfig(Params):

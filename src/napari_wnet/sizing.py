@@ -123,8 +123,7 @@ def estimate_steps(
         found = _look(network, seen, scale, (params, target))
         if found.disagreement < best.disagreement:
             best = found
-        low, high = (part * known for part in KNOWN_SIZES)
-        if scale == 1 and found.disagreement <= SURE and low <= found.diameter <= high:
+        if scale == 1 and 0 < found.disagreement <= SURE and is_known_size(found.diameter, model):
             break
     return best if best.disagreement <= UNSURE else UNKNOWN
 
@@ -140,14 +139,29 @@ def sized_steps(
         return params, ()
     step = max(1, len(images) // PLANES)
     found = yield from estimate_steps(images[step // 2 :: step][:PLANES], model, params, device=device)
-    return params.replace(normalize__diameter=round(found.diameter, 1)), (told(found, model),)
+    return applied(found, model, params), (told(found, model),)
+
+
+def applied(found: SizeEstimate, model: Model, params: SegmentParams) -> SegmentParams:
+    """Return parameters for objects of an estimated size: as trained where the model is as good without rescaling."""
+    recommended = params.replace(normalize__diameter=model.header.params.normalize.diameter)
+    size = 0.0 if is_known_size(found.diameter, model) else round(found.diameter, 1)
+    return recommended.with_diameter(size, model.header.diameter)
+
+
+def is_known_size(diameter: float, model: Model) -> bool:
+    """Tell whether objects are of a size with which the model is as good as with that which it knows best; 0 is."""
+    low, high = (part * model.header.diameter for part in KNOWN_SIZES)
+    return diameter == 0 or low <= diameter <= high
 
 
 def told(found: SizeEstimate, model: Model) -> str:
-    """Return an estimate in words."""
+    """Return an estimate, and what follows from it, in words."""
     if not found.diameter:
         return "The size of the objects could not be estimated, so the image was not rescaled."
-    return f"The objects are about {found.diameter:.3g} px wide; the model knows {model.header.diameter:.3g} px."
+    known = f"the model was trained on {model.header.diameter:.0f} px"
+    follows = "near enough not to rescale the image" if is_known_size(found.diameter, model) else "rescaled to that"
+    return f"The objects are about {found.diameter:.0f} px wide; {known}: {follows}."
 
 
 def _look(
