@@ -160,7 +160,11 @@ def told(found: SizeEstimate, model: Model) -> str:
     if not found.diameter:
         return "The size of the objects could not be estimated, so the image was not rescaled."
     known = f"the model was trained on {model.header.diameter:.0f} px"
-    follows = "near enough not to rescale the image" if is_known_size(found.diameter, model) else "rescaled to that"
+    follows = (
+        "near enough not to rescale the image"
+        if is_known_size(found.diameter, model)
+        else "the image is rescaled to that"
+    )
     return f"The objects are about {found.diameter:.0f} px wide; {known}: {follows}."
 
 
