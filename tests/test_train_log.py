@@ -159,3 +159,8 @@ def test_a_diameter_is_learnt_and_not_told(folders: Path, capsys: pytest.Capture
     for size in ("30", "auto"):
         assert train(folders, "--steps", 1, "--diameter", size) == 1
         assert "leave out --diameter" in capsys.readouterr().err
+
+
+def test_a_fine_tuning_takes_no_folder_to_validate(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(folders, "--steps", 1, "--fine-tune") == 2
+    assert "leave out --validation-images" in capsys.readouterr().err

@@ -75,7 +75,7 @@ class NormalizeParams(Params):
             "words": {"auto": AUTO},
             "label": "object diameter (px)",
             "tooltip": "Typical diameter of your objects; the image is rescaled to the size the model knows. "
-            "0: no rescaling; auto: estimated for each image.",
+            "0: as trained; auto: estimated for each image.",
         },
     ] = 0.0
     square: Annotated[

@@ -55,6 +55,11 @@ def run(given: argparse.Namespace, job: TrainJob, configured: Mapping[str, Any])
 
     if given.resume:
         raise ParamsError("A fine-tuning is short and cannot be resumed; leave out --resume.")
+    if job.validation_images or job.validation_labels or job.tensorboard or job.pictures:
+        raise ParamsError(
+            "A fine-tuning holds pieces of its images out and shows nothing on the way; leave out --validation-images, "
+            "--validation-labels, --tensorboard and --pictures."
+        )
     out = model_file(job.out, overwrite=given.overwrite)
     base = load_model(job.init or DEFAULT_MODEL)
     params = apply_flags(_merged(fine_tune_params(base), configured), vars(given))

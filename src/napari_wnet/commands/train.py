@@ -43,6 +43,19 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         description="Train on pairs of images and labels. Ctrl-C ends the training and keeps the best so far.",
     )
     parser.add_argument("--config", type=Path, help="YAML file with the same settings; flags win over it")
+    _add_job(parser)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default %(default)s)")
+    parser.add_argument("--threads", type=int, help="processor threads of the network")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier model")
+    fine_tune.add(parser)
+    add_flags(parser, WNetConfig, but=("in_channels",))
+    add_flags(parser, TrainParams)
+    parser.set_defaults(run=run)
+
+
+def _add_job(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of what a job says beside its parameters."""
     for name, help_text in (
         ("images", "folder of images"),
         ("labels", "folder of labels, matched by name"),
@@ -77,14 +90,6 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         default=argparse.SUPPRESS,
         help="draw up to four validation images at each validation, into a folder beside --out",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default %(default)s)")
-    parser.add_argument("--threads", type=int, help="processor threads of the network")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier model")
-    fine_tune.add(parser)
-    add_flags(parser, WNetConfig, but=("in_channels",))
-    add_flags(parser, TrainParams)
-    parser.set_defaults(run=run)
 
 
 def read_job(given: argparse.Namespace, values: dict[str, Any]) -> TrainJob:

@@ -44,7 +44,7 @@ class BatchForm(QWidget):
         self.place_box, self.device_box = WideBox(), WideBox()
         self.masks_edit, self.use_box = FolderEdit("Folder of foreground masks", "none"), WideBox()
         self.axes_edit, self.channels_edit = QLineEdit(), QLineEdit()
-        self.sized_box = QCheckBox("estimate the object diameter in each image")
+        self.sized_box = QCheckBox("estimate object diameter")
         self.overwrite_box = QCheckBox("replace earlier results")
         self.more = Section("What to save, where to run, masks", self._more())
         self._proposed = ""

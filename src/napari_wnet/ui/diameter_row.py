@@ -42,6 +42,7 @@ class DiameterRow(QWidget):
         self.box.setKeyboardTracking(False)  # a number counts when it is typed to its end
         self.estimate_button = QPushButton("Estimate")
         self.estimate_button.setToolTip(ESTIMATE_TOOLTIP)
+        self.estimate_button.setStyleSheet("QPushButton { padding: 3px 6px; }")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.box, 1)
@@ -62,7 +63,7 @@ class DiameterRow(QWidget):
     def setKnown(self, known: float) -> None:  # noqa: N802
         """Say which diameter the model was trained on."""
         self.known = known
-        self.box.setSpecialValueText(f"as trained ({known:.0f} px)" if known else "as trained")
+        self.box.setSpecialValueText(f"as trained: {known:.0f}" if known else "as trained")
         self.box.setEnabled(known > 0)
         self.box.setToolTip(TOOLTIP if known else UNKNOWN_TOOLTIP)
 

@@ -13,16 +13,16 @@ from napari_wnet.errors import WNetError
 from napari_wnet.params import SegmentParams
 from napari_wnet.reports import Progress
 from napari_wnet.ui.copy_row import CopyRow, copy_text
-from napari_wnet.ui.diameter_row import with_diameter
 from napari_wnet.ui.dock import CHECKED_STYLE, RUN_STYLE, Dock, scrolling, set_bar
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.image_text import image_code, image_command
 from napari_wnet.ui.input_form import InputForm
 from napari_wnet.ui.layers import MARK
-from napari_wnet.ui.requests import Catalog, FoundSize
+from napari_wnet.ui.requests import Catalog
 from napari_wnet.ui.segmenter import Segmenter
 from napari_wnet.ui.sessions import Job
 from napari_wnet.ui.settings import SegmentSettings
+from napari_wnet.ui.sizer import Sizer
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -50,9 +50,12 @@ class SegmentWidget(Dock):
         self.inputs = InputForm(self._viewer)
         self.form = ParamsForm(SegmentParams, shown=("clustering",), but=("normalize__diameter",))
         self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
-        self.reset_button = QPushButton("Reset to the model's values")
-        self.angle_button = QPushButton("Compare two pixels")
+        self.reset_button, self.angle_button = (
+            QPushButton("Reset to the model's values"),
+            QPushButton("Compare two pixels"),
+        )
         self.copy_row = CopyRow()
+        self.sizer = Sizer(self, self.inputs, self.form, self.segmenter, self.status)
         self.progress_bar, self.elapsed = QProgressBar(), QLabel()
         self._timer = QTimer(self)
         self._started = 0.0
@@ -143,9 +146,6 @@ class SegmentWidget(Dock):
         self.cancel_button.clicked.connect(self.segmenter.cancel)
         self.reset_button.clicked.connect(self._reset)
         self.form.valueChanged.connect(self._on_params)
-        self.inputs.diameter_row.valueChanged.connect(self._on_diameter)
-        self.inputs.diameter_row.estimate_button.clicked.connect(self._estimate)
-        self.segmenter.estimated.connect(self._on_estimated)
         self.inputs.valueChanged.connect(self._on_inputs)
         self.inputs.foregroundChanged.connect(self._on_foreground)
         self.inputs.modelChanged.connect(self._on_model_chosen)
@@ -172,6 +172,7 @@ class SegmentWidget(Dock):
 
     def _on_model_chosen(self, model: str) -> None:
         self._ready_model = ""
+        self.inputs.diameter_row.setKnown(0.0)  # until it is read
         self.segmenter.load_model(model)
         self._on_inputs()
 
@@ -203,24 +204,8 @@ class SegmentWidget(Dock):
         self.valueChanged.emit(settings)
 
     def _on_params(self) -> None:
-        self.inputs.diameter_row.setValue(self.form.value().normalize.diameter)
         self._tune()
         self.valueChanged.emit(self.value())
-
-    def _on_diameter(self, diameter: float) -> None:
-        known = self.inputs.diameter_row.known
-        self.form.setValue(with_diameter(self.form.value(), self.form.default(), diameter, known))
-
-    def _estimate(self) -> None:
-        try:
-            self.segmenter.estimate(self._job())
-        except WNetError as error:
-            self._complain(str(error))
-
-    def _on_estimated(self, job: Job, found: FoundSize) -> None:
-        if job.image is self.inputs.image() and job.settings.model == self.inputs.model_box.value():
-            self._on_diameter(found.diameter)
-            self.status.say(found.text)
 
     def _on_foreground(self) -> None:
         before = self.form.value()
@@ -300,8 +285,7 @@ class SegmentWidget(Dock):
         busy = self.segmenter.busy
         ready = self.inputs.image() is not None and bool(self.inputs.model_box.value())
         self.run_button.setEnabled(ready and not busy)
-        can_estimate = ready and not busy and self.ready and self.inputs.diameter_row.known > 0
-        self.inputs.diameter_row.estimate_button.setEnabled(can_estimate)
+        self.inputs.diameter_row.estimate_button.setEnabled(ready and not busy and self.inputs.diameter_row.known > 0)
         self.cancel_button.setEnabled(busy)
 
     def _show_progress(self, report: Progress) -> None:

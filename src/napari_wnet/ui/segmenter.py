@@ -121,18 +121,15 @@ class Segmenter(QObject):
         return self._sessions.displayed(job)
 
     def estimate(self, job: Job) -> None:
-        """Find out how large the objects are in the plane of a job's image that is seen; of a slide, in what is seen.
-
-        Raises
-        ------
-        WNetError
-            If the image cannot be used, or something runs already.
-        """
-        if is_slide(job.image, job.settings.axis):
-            job = replace(job, window=view_window(job.image))
-        source, _ = job.read()
-        request = self._request(job, source, None, [self._sessions.displayed(job)])
-        self._run.start(estimate_size_steps(request, self._hub.models))
+        """Find out how large the objects are in the plane of a job's image that is seen, or the part of a slide."""
+        try:
+            if is_slide(job.image, job.settings.axis):
+                job = replace(job, window=view_window(job.image))
+            request = self._request(job, job.read()[0], None, [self._sessions.displayed(job)])
+            self._run.start(estimate_size_steps(request, self._hub.models))
+        except WNetError as error:
+            self._on_failed(error)
+            return
         self._sizing = job
         self.said.emit("Estimating how large the objects are...", "info", "")
         self.busyChanged.emit(True)
