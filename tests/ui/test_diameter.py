@@ -32,7 +32,7 @@ def test_the_row_says_what_nothing_means(qtbot) -> None:
     assert not row.box.isEnabled()
     row.setKnown(24.3)
     assert row.box.isEnabled()
-    assert row.box.text() == "as trained: 24"
+    assert row.box.text() == "as trained (24 px)"
     with qtbot.assertNotEmitted(row.valueChanged):
         row.setValue(31.5)
     assert row.value() == 31.5

@@ -8,6 +8,8 @@ from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QHBoxLayout, QPushB
 from napari_wnet.params import SegmentParams
 
 LARGEST = 5000.0
+WORDS_PX = 112
+"""Wide enough for what nothing typed means, as napari writes it."""
 TOOLTIP = (
     "How wide a typical object is, in pixels. The image is shown to the model at the size it was trained on, and the\n"
     "smallest object of the settings below goes along. Set it where objects are much smaller or larger than that.\n"
@@ -38,7 +40,7 @@ class DiameterRow(QWidget):
         self.box.setRange(0.0, LARGEST)
         self.box.setDecimals(1)
         self.box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)  # they would cut off the words
-        self.box.setStyleSheet("QAbstractSpinBox { padding: 1px 4px; }")
+        self.box.setStyleSheet(f"QAbstractSpinBox {{ min-width: {WORDS_PX}px; padding: 1px 4px; }}")
         self.box.setKeyboardTracking(False)  # a number counts when it is typed to its end
         self.estimate_button = QPushButton("Estimate")
         self.estimate_button.setToolTip(ESTIMATE_TOOLTIP)
@@ -63,7 +65,7 @@ class DiameterRow(QWidget):
     def setKnown(self, known: float) -> None:  # noqa: N802
         """Say which diameter the model was trained on."""
         self.known = known
-        self.box.setSpecialValueText(f"as trained: {known:.0f}" if known else "as trained")
+        self.box.setSpecialValueText(f"as trained ({known:.0f} px)" if known else "as trained")
         self.box.setEnabled(known > 0)
         self.box.setToolTip(TOOLTIP if known else UNKNOWN_TOOLTIP)
 
