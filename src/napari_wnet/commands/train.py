@@ -144,6 +144,6 @@ def run(given: argparse.Namespace) -> int:
 def _tell_of_empty_images(count: int, params: TrainParams) -> None:
     if count and params.fewest_objects:
         warn(
-            f"{counted(count, 'image')} to train on have no object in their labels and are left out; with "
-            "--fewest-objects 0 they teach what is background."
+            f"{counted(count, 'image')} to train on without any object, left out; --fewest-objects 0 trains on such "
+            "images as background."
         )
