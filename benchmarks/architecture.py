@@ -23,7 +23,8 @@ from napari_wnet.network.training import TrainingRun, evaluate_network, train_st
 from napari_wnet.network.wnet import WNet, n_parameters, receptive_radius
 from napari_wnet.params import SegmentParams, WNetConfig
 from napari_wnet.reports import drain
-from napari_wnet.train_job import TrainJob, load_data_steps
+from napari_wnet.train_data import load_data_steps
+from napari_wnet.train_job import TrainJob
 from napari_wnet.train_params import TrainParams
 
 CONFIGS = {

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from napari_wnet import cli
-from napari_wnet.commands.console import read_config
+from napari_wnet.commands.config_file import read_config
 from napari_wnet.core.image import normalize, resize_plane
 from napari_wnet.errors import ParamsError
 from napari_wnet.network.inference import predict_tiles

@@ -15,7 +15,8 @@ from napari_wnet.errors import ParamsError
 from napari_wnet.network import training
 from napari_wnet.network.checkpoint import read_model
 from napari_wnet.pipeline import segment
-from napari_wnet.train_job import TrainJob, split_names, spread
+from napari_wnet.train_data import split_names, spread
+from napari_wnet.train_job import TrainJob
 
 SMALL = ["--widths", "8", "16", "--batch-size", "2", "--crop-size", "32", "--warmup-steps", "0", "--device", "cpu"]
 

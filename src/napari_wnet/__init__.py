@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_wnet.network.registry import load_model
     from napari_wnet.params import SegmentParams, WNetConfig
     from napari_wnet.pipeline import Segmentation, segment
+    from napari_wnet.sizing import SizeEstimate, estimate_diameter
     from napari_wnet.slide.earlier import SlideResult
     from napari_wnet.slide.run import segment_zarr, segment_zarr_steps
     from napari_wnet.track_params import TrackParams
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SegmentParams",
     "Segmentation",
+    "SizeEstimate",
     "SlideResult",
     "TrackParams",
     "TrainParams",
@@ -39,6 +41,7 @@ __all__ = [
     "WNetConfig",
     "WNetError",
     "__version__",
+    "estimate_diameter",
     "evaluate",
     "export_model",
     "growth",
@@ -58,12 +61,14 @@ _HOMES = MappingProxyType(
     {
         "SegmentParams": "params",
         "Segmentation": "pipeline",
+        "SizeEstimate": "sizing",
         "SlideResult": "slide.earlier",
         "TrackParams": "track_params",
         "TrainParams": "train_params",
         "TrainingPair": "fine_tune.data",
         "WNetConfig": "params",
         "WNetError": "errors",
+        "estimate_diameter": "sizing",
         "evaluate": "core.metrics",
         "export_model": "model_export.job",
         "growth": "core.tables",

@@ -7,7 +7,7 @@ import difflib
 import functools
 import math
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -140,9 +140,30 @@ def _refuse_unknown(cls: type[Params], names: list[str]) -> None:
     known = [info.name for info in cls.fields()]
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}."
-            raise ParamsError(f"{cls.__name__} has no parameter '{name}'; {hint}")
+            raise ParamsError(f"{cls.__name__} has no parameter '{name}'; {_nearest(cls, str(name), known)}")
+
+
+def _nearest(cls: type[Params], name: str, known: list[str]) -> str:
+    """Return which parameter may be meant: one of the group itself, else one of a group within it."""
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"did you mean '{near[0]}'?"
+    groups: dict[str, str] = {}
+    for inner, group in _inner_fields(cls):
+        groups.setdefault(inner, group)
+    near = difflib.get_close_matches(name, list(groups), n=1)
+    if near:
+        return f"did you mean '{near[0]}' in the group '{groups[near[0]]}'?"
+    return f"known are {', '.join(known)}."
+
+
+def _inner_fields(cls: type[Params], above: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the fields of the groups within a group, each with the path of its own."""
+    for info in cls.fields():
+        if info.nested:
+            path = f"{above}.{info.name}" if above else info.name
+            yield from ((inner.name, path) for inner in info.kind.fields() if not inner.nested)
+            yield from _inner_fields(info.kind, path)
 
 
 def _checked(owner: str, info: FieldInfo, value: Any) -> Any:
@@ -166,7 +187,7 @@ def _checked(owner: str, info: FieldInfo, value: Any) -> Any:
     if kind in (int, float):
         return _checked_number(where, info, value)
     if not isinstance(value, kind):
-        raise ParamsError(f"{where} must be a {kind.__name__}, not {value!r}.")
+        raise ParamsError(f"{where} must be text, not {value!r}; in a file, put it in quotes.")
     return value
 
 
@@ -178,6 +199,9 @@ def _checked_items(owner: str, info: FieldInfo, value: Any) -> tuple[Any, ...]:
 
 
 def _checked_number(where: str, info: FieldInfo, value: Any) -> Any:
+    words = info.options.get("words", {})
+    if isinstance(value, str) and value in words:
+        return words[value]
     if isinstance(value, bool) or not hasattr(value, "__float__"):
         raise ParamsError(f"{where} must be a number, not {value!r}.")
     try:
@@ -186,6 +210,8 @@ def _checked_number(where: str, info: FieldInfo, value: Any) -> Any:
         number = math.nan
     if not math.isfinite(number) or (info.kind is int and number != int(number)):
         raise ParamsError(f"{where} must be a {'whole' if info.kind is int else 'finite'} number, not {value!r}.")
+    if number in words.values():
+        return info.kind(number)
     low, high = info.options.get("min", -math.inf), info.options.get("max", math.inf)
     if not low <= number <= high:
         raise ParamsError(f"{where} is {value}; it must lie between {low} and {high}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeVar
@@ -78,7 +79,7 @@ def changed_flags(params: Params, default: Params) -> list[str]:
         if info.kind is bool:
             words.append(flag if value else flag.replace("--", "--no-", 1))
         else:
-            words += [flag, *_shown(value).split()]
+            words += [flag, *_shown(value, info).split()]
     return words
 
 
@@ -100,7 +101,10 @@ def _reading(info: FieldInfo) -> dict[str, Any]:
         item = typing.get_args(info.kind)[0]
         return {"nargs": "+", "type": item, "metavar": info.name.upper()}
     # Plain text, so that the range check and its message are those of the parameters.
-    return {"type": _number if info.kind in (int, float) else info.kind, "metavar": info.name.upper()}
+    metavar = info.name.upper()
+    if info.options.get("words"):
+        return {"type": functools.partial(_number_or_word, tuple(info.options["words"])), "metavar": metavar}
+    return {"type": _number if info.kind in (int, float) else info.kind, "metavar": metavar}
 
 
 def _number(text: str) -> float | int:
@@ -110,5 +114,16 @@ def _number(text: str) -> float | int:
         return float(text)
 
 
-def _shown(value: Any) -> str:
-    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+def _number_or_word(words: tuple[str, ...], text: str) -> float | int | str:
+    if text in words:
+        return text
+    try:
+        return _number(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number, nor {' or '.join(words)}") from error
+
+
+def _shown(value: Any, info: FieldInfo | None = None) -> str:
+    words = {} if info is None else info.options.get("words", {})
+    named = next((word for word, number in words.items() if number == value), None)
+    return named or (" ".join(map(str, value)) if isinstance(value, tuple) else str(value))

@@ -12,7 +12,9 @@ from napari_wnet.network.outline.file import save_outline
 from napari_wnet.network.outline.net import OutlineConfig
 from napari_wnet.network.outline.training import OutlineRun, TrainedOutline, train_outline_steps
 from napari_wnet.reports import EpochReport
-from napari_wnet.train_job import TrainingData, code_and_machine, logged, model_file, names_sha256
+from napari_wnet.train_data import TrainingData
+from napari_wnet.train_job import code_and_machine, model_file, names_sha256
+from napari_wnet.train_log import logged
 from napari_wnet.train_params import OutlineParams
 
 

@@ -14,6 +14,8 @@ from napari_wnet.clustering_params import ClusteringParams as ClusteringParams
 from napari_wnet.errors import ParamsError
 from napari_wnet.fields import Params
 
+AUTO = -1.0
+"""The diameter ``"auto"``: to be estimated from the image before anything else is done with it."""
 DEFAULT_MODEL = "nuclei"
 """Name of the model that is used where none is asked for."""
 
@@ -70,9 +72,10 @@ class NormalizeParams(Params):
             "max": 5000.0,
             "step": 1.0,
             "flag": "diameter",
+            "words": {"auto": AUTO},
             "label": "object diameter (px)",
             "tooltip": "Typical diameter of your objects; the image is rescaled to the size the model knows. "
-            "0: no rescaling.",
+            "0: as trained; auto: estimated for each image.",
         },
     ] = 0.0
     square: Annotated[
@@ -151,6 +154,29 @@ class SegmentParams(Params):
     normalize: NormalizeParams = field(default_factory=NormalizeParams)
     tiles: TileParams = field(default_factory=TileParams)
     clustering: ClusteringParams = field(default_factory=ClusteringParams)
+
+    def with_diameter(self, diameter: float, known: float) -> Self:
+        """Return the parameters for objects of another size: the smallest area that counts as one goes with it.
+
+        Parameters
+        ----------
+        diameter : float
+            In pixels of the image; 0: as trained.
+        known : float
+            That the model knows, see :class:`napari_wnet.network.header.ModelHeader`; 0: nothing is known of it.
+
+        Raises
+        ------
+        ParamsError
+            If the diameter is out of its range.
+        """
+        resized = self.replace(normalize__diameter=diameter)
+        before, after = self.normalize.diameter or known, resized.normalize.diameter or known
+        if min(before, after) <= 0:
+            return resized
+        limit = next(info for info in ClusteringParams.fields() if info.name == "min_area").options["max"]
+        area = round(self.clustering.min_area * (after / before) ** 2)
+        return resized.replace(clustering__min_area=min(area, limit))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from napari_wnet.core.clustering import cluster
 from napari_wnet.core.extras import check_installed
-from napari_wnet.core.image import check_image, is_informative, match_channels, normalize, to_planes
+from napari_wnet.core.image import as_image, check_image, is_informative, normalize
 from napari_wnet.core.maps import Maps
 from napari_wnet.errors import ImageError
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.device import choose_device
-from napari_wnet.network.inference import fused
+from napari_wnet.network.inference import ready
 from napari_wnet.network.registry import load_model
 from napari_wnet.network.rescaling import predict_rescaled
-from napari_wnet.network.wnet import WNet
 from napari_wnet.params import DEFAULT_MODEL, SegmentParams
 from napari_wnet.reports import Progress, drain
+from napari_wnet.sizing import sized_steps
 
 Array = npt.NDArray[Any]
 NOTHING_TO_FIND = (
@@ -44,7 +42,7 @@ class Segmentation:
     maps : Maps
         What the network returned; :func:`napari_wnet.core.clustering.cluster` makes other labels of it at once.
     params : SegmentParams
-        As used.
+        As used; a diameter that was estimated is a number here.
     model : str
         Name of the model.
     model_sha256 : str
@@ -103,30 +101,11 @@ def segment(
     ----------
     Wu, Chen, Merhof 2020, arXiv 2007.06660.
     """
-    ready = model if isinstance(model, Model) else load_model(model)
-    channels_first, note = as_image(image, ready.header.config.in_channels)
-    steps = segment_steps(channels_first, ready, params, device=device, foreground=foreground)
+    chosen = model if isinstance(model, Model) else load_model(model)
+    channels_first, note = as_image(image, chosen.header.config.in_channels)
+    steps = segment_steps(channels_first, chosen, params, device=device, foreground=foreground)
     result = drain(steps)
     return result if note is None else _with_note(result, note)
-
-
-def as_image(array: Array, in_channels: int) -> tuple[Array, str | None]:
-    """Return a single image as (in_channels, Y, X), and a note where it was converted.
-
-    Raises
-    ------
-    ImageError
-        If the array cannot be used, or is a stack: planes are segmented one by one.
-    """
-    check_image(np.asarray(array) if np.ndim(array) < 2 else array)
-    rgb = array.ndim == 3 and array.shape[-1] in (3, 4) and array.shape[0] != in_channels
-    if array.ndim > 3 or (array.ndim == 3 and not rgb and array.shape[0] != in_channels):
-        raise ImageError(
-            f"An array of shape {array.shape} is not one image with {in_channels} channel(s); "
-            "segment its planes one by one, each of shape (Y, X), (Y, X, 3) or (C, Y, X)."
-        )
-    planes = to_planes(array, rgb=rgb, channel_axis=None if rgb or array.ndim == 2 else 0)
-    return match_channels(planes, in_channels, rgb=rgb)
 
 
 def segment_steps(
@@ -140,8 +119,10 @@ def segment_steps(
     """Do what :func:`segment` does for (C, Y, X) in small steps, reporting after each tile."""
     params = params or model.header.params
     check_installed(params.clustering.method)
+    params, notes = yield from sized_steps([image], model, params, device=device)
     maps = yield from predict_steps(image, model, params, device=device)
-    return finish(image, model, params, maps, foreground)
+    result = finish(image, model, params, maps, foreground)
+    return replace(result, notes=(*notes, *result.notes))
 
 
 def finish(
@@ -208,17 +189,11 @@ def predict_group_steps(
     found = [Maps.empty(shape, config.embedding_dim, foreground=config.foreground_head) for _ in images]
     if seen:
         normed = [normalize(images[number], params.normalize) for number in seen]
-        network = _ready(model, target)
+        network = ready(model.network, target)
         maps = yield from predict_rescaled(network, normed, params, device=target, diameter=model.header.diameter)
         for number, own in zip(seen, maps, strict=True):
             found[number] = own
     return found
-
-
-@lru_cache(maxsize=2)
-def _ready(model: Model, device: torch.device) -> WNet:
-    """Return the network prepared for inference on a device; the last two stay there."""
-    return fused(model.network).to(device)
 
 
 def _with_note(result: Segmentation, note: str) -> Segmentation:

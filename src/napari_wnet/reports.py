@@ -46,8 +46,8 @@ class EpochReport:
         Scores on the validation set, where this report follows a validation.
     best_step : int or None
         Step of the best validation so far.
-    preview : (str, (Y, X) int32 array) or None
-        Name of the first validation image, and the labels found in it, after a validation.
+    previews : tuple of (str, (Y, X) int32 array)
+        Names of the first validation images, and the labels found in them, after a validation.
     """
 
     step: int
@@ -57,7 +57,7 @@ class EpochReport:
     seconds_left: float
     validation: dict[str, float] | None = None
     best_step: int | None = None
-    preview: tuple[str, Any] | None = None
+    previews: tuple[tuple[str, Any], ...] = ()
 
 
 def watched(

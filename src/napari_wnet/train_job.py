@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import csv
+import contextlib
 import datetime
 import hashlib
-import io
 import platform
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import torch
 
 import napari_wnet
-from napari_wnet.atomic import write_text
 from napari_wnet.core.metrics import DatasetScores
-from napari_wnet.datasets.folder import load_steps, pairs
-from napari_wnet.datasets.split import split
 from napari_wnet.errors import OutputError, TrainingError
-from napari_wnet.fields import Params
 from napari_wnet.network.checkpoint import ModelHeader, save_model
 from napari_wnet.network.dataset import Sample
 from napari_wnet.network.device import choose_device
@@ -30,35 +25,18 @@ from napari_wnet.network.training import Trained, TrainingRun, evaluate_network,
 from napari_wnet.network.tuning import Choice, rank_clusterings
 from napari_wnet.params import ClusteringParams, SegmentParams, WNetConfig
 from napari_wnet.presets import PRESETS
-from napari_wnet.reports import EpochReport, Progress, watched
+from napari_wnet.reports import EpochReport
+from napari_wnet.train_data import DataParams, TrainingData
+from napari_wnet.train_log import PICTURED, PICTURES, logged, pictures, tensorboard
 from napari_wnet.train_params import TrainParams
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainJob(Params):
+class TrainJob(DataParams):
     """A training as a configuration file describes it; every key of the file is a field here."""
 
-    images: Annotated[str, {"tooltip": "Folder of images."}] = ""
-    labels: Annotated[str, {"tooltip": "Folder of labels, matched by name."}] = ""
     out: Annotated[str, {"tooltip": "Model file to write (.safetensors)."}] = ""
     init: Annotated[str, {"tooltip": "Model to start from: a name or a file."}] = ""
-    split: Annotated[
-        Literal["tenths", "validation", "none"],
-        {
-            "tooltip": "tenths: of the sorted names, every tenth is left out for testing and every tenth validates; "
-            "validation: every tenth validates; none: the last weights are kept."
-        },
-    ] = "validation"
-    validate_on: Annotated[
-        int,
-        {
-            "min": 0,
-            "max": 1_000_000,
-            "tooltip": "At most so many of the validation images are looked at, evenly spread over them; 0: all.",
-        },
-    ] = 0
     name: Annotated[str, {"tooltip": "Name of the model; by default its file's."}] = ""
     description: str = ""
     licence: Annotated[str, {"tooltip": "Licence of the weights, as an SPDX name."}] = ""
@@ -71,6 +49,10 @@ class TrainJob(Params):
     network: WNetConfig = field(default_factory=WNetConfig)
     params: TrainParams = field(default_factory=TrainParams)
     clustering: ClusteringParams = field(default_factory=ClusteringParams)
+    tensorboard: Annotated[str, {"tooltip": "Folder for TensorBoard's event files; empty: none are written."}] = ""
+    pictures: Annotated[
+        bool, {"tooltip": "Draw up to four validation images at each validation, into a folder beside the model."}
+    ] = False
     tune: Annotated[
         bool, {"tooltip": "Choose clustering and thresholds on the validation images; off: recommend those said here."}
     ] = True
@@ -89,62 +71,6 @@ class TrainJob(Params):
         groups = {name: getattr(usual, name) for name in ("network", "params", "clustering")}
         said = {name: group.updated(values.get(name, {})) for name, group in groups.items()}
         return job.replace(**said, tune=values.get("tune", usual.tune))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class TrainingData:
-    """Annotated images by use, and what could not be read."""
-
-    train: tuple[Sample, ...]
-    validation: tuple[Sample, ...]
-    test_names: tuple[str, ...]
-    problems: tuple[str, ...]
-
-
-def load_data_steps(job: TrainJob) -> Generator[Progress, None, TrainingData]:
-    """Read the pairs of a job and split them by their sorted names.
-
-    Yields
-    ------
-    Progress
-        For each pair.
-
-    Raises
-    ------
-    TrainingError
-        If nothing is left to train on.
-    """
-    found = pairs(job.images, job.labels)
-    parts = split_names([pair.name for pair in found.pairs], job.split)
-    parts["validation"] = spread(parts["validation"], job.validate_on)
-    # What is only tested on must not even be looked at here.
-    wanted = set(parts["train"]) | set(parts["validation"])
-    loaded = yield from load_steps(replace(found, pairs=tuple(pair for pair in found.pairs if pair.name in wanted)))
-    samples = {sample.name: sample for sample in loaded.samples}
-    data = {use: tuple(samples[name] for name in parts[use] if name in samples) for use in ("train", "validation")}
-    if not data["train"]:
-        raise TrainingError(f"No usable pair of image and labels is left to train on in {job.images}.")
-    return TrainingData(problems=loaded.problems, test_names=parts["test"], **data)
-
-
-def spread(names: Sequence[str], count: int) -> tuple[str, ...]:
-    """Return so many of the names, evenly spread over them; 0: all."""
-    if not 0 < count < len(names):
-        return tuple(names)
-    return tuple(names[place * len(names) // count] for place in range(count))
-
-
-def split_names(names: Sequence[str], how: str) -> dict[str, tuple[str, ...]]:
-    """Return the names to train on, validate on and leave out for testing, each sorted."""
-    parts = split(names)
-    if how == "tenths":
-        return {"train": parts.train, "validation": parts.validation, "test": parts.test}
-    ordered = tuple(sorted(names))
-    if how == "none" or len(ordered) < 2:
-        return {"train": ordered, "validation": (), "test": ()}
-    validation = parts.validation or ordered[-1:]  # a small set gives its last image
-    train = tuple(name for name in ordered if name not in validation)
-    return {"train": train, "validation": validation, "test": ()}
 
 
 def train_job_steps(
@@ -174,6 +100,7 @@ def train_job_steps(
     state = out.with_suffix(".state.safetensors")
     run = TrainingRun(
         clustering=job.clustering,
+        previews=PICTURED if job.pictures else 1,
         samples=data.train,
         validation=data.validation,
         config=config,
@@ -183,7 +110,11 @@ def train_job_steps(
         state=state,
         resume=resume,
     )
-    trained = yield from logged(train_steps(run), out.with_suffix(".csv"), resume=resume)
+    with contextlib.ExitStack() as open_logs:
+        also = [open_logs.enter_context(tensorboard(job.tensorboard, resume=resume))] if job.tensorboard else []
+        if job.pictures:
+            also.append(pictures(out.with_suffix(PICTURES), data.validation))
+        trained = yield from logged(train_steps(run), out.with_suffix(".csv"), resume=resume, also=also)
     _write_model(out, job, data, trained)
     return out, trained
 
@@ -203,19 +134,6 @@ def model_file(out: str, *, overwrite: bool) -> Path:
         raise OutputError(f"{path} exists already; choose another name, or give --overwrite.")
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def logged(
-    steps: Generator[EpochReport, None, Result], path: Path, *, resume: bool
-) -> Generator[EpochReport, None, Result]:
-    """Pass the reports of a training on, and write each into a table, after those of the training that is resumed."""
-    rows: list[dict[str, Any]] = _read_log(path) if resume else []
-
-    def note(report: EpochReport) -> None:
-        rows.append(log_row(report))
-        write_text(path, as_csv(rows), overwrite=True)
-
-    return (yield from watched(steps, note))
 
 
 def _fitted(config: WNetConfig, samples: Sequence[Sample]) -> WNetConfig:
@@ -245,7 +163,7 @@ def _write_model(out: Path, job: TrainJob, data: TrainingData, trained: Trained)
         params=params,
         description=job.description,
         channels=job.channels,
-        diameter=float(np.median([sample.diameter() for sample in data.train])),
+        diameter=float(np.median([sample.diameter() for sample in data.train if sample.n_objects])),
         licence=job.licence,
         provenance=provenance(job, data, trained),
         scores=scores,
@@ -277,10 +195,11 @@ def provenance(job: TrainJob, data: TrainingData, trained: Trained) -> dict[str,
     """Return where a model comes from: data, split, steps, seed, code, date, hardware."""
     return {
         "data": job.data or Path(job.images).name,
-        "split": job.split,
+        "split": "folders" if job.validation_images else job.split,
         "n_images": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test_names)},
         "n_objects": sum(sample.n_objects for sample in data.train),
         "train_names_sha256": names_sha256(data.train),
+        "validation_names_sha256": names_sha256(data.validation),
         "init": job.init,
         "best_step": trained.step,
         "steps_done": trained.steps_done,
@@ -304,31 +223,3 @@ def code_and_machine() -> dict[str, str]:
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "hardware": gpu or f"{platform.machine()} CPU, {torch.get_num_threads()} threads",
     }
-
-
-def log_row(report: EpochReport) -> dict[str, Any]:
-    """Return a report as a row of the log."""
-    scores = report.validation or {}
-    return {
-        "step": report.step,
-        "learning_rate": report.learning_rate,
-        **{f"loss_{name}": value for name, value in report.losses.items()},
-        **{f"validation_{name}": value for name, value in (scores_summary(scores) or scores).items()},
-    }
-
-
-def as_csv(rows: Sequence[dict[str, Any]]) -> str:
-    """Return rows as a table; a column that a row lacks is left empty."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def _read_log(path: Path) -> list[dict[str, Any]]:
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))

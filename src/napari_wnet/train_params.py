@@ -133,7 +133,12 @@ class TrainParams(Params):
         {"min": 1, "max": 1_000_000, "tooltip": "Objects of fewer pixels in a crop count as background there."},
     ] = 1
     fewest_objects: Annotated[
-        int, {"min": 1, "max": 1_000_000, "tooltip": "Images with fewer objects are left out."}
+        int,
+        {
+            "min": 0,
+            "max": 1_000_000,
+            "tooltip": "Images with fewer objects are left out; 0: images without any teach what is background.",
+        },
     ] = 1
     crop_size: Annotated[int, {"min": 32, "max": 2048, "tooltip": "Side of a training crop in network pixels."}] = 256
     learning_rate: Annotated[float, {"min": 1e-7, "max": 1.0, "tooltip": "Peak of the schedule."}] = 1e-3

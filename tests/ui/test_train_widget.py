@@ -60,7 +60,7 @@ class Training:
                     seconds_left=70,
                     validation=scores if step > 5 else None,
                     best_step=10 if step > 5 else None,
-                    preview=("cells", np.full((32, 16), step, np.int32)) if step > 5 else None,
+                    previews=(("cells", np.full((32, 16), step, np.int32)),) if step > 5 else (),
                 )
             while self.held:
                 yield None
@@ -479,13 +479,13 @@ def test_previews_come_at_intervals_and_the_newest_is_shown(viewer, dock, pair, 
         losses={"total": 0.1},
         learning_rate=1e-3,
         seconds_left=1,
-        preview=("cells", np.full((32, 16), 16, np.int32)),
+        previews=(("cells", np.full((32, 16), 16, np.int32)),),
     )
     dock.course.report(report)
     dock.course.finish()
     assert int(viewer.layers["cells held out, as it learns"].data.max()) == first
     dock.course._next_preview = 0.0
-    dock.course.report(dataclasses.replace(report, preview=None))  # what waited is shown with a later report
+    dock.course.report(dataclasses.replace(report, previews=()))  # what waited is shown with a later report
     dock.course.finish()
     assert (viewer.layers["cells held out, as it learns"].data == 16).all()
     dock.cancel_button.click()

@@ -20,6 +20,7 @@ from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
 from napari_wnet.batch.outcome import outcome
 from napari_wnet.batch.reading import Loaded, load
+from napari_wnet.batch.sizing import sized_job_steps
 from napari_wnet.batch.writing import label_plane, store
 from napari_wnet.errors import WNetError
 from napari_wnet.network.device import threads as using_threads
@@ -57,6 +58,7 @@ def segment_loaded(job: BatchJob, loaded: Loaded, ended: Callable[[], bool]) -> 
     WNetError
         If it has; or as for any image.
     """
+    job, loaded = _unless(sized_job_steps(job, loaded), ended)
     planes = []
     for index, image in enumerate(loaded.images):
         maps = _unless(predict_steps(image, job.model, job.params, device=job.device), ended)

@@ -20,6 +20,7 @@ from napari_wnet.errors import ImageError, OutputError, ParamsError
 from napari_wnet.io.axes import Planes, arrange, parse_channels
 from napari_wnet.io.images import ImageFile, read_image, read_mask
 from napari_wnet.io.sidecar import file_sha256, read_sidecar, same_params
+from napari_wnet.params import AUTO, SegmentParams
 
 Array = npt.NDArray[Any]
 Info = dict[str, Any]
@@ -42,6 +43,8 @@ class Loaded:
         Foreground of each plane.
     mask_path : Path or None
     notes : tuple of str
+    estimated : bool
+        Whether the diameter of the objects was estimated from the image.
     """
 
     item: Item
@@ -52,6 +55,7 @@ class Loaded:
     mask: npt.NDArray[np.bool_] | None
     mask_path: Path | None
     notes: tuple[str, ...]
+    estimated: bool = False
 
 
 def load(job: BatchJob, item: Item) -> Loaded | FileResult:
@@ -151,12 +155,22 @@ def _difference(job: BatchJob, item: Item, mask_file: Path | None, info: Info) -
     mask = None if mask_file is None else file_sha256(mask_file)
     reasons = {
         "another model": info["model"]["sha256"] != job.model.sha256,
-        "other parameters": not same_params(info["params"], job.params),
+        "other parameters": not same_params(info["params"], _as_decided(job, info)),
         "other axes or channels": (source["axes"], source["channels"], source["plane"]) != (job.axes, asked, None),
         "another foreground": (None if foreground is None else foreground["sha256"]) != mask,
         "another image of this name": source["sha256"] != file_sha256(item.path),
     }
     return next((reason for reason, is_so in reasons.items() if is_so), "")
+
+
+def _as_decided(job: BatchJob, info: Info) -> SegmentParams:
+    """Return the parameters of a job; a diameter that was estimated then would be estimated the same now."""
+    if job.params.normalize.diameter != AUTO or not info["run"].get("diameter_estimated"):
+        return job.params
+    found = SegmentParams.from_dict(info["params"])
+    return job.params.replace(
+        normalize__diameter=found.normalize.diameter, clustering__min_area=found.clustering.min_area
+    )
 
 
 def _matching(mask: npt.NDArray[np.bool_], planes: Planes, path: Path) -> npt.NDArray[np.bool_]:

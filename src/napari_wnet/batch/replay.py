@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ def replay_steps(
         channels=None if record.channels is None else ",".join(map(str, record.channels)),
         overwrite=overwrite,
     )
-    loaded = read(job, Item(path=path, stem=sidecar.stem))
+    loaded = replace(read(job, Item(path=path, stem=sidecar.stem)), estimated=record.diameter_estimated)
     planes: list[PlaneResult] = []
     with threads(record.threads):
         for index, image in enumerate(loaded.images):

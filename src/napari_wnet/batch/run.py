@@ -24,6 +24,7 @@ from napari_wnet.batch.outcome import failure, outcome
 from napari_wnet.batch.outputs import WORK, tidy, tidy_corrections
 from napari_wnet.batch.reading import Loaded, load
 from napari_wnet.batch.report import report_steps
+from napari_wnet.batch.sizing import sized_job_steps
 from napari_wnet.batch.slides import check_slides, is_in_blocks, slide_steps
 from napari_wnet.batch.writing import PlaneResult, label_plane, store
 from napari_wnet.core.extras import check_installed
@@ -147,6 +148,7 @@ def _local_steps(job: BatchJob, items: Sequence[Item]) -> Generator[Report, None
 class _Work:
     """A file that the network looks at or has looked at: the labels of its planes to come, or why it failed."""
 
+    job: BatchJob
     loaded: Loaded
     began: float = field(default_factory=monotonic)
     planes: list[Future[PlaneResult]] = field(default_factory=list)
@@ -168,6 +170,10 @@ class _Plane:
     def image(self) -> npt.NDArray[np.generic]:
         return self.work.loaded.images[self.index]
 
+    def goes_with(self, other: _Plane) -> bool:
+        """Tell whether the network can look at both together."""
+        return self.image.shape == other.image.shape and self.work.job.params == other.work.job.params
+
 
 class _Batch:
     """The state of a run."""
@@ -186,7 +192,7 @@ class _Batch:
                 if not isinstance(found, _Plane):
                     yield found
                     continue
-                if group and found.image.shape != group[0].image.shape:
+                if group and not found.goes_with(group[0]):
                     yield from self._predict(group)
                     group = []
                 group.append(found)
@@ -223,16 +229,24 @@ class _Batch:
             if isinstance(loaded, FileResult):
                 yield loaded
                 continue
-            work = _Work(loaded=loaded)
+            work = _Work(job=self.job, loaded=loaded)
             self.open.append(work)
             yield FileStarted(path=item.path)
+            yield from self._size(work)
             for index in range(len(loaded.images)):
                 if not work.error:
                     yield _Plane(work=work, index=index)
 
+    def _size(self, work: _Work) -> Iterator[Report]:
+        """Decide on the diameter of a file's objects, if that is to be estimated."""
+        try:
+            work.job, work.loaded = yield from sized_job_steps(work.job, work.loaded)
+        except Exception as error:  # noqa: BLE001 - as for any other stage of a file
+            work.error = failure(work.loaded.item.path, error).error
+
     def _predict(self, group: Sequence[_Plane]) -> Iterator[Report]:
         """Let the network look at planes, and pass their maps on."""
-        job = self.job
+        job = group[0].work.job
         try:
             maps = yield from predict_group_steps(
                 [plane.image for plane in group], job.model, job.params, device=job.device
@@ -251,7 +265,7 @@ class _Batch:
 
     def _label(self, plane: _Plane, maps: Maps) -> None:
         work = plane.work
-        work.planes.append(self.labellers.submit(label_plane, self.job, work.loaded, plane.index, maps))
+        work.planes.append(self.labellers.submit(label_plane, work.job, work.loaded, plane.index, maps))
 
     def _finished(
         self, *, at_most: int | None = None, also: Future[Loaded | FileResult] | None = None
@@ -281,7 +295,7 @@ class _Batch:
         def stored() -> FileResult:
             if work.error:
                 return FileResult(path=work.loaded.item.path, state="failed", error=work.error)
-            return store(self.job, work.loaded, [future.result() for future in work.planes])
+            return store(work.job, work.loaded, [future.result() for future in work.planes])
 
         work.stored = self.labellers.submit(stored)
 

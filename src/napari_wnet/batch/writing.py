@@ -111,6 +111,7 @@ def _record(job: BatchJob, loaded: Loaded, targets: dict[str, Path], notes: tupl
         device=str(device),
         threads=torch.get_num_threads(),
         precision=str(fast_dtype(device)).removeprefix("torch."),
+        diameter_estimated=loaded.estimated,
         outputs={kind: output.name for kind, output in targets.items() if kind != "sidecar"},
         notes=notes,
     )

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Generator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_wnet.errors import ParamsError
 from napari_wnet.reports import EpochReport, Progress
@@ -107,24 +106,6 @@ def _show_file(result: FileResult) -> None:
     say(f"{result.path}: {counted(result.n_objects, 'object')}, {result.seconds:.1f} s")
     for note in result.notes:
         say(f"  {note}")
-
-
-def read_config(path: Path | None) -> dict[str, Any]:
-    """Return what a configuration file says, as it says it.
-
-    Raises
-    ------
-    ParamsError
-        If the file cannot be read.
-    """
-    if path is None:
-        return {}
-    import yaml
-
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ParamsError(f"{path} cannot be read as YAML: {error}") from error
 
 
 def run_training(steps: Generator[EpochReport, None, Result]) -> Result:

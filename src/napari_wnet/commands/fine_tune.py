@@ -55,6 +55,11 @@ def run(given: argparse.Namespace, job: TrainJob, configured: Mapping[str, Any])
 
     if given.resume:
         raise ParamsError("A fine-tuning is short and cannot be resumed; leave out --resume.")
+    if job.validation_images or job.validation_labels or job.tensorboard or job.pictures:
+        raise ParamsError(
+            "A fine-tuning holds pieces of its images out and shows nothing on the way; leave out --validation-images, "
+            "--validation-labels, --tensorboard and --pictures."
+        )
     out = model_file(job.out, overwrite=given.overwrite)
     base = load_model(job.init or DEFAULT_MODEL)
     params = apply_flags(_merged(fine_tune_params(base), configured), vars(given))
@@ -81,7 +86,7 @@ def _merged(params: TrainParams, values: Mapping[str, Any]) -> TrainParams:
 
 def _followed(job: FineTuneJob) -> tuple[FineTuned, list[dict[str, Any]]]:
     from napari_wnet.fine_tune import fine_tune_steps
-    from napari_wnet.train_job import log_row
+    from napari_wnet.train_log import log_row
 
     rows: list[dict[str, Any]] = []
 
@@ -101,7 +106,7 @@ def _written(out: Path, job: TrainJob, tuned: FineTuned, rows: list[dict[str, An
 
     from napari_wnet.atomic import write_text
     from napari_wnet.network.checkpoint import save_model
-    from napari_wnet.train_job import as_csv
+    from napari_wnet.train_log import as_csv
 
     header = replace(
         tuned.header,

@@ -14,6 +14,7 @@ from napari_wnet.params import DEFAULT_MODEL, SegmentParams
 
 if TYPE_CHECKING:
     from napari_wnet.batch.job import BatchJob
+    from napari_wnet.network.header import ModelHeader
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -105,12 +106,12 @@ def _job(given: argparse.Namespace, save: tuple[str, ...]) -> BatchJob:
     from napari_wnet.network.device import choose_device
     from napari_wnet.network.registry import load_model
 
-    apply_flags(SegmentParams(), vars(given))
+    checked = apply_flags(SegmentParams(), vars(given))
     choose_device(given.device)
     model = load_model(given.model)
     return BatchJob(
         model=model,
-        params=apply_flags(model.header.params, vars(given)),
+        params=apply_flags(_resized(model.header, checked.normalize.diameter), vars(given)),
         out=given.out,
         save=save,
         device=given.device,
@@ -122,6 +123,11 @@ def _job(given: argparse.Namespace, save: tuple[str, ...]) -> BatchJob:
         blocks=given.blocks,
         plane=given.plane,
     )
+
+
+def _resized(header: ModelHeader, diameter: float) -> SegmentParams:
+    """Return what a model recommends for objects of a size; ``auto`` is decided on for each image."""
+    return header.params.with_diameter(diameter, header.diameter) if diameter > 0 else header.params
 
 
 def _sum_up(out: Path, done: Sequence[bool]) -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_wnet.commands import fine_tune
-from napari_wnet.commands.console import read_config, run_training, say, warn, with_bar
+from napari_wnet.commands.config_file import read_config
+from napari_wnet.commands.console import counted, run_training, say, warn, with_bar
 from napari_wnet.errors import ParamsError
 from napari_wnet.flags import add_flags, apply_flags
 from napari_wnet.params import WNetConfig
@@ -16,7 +17,22 @@ from napari_wnet.train_params import TrainParams
 if TYPE_CHECKING:
     from napari_wnet.train_job import TrainJob
 
-FLAGS = ("images", "labels", "out", "init", "split", "validate_on", "name", "description", "licence", "data")
+FLAGS = (
+    "images",
+    "labels",
+    "validation_images",
+    "validation_labels",
+    "out",
+    "init",
+    "split",
+    "validate_on",
+    "name",
+    "description",
+    "licence",
+    "data",
+    "tensorboard",
+    "pictures",
+)
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,9 +43,24 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         description="Train on pairs of images and labels. Ctrl-C ends the training and keeps the best so far.",
     )
     parser.add_argument("--config", type=Path, help="YAML file with the same settings; flags win over it")
+    _add_job(parser)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default %(default)s)")
+    parser.add_argument("--threads", type=int, help="processor threads of the network")
+    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier model")
+    fine_tune.add(parser)
+    add_flags(parser, WNetConfig, but=("in_channels",))
+    add_flags(parser, TrainParams)
+    parser.set_defaults(run=run)
+
+
+def _add_job(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags of what a job says beside its parameters."""
     for name, help_text in (
         ("images", "folder of images"),
         ("labels", "folder of labels, matched by name"),
+        ("validation-images", "folder of images that validate, in place of a part of --images"),
+        ("validation-labels", "folder of their labels (default: the same folder)"),
         ("out", "model file to write (.safetensors); the log and the checkpoint go beside it"),
         ("init", "model to start from: a name or a file"),
         ("split", "tenths, validation or none (default validation): see the documentation"),
@@ -50,14 +81,15 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         default=argparse.SUPPRESS,
         help="validate on so many images at most, evenly spread (default 0: all)",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default %(default)s)")
-    parser.add_argument("--threads", type=int, help="processor threads of the network")
-    parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
-    parser.add_argument("--overwrite", action="store_true", help="replace an earlier model")
-    fine_tune.add(parser)
-    add_flags(parser, WNetConfig, but=("in_channels",))
-    add_flags(parser, TrainParams)
-    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--tensorboard", metavar="FOLDER", default=argparse.SUPPRESS, help="write TensorBoard's event files there, too"
+    )
+    parser.add_argument(
+        "--pictures",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="draw up to four validation images at each validation, into a folder beside --out",
+    )
 
 
 def read_job(given: argparse.Namespace, values: dict[str, Any]) -> TrainJob:
@@ -86,7 +118,8 @@ def run(given: argparse.Namespace) -> int:
     job = read_job(given, values)
     import torch
 
-    from napari_wnet.train_job import load_data_steps, train_job_steps
+    from napari_wnet.train_data import load_data_steps
+    from napari_wnet.train_job import train_job_steps
 
     if given.threads:
         torch.set_num_threads(given.threads)
@@ -98,6 +131,7 @@ def run(given: argparse.Namespace) -> int:
     for problem in data.problems:
         warn(problem)
     say(f"{len(data.train)} images to train on, {len(data.validation)} to validate, {len(data.test_names)} left out")
+    _tell_of_empty_images(data.n_without_objects, job.params)
     steps = train_job_steps(job, data, device=given.device, resume=given.resume, overwrite=given.overwrite)
     path, trained = run_training(steps)
     say(f"best weights, of step {trained.step}, written to {path}")
@@ -105,3 +139,11 @@ def run(given: argparse.Namespace) -> int:
         warn(trained.problem)
         return 1
     return 0
+
+
+def _tell_of_empty_images(count: int, params: TrainParams) -> None:
+    if count and params.fewest_objects:
+        warn(
+            f"{counted(count, 'image')} to train on without any object, left out; --fewest-objects 0 trains on such "
+            "images as background."
+        )

@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_wnet.commands.console import read_config, run_training, say, warn, with_bar
+from napari_wnet.commands.config_file import read_config
+from napari_wnet.commands.console import run_training, say, warn, with_bar
 from napari_wnet.errors import ParamsError
 from napari_wnet.flags import add_flags, apply_flags
 from napari_wnet.train_params import OutlineParams
@@ -78,13 +79,13 @@ def run(given: argparse.Namespace) -> int:
     import torch
 
     from napari_wnet.outline_job import train_outline_job_steps
-    from napari_wnet.train_job import TrainJob, load_data_steps
+    from napari_wnet.train_data import DataParams, load_data_steps
 
     if given.threads:
         torch.set_num_threads(given.threads)
     sets = []
     for images, labels in zip(job.images, job.labels, strict=True):
-        data = with_bar(load_data_steps(TrainJob(images=images, labels=labels, out=job.out, split=job.split)))
+        data = with_bar(load_data_steps(DataParams(images=images, labels=labels, split=job.split)))
         for problem in data.problems:
             warn(problem)
         say(f"{images}: {len(data.train)} images to train on, {len(data.validation)} to validate")

@@ -231,3 +231,22 @@ def resize_plane(image: Array, shape: tuple[int, int]) -> FloatImage:
         image.astype(np.float32), target, order=1, mode="edge", anti_aliasing=shrinking, preserve_range=True
     )
     return np.asarray(resized, np.float32)
+
+
+def as_image(array: Array, in_channels: int) -> tuple[Array, str | None]:
+    """Return a single image as (in_channels, Y, X), and a note where it was converted.
+
+    Raises
+    ------
+    ImageError
+        If the array cannot be used, or is a stack: planes are segmented one by one.
+    """
+    check_image(np.asarray(array) if np.ndim(array) < 2 else array)
+    rgb = array.ndim == 3 and array.shape[-1] in (3, 4) and array.shape[0] != in_channels
+    if array.ndim > 3 or (array.ndim == 3 and not rgb and array.shape[0] != in_channels):
+        raise ImageError(
+            f"An array of shape {array.shape} is not one image with {in_channels} channel(s); "
+            "segment its planes one by one, each of shape (Y, X), (Y, X, 3) or (C, Y, X)."
+        )
+    planes = to_planes(array, rgb=rgb, channel_axis=None if rgb or array.ndim == 2 else 0)
+    return match_channels(planes, in_channels, rgb=rgb)

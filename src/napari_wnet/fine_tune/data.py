@@ -16,7 +16,7 @@ from napari_wnet.core.partial import Mask, Supervision, n_known, supervision
 from napari_wnet.errors import TrainingError, WNetError
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.dataset import Sample
-from napari_wnet.params import NormalizeParams
+from napari_wnet.params import AUTO, NormalizeParams
 from napari_wnet.train_params import TrainParams
 
 Array = npt.NDArray[Any]
@@ -223,6 +223,8 @@ def _diameter(pairs: Sequence[TrainingPair], images: Sequence[Array], true: Sequ
 
 
 def _scale(diameter: float, base: Model, params: TrainParams) -> float:
+    if params.normalize.diameter == AUTO:
+        raise TrainingError("The labels say how large the objects are; leave out --diameter, or give a number.")
     if params.normalize.diameter > 0:
         if base.header.diameter == 0:
             raise TrainingError(

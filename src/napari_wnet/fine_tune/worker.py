@@ -21,7 +21,7 @@ from napari_wnet.network.registry import load_model
 from napari_wnet.params import NormalizeParams
 from napari_wnet.project.training import STATE
 from napari_wnet.reports import EpochReport, Progress, watched
-from napari_wnet.train_job import as_csv, log_row
+from napari_wnet.train_log import as_csv, log_row
 from napari_wnet.train_params import TrainParams
 
 

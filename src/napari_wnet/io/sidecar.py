@@ -65,6 +65,8 @@ class RunRecord:
         Height and width of a pixel, where known.
     device, threads, precision : str, int, str
         What computed: ``"cpu"``, the thread count, ``"float32"`` or ``"bfloat16"``.
+    diameter_estimated : bool
+        Whether the diameter among the parameters, or that there is none, was decided on by looking at the image.
     outputs : mapping of str to str
         Kind (``"labels"``, ``"distmap"``, ...) to the name of each file written, all in the sidecar's folder.
     notes : tuple of str
@@ -89,6 +91,7 @@ class RunRecord:
     device: str = "cpu"
     threads: int = 1
     precision: str = "float32"
+    diameter_estimated: bool = False
     outputs: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -127,7 +130,12 @@ def sidecar_info(record: RunRecord, params: SegmentParams, labels: npt.NDArray[A
         "foreground": None if foreground is None else _file_info(foreground),
         "model": {"name": record.model_name, "sha256": record.model_sha256, "path": record.model_path},
         "params": params.to_dict(),
-        "run": {"device": record.device, "threads": record.threads, "precision": record.precision},
+        "run": {
+            "device": record.device,
+            "threads": record.threads,
+            "precision": record.precision,
+            "diameter_estimated": record.diameter_estimated,
+        },
         "result": {
             "objects": count_objects(labels),
             "labels_sha256": labels_sha256(labels),
@@ -172,6 +180,7 @@ def record_from(info: Mapping[str, Any]) -> tuple[RunRecord, SegmentParams]:
             device=run["device"],
             threads=run["threads"],
             precision=run["precision"],
+            diameter_estimated=bool(run.get("diameter_estimated", False)),
             outputs=dict(info["result"]["files"]),
             notes=tuple(info["notes"]),
         )

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from napari_wnet.core.clustering import cluster
 from napari_wnet.core.embedding_view import embedding_rgb
-from napari_wnet.core.image import normalize
+from napari_wnet.core.image import as_image, normalize
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.render import overlay
 from napari_wnet.errors import ImageError
@@ -20,7 +20,6 @@ from napari_wnet.io.images import read_image
 from napari_wnet.model_export.normalisation import declared
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.onnx_file import INPUT, Arrays, difference, run_network, run_onnx
-from napari_wnet.pipeline import as_image
 from napari_wnet.sample_data import sample_path
 
 Array = npt.NDArray[Any]

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Protocol, TypeVar
 
@@ -20,7 +21,7 @@ from napari_wnet.core.tiling import Tile, Window, padded_shape, plan_tiles
 from napari_wnet.errors import DeviceError
 from napari_wnet.network.allocator import reusing_memory
 from napari_wnet.network.device import fast_dtype, is_out_of_memory
-from napari_wnet.network.wnet import DISTANCE_SCALE, WNetOutput, coordinates, receptive_radius, unit_length
+from napari_wnet.network.wnet import DISTANCE_SCALE, WNet, WNetOutput, coordinates, receptive_radius, unit_length
 from napari_wnet.params import TileParams, WNetConfig
 from napari_wnet.reports import Progress
 
@@ -80,6 +81,12 @@ def fused(network: Net) -> Net:
                 if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
                     module[i], module[i + 1] = fuse_conv_bn_eval(first, second), nn.Identity()
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+@lru_cache(maxsize=2)
+def ready(network: WNet, device: torch.device) -> WNet:
+    """Return a network prepared for inference on a device; the last two stay there."""
+    return fused(network).to(device)
 
 
 def predict_tiles(

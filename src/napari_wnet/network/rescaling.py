@@ -12,7 +12,7 @@ from napari_wnet.core.image import resize_plane
 from napari_wnet.core.maps import Maps
 from napari_wnet.errors import ParamsError
 from napari_wnet.network.inference import Network, predict_group
-from napari_wnet.params import NormalizeParams, SegmentParams
+from napari_wnet.params import AUTO, NormalizeParams, SegmentParams
 from napari_wnet.reports import Progress
 
 
@@ -28,6 +28,8 @@ def rescaling(model_diameter: float, params: NormalizeParams) -> float:
         raise ParamsError("What is stretched to a square is looked at whole; set 'stretch to' to 0 (--square 0).")
     if params.diameter == 0:
         return 1.0
+    if params.diameter == AUTO:
+        raise ParamsError("The diameter 'auto' is for segmenting images; give a number of pixels here, or 0.")
     if model_diameter == 0:
         raise ParamsError("This model does not say what object diameter it knows; set the object diameter to 0.")
     return model_diameter / params.diameter

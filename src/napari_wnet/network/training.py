@@ -32,6 +32,7 @@ from napari_wnet.train_params import LossParams, TrainParams
 
 REPORT_EVERY = 50
 SAVE_SECONDS = 240.0
+Previews = tuple[tuple[str, Any], ...]
 STAIRCASE_STEPS, STAIRCASE_DECAY = 5000, 0.9  # Wu, Chen, Merhof 2020, section 3.1
 
 
@@ -59,6 +60,8 @@ class TrainingRun:
         Images against forgetting; ``params.replay`` is their share of the crops.
     clustering : ClusteringParams
         How maps become labels in validations.
+    previews : int
+        Of so many validation images, a report shows the labels that were found.
     """
 
     samples: Sequence[Sample]
@@ -72,6 +75,7 @@ class TrainingRun:
     save_seconds: float | None = None
     replay: Sequence[Sample] = ()
     clustering: ClusteringParams = field(default_factory=ClusteringParams)
+    previews: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -172,6 +176,11 @@ def _check(run: TrainingRun) -> None:
             f"Crops of {run.params.crop_size} px do not fit this network, which needs a multiple of {factor}; "
             f"set the crop size to {fitting}."
         )
+    if run.params.normalize.diameter:
+        raise TrainingError(
+            "A network learns the diameter of its objects from the labels; leave out --diameter (params: normalize: "
+            "diameter), which is for segmenting."
+        )
     for sample in (*run.samples, *run.validation):
         if sample.image.shape[0] != channels:
             raise TrainingError(
@@ -205,7 +214,7 @@ def _loop(
         validate = _due(state.step, params)
         if not (validate or state.step % (params.report_every or REPORT_EVERY) == 0):
             continue
-        scores, preview = _validated(run, state, device) if validate else (None, None)
+        scores, previews = _validated(run, state, device) if validate else (None, ())
         if run.state is not None and (
             (validate and run.save_seconds is None) or time.monotonic() - saved > (run.save_seconds or SAVE_SECONDS)
         ):
@@ -220,7 +229,7 @@ def _loop(
             seconds_left=pace * (params.steps - state.step),
             validation=scores,
             best_step=state.best_step or None,
-            preview=preview,
+            previews=previews,
         )
         sums, count = {}, 0
 
@@ -288,20 +297,23 @@ def learning_rate(step: int, params: TrainParams) -> float:
     return params.learning_rate * warm
 
 
-def _validated(
-    run: TrainingRun, state: State[WNet], device: torch.device
-) -> tuple[dict[str, float] | None, tuple[str, Any] | None]:
+def _validated(run: TrainingRun, state: State[WNet], device: torch.device) -> tuple[dict[str, float] | None, Previews]:
     if not run.validation:
-        return None, None
+        return None, ()
     params = SegmentParams(normalize=run.params.normalize, clustering=run.clustering)
     found: list[tuple[str, Any]] = []
-    scores = evaluate_network(state.average, run.validation, params, device, found.append).mean
+
+    def note(each: tuple[str, Any]) -> None:
+        if len(found) < run.previews:  # the labels of all of them may not fit into memory
+            found.append(each)
+
+    scores = evaluate_network(state.average, run.validation, params, device, note).mean
     score = scores["symmetric_best_dice"]
     if not state.best or run.params.keep == "last" or score > state.top - _margin(run):
         state.keep_best(scores, state.step)
     state.top = max(state.top, score)
     state.validated = state.step
-    return scores, next(iter(found), None)
+    return scores, tuple(found)
 
 
 def _margin(run: TrainingRun) -> float:

@@ -58,6 +58,8 @@ class SlideJob:
     device : str
     foreground : SlideForeground or None
         The user's mask.
+    estimated : bool
+        Whether the diameter of the objects was estimated from the slide.
     """
 
     source: SlideSource
@@ -70,6 +72,7 @@ class SlideJob:
     halo: int
     device: str = "auto"
     foreground: SlideForeground | None = None
+    estimated: bool = False
 
     @property
     def most_pixels(self) -> int:

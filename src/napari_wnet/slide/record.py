@@ -128,6 +128,7 @@ def slide_info(
             "device": str(device),
             "threads": torch.get_num_threads(),
             "precision": str(fast_dtype(device)).removeprefix("torch."),
+            "diameter_estimated": job.estimated,
         },
         "result": {
             "objects": n_objects,

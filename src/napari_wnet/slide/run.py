@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -16,7 +17,7 @@ from napari_wnet.network.checkpoint import Model, save_model
 from napari_wnet.network.device import choose_device
 from napari_wnet.network.registry import load_model
 from napari_wnet.network.rescaling import rescaling
-from napari_wnet.params import BY_SEEDS, DEFAULT_MODEL, SegmentParams
+from napari_wnet.params import AUTO, BY_SEEDS, DEFAULT_MODEL, SegmentParams
 from napari_wnet.pipeline import NOTHING_TO_FIND
 from napari_wnet.reports import Progress, drain
 from napari_wnet.slide.claim import claimed
@@ -32,7 +33,8 @@ from napari_wnet.slide.record import (
     labels_sha256,
     slide_info,
 )
-from napari_wnet.slide.source import open_slide
+from napari_wnet.slide.sizing import sized_slide_steps
+from napari_wnet.slide.source import SlideSource, open_slide
 from napari_wnet.slide.stages import Stages
 from napari_wnet.slide.store import Work, begin, check_room, create_arrays, open_array
 
@@ -41,6 +43,11 @@ SMALLEST_BLOCK = 64
 HALO_PART = 8
 """A component of the foreground may reach so many-th of a block beyond its block to be clustered with it."""
 NO_OBJECT = "No object was found; try a lower seed threshold or another model."
+
+
+class _Blocks(TypedDict):
+    grid: Grid
+    halo: int
 
 
 class SlideOptions(TypedDict, total=False):
@@ -121,6 +128,7 @@ def segment_zarr_steps(
     """Do what :func:`segment_zarr` does, reporting after each block; closed in between, it can be gone on with."""
     ready = model if isinstance(model, Model) else load_model(model)
     job, outputs = _described(source, Path(out), ready, params or ready.header.params, options)
+    job, notes = yield from _sized(job, ready)
     overwrite = options.get("overwrite", False)
     with claimed(outputs):
         geojson = options.get("geojson", False)
@@ -131,7 +139,16 @@ def segment_zarr_steps(
         run = Stages(job, options.get("executor", in_process))
         if not (outputs.labels.exists() and run.is_complete):
             yield from run.all_steps()
+        run.notes[:0] = notes
         return (yield from _finished(run, ready, outputs, geojson=geojson, overwrite=overwrite))
+
+
+def _sized(job: SlideJob, model: Model) -> Generator[Progress, None, tuple[SlideJob, tuple[str, ...]]]:
+    """Return the job with a number for the diameter, and blocks that fit it, where that is to be estimated."""
+    params, notes = yield from sized_slide_steps(job.source, model, job.params, job.device)
+    if params is job.params:
+        return job, notes
+    return replace(job, params=params, estimated=True, **_blocks(job.source, model, params, job.block)), notes
 
 
 def check_block(block: int) -> None:
@@ -166,21 +183,28 @@ def _described(
         plane=options.get("plane"),
     )
     outputs, mask = Outputs.beside(out), options.get("foreground")
-    scale = rescaling(model.header.diameter, params.normalize)
-    shown = max(SMALLEST_BLOCK, round(block / max(1.0, scale)))
+    as_trained = params.normalize.diameter == AUTO  # until it is estimated
+    shown = params.replace(normalize__diameter=0.0) if as_trained else params
     job = SlideJob(
         source=slide,
         work=Work(outputs.work),
         labels=outputs.work / "labels.ome.zarr",
         model=outputs.work / "model.safetensors",
         params=params,
-        grid=Grid.of_tiles(slide.shape, shown, params.tiles.size, config.pooling_factor),
-        halo=max(1, shown // HALO_PART),
+        **_blocks(slide, model, shown, block),
         block=block,
         device=options.get("device", "auto"),
         foreground=None if mask is None else open_foreground(mask, slide.shape),
     )
     return job, outputs
+
+
+def _blocks(slide: SlideSource, model: Model, params: SegmentParams, block: int) -> _Blocks:
+    """Return the blocks of a slide, and how far to look beyond them; the network sees them at the size asked for."""
+    scale = rescaling(model.header.diameter, params.normalize)
+    side = max(SMALLEST_BLOCK, round(block / max(1.0, scale)))
+    grid = Grid.of_tiles(slide.shape, side, params.tiles.size, model.header.config.pooling_factor)
+    return {"grid": grid, "halo": max(1, side // HALO_PART)}
 
 
 def _begin(job: SlideJob, model: Model, outputs: Outputs, *, overwrite: bool) -> None:

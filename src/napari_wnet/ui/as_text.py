@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_wnet.errors import WNetError
 from napari_wnet.flags import changed_flags, changes
-from napari_wnet.params import SegmentParams
+from napari_wnet.params import AUTO, SegmentParams
 from napari_wnet.scheduler import PROCESSES, THREADS
 from napari_wnet.ui.batch_settings import BatchSettings, Order
 
@@ -73,21 +73,31 @@ def batch_code(order: Order, threads: int | None) -> str:
 
 def _batch_flags(order: Order) -> list[str]:
     if order.params is None:  # what the model recommends is not known here
-        return ["--foreground-use", order.settings.foreground_use] if order.settings.foreground else []
+        usual = SegmentParams()
+        return changed_flags(usual.replace(**order.own_changes()), usual.replace(**_other_use(order)))
     recommended = _known(order.recommended)
-    return changed_flags(order.used(recommended), recommended)
+    return params_flags(order.used(recommended), recommended)
+
+
+def _other_use(order: Order) -> dict[str, Any]:
+    """Return what has the use of masks count as changed, where there are any: the model's own is not known."""
+    use = "region" if order.settings.foreground_use == "objects" else "objects"
+    return {"clustering__foreground_use": use} if order.settings.foreground else {}
 
 
 def _batch_changes(order: Order) -> dict[str, Any]:
     if order.params is None:
-        return dict(order.mask_changes())
+        return dict(order.own_changes())
     recommended = _known(order.recommended)
     return changes(order.used(recommended), recommended)
 
 
 def params_flags(params: SegmentParams, recommended: SegmentParams | None) -> list[str]:
     """Return the flags of what differs from what the model recommends."""
-    return changed_flags(params, _known(recommended))
+    words = changed_flags(params, _known(recommended))
+    if "--diameter" in words and "--min-area" not in words and params.normalize.diameter != AUTO:
+        words += ["--min-area", str(params.clustering.min_area)]  # else it would go along with the diameter
+    return words
 
 
 def params_changes(params: SegmentParams, recommended: SegmentParams | None) -> dict[str, Any]:

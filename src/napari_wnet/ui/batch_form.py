@@ -44,6 +44,7 @@ class BatchForm(QWidget):
         self.place_box, self.device_box = WideBox(), WideBox()
         self.masks_edit, self.use_box = FolderEdit("Folder of foreground masks", "none"), WideBox()
         self.axes_edit, self.channels_edit = QLineEdit(), QLineEdit()
+        self.sized_box = QCheckBox("estimate object diameter")
         self.overwrite_box = QCheckBox("replace earlier results")
         self.more = Section("What to save, where to run, masks", self._more())
         self._proposed = ""
@@ -67,6 +68,7 @@ class BatchForm(QWidget):
             foreground_use=self.use_box.currentData(),
             axes=self.axes_edit.text().strip(),
             channels=self.channels_edit.text().strip(),
+            sized=self.sized_box.isChecked(),
             overwrite=self.overwrite_box.isChecked(),
         )
 
@@ -88,6 +90,7 @@ class BatchForm(QWidget):
         self.use_box.setCurrentIndex(self.use_box.findData(settings.foreground_use))
         self.axes_edit.setText(settings.axes)
         self.channels_edit.setText(settings.channels)
+        self.sized_box.setChecked(settings.sized)
         self.overwrite_box.setChecked(settings.overwrite)
         self._on_change()
 
@@ -156,6 +159,7 @@ class BatchForm(QWidget):
         rows.addRow("results", self.out_edit)
         rows.addRow("model", self.model_box)
         rows.addRow("parameters", self.params_box)
+        rows.addRow("", self.sized_box)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -168,6 +172,10 @@ class BatchForm(QWidget):
             self.pattern_edit: "Only files like this, such as *.tif; several with commas between them.",
             self.model_box: "What was learnt from which kind of image; or a model file of your own.",
             self.params_box: "Try them on one image in the Segment dock, with its sliders; then use them for all.",
+            self.sized_box: (
+                "For objects that are much smaller or larger than those the model was trained on: each image is looked "
+                "at first, and rescaled for the model where that helps."
+            ),
             self.place_box: (
                 "In this window, in one process for each processor, or type the address of a Dask scheduler, such as "
                 "tcp://host:8786."

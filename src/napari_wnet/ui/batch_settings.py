@@ -11,7 +11,7 @@ from napari_wnet.batch.kinds import KINDS
 from napari_wnet.errors import OutputError, ParamsError, WNetError
 from napari_wnet.fields import Params
 from napari_wnet.io.sidecar import read_sidecar
-from napari_wnet.params import DEFAULT_MODEL, SegmentParams
+from napari_wnet.params import AUTO, DEFAULT_MODEL, SegmentParams
 from napari_wnet.scheduler import THREADS, check_scheduler
 
 ENDING = "-wnet"
@@ -58,6 +58,8 @@ class BatchSettings(Params):
         What the masks say, where there are any: see :class:`napari_wnet.params.ClusteringParams`.
     axes, channels : str
         See :func:`napari_wnet.io.axes.arrange`; empty: as the files say, and all.
+    sized : bool
+        Estimate the diameter of the objects in each image, and rescale where that helps.
     overwrite : bool
         Replace earlier results.
     """
@@ -75,6 +77,7 @@ class BatchSettings(Params):
     foreground_use: Literal["objects", "region"] = "objects"
     axes: str = ""
     channels: str = ""
+    sized: bool = False
     overwrite: bool = False
 
     @property
@@ -101,14 +104,19 @@ class Order:
     recommended: SegmentParams | None = None
 
     def used(self, recommended: SegmentParams) -> SegmentParams:
-        """Return the parameters, given those that the model recommends; what masks say is said in the Batch dock."""
+        """Return the parameters, given those that the model recommends, with what is said in the Batch dock alone."""
         params = self.params or recommended
-        return params.replace(**self.mask_changes())
+        if self.settings.sized and params.normalize.diameter:  # the smallest object counts from the model's size
+            params = params.replace(clustering__min_area=recommended.clustering.min_area)
+        return params.replace(**self.own_changes())
 
-    def mask_changes(self) -> dict[str, str]:
-        """Return what masks change in the parameters, as :meth:`SegmentParams.replace` takes it."""
+    def own_changes(self) -> dict[str, str | float]:
+        """Return what this dock changes in the parameters, as :meth:`SegmentParams.replace` takes it."""
         settings = self.settings
-        return {"clustering__foreground_use": settings.foreground_use} if settings.foreground else {}
+        changes: dict[str, str | float] = {"normalize__diameter": AUTO} if settings.sized else {}
+        if settings.foreground:
+            changes["clustering__foreground_use"] = settings.foreground_use
+        return changes
 
     def check(self) -> None:
         """Refuse what cannot be begun.

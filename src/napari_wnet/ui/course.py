@@ -50,7 +50,7 @@ class Course(QObject):
             self._status.say(f"{report.what.capitalize()}...")
             return
         self._plot.add(report)
-        self._preview = report.preview or self._preview
+        self._preview = next(iter(report.previews), self._preview)
         self._pieces.replace(self._plot.draw, self._show_preview)
         set_bar(self._bar, report.step, report.steps, "%p%")
         minutes, seconds = divmod(round(report.seconds_left), 60)

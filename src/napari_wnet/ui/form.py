@@ -32,6 +32,8 @@ class ParamsForm(QWidget):
     shown : sequence of str
         Paths of groups or fields that stand openly at the top; the rest folds away under "Advanced".
         Empty: everything is shown, each group in a section of its own.
+    but : sequence of str
+        Paths of fields that are edited elsewhere.
 
     Attributes
     ----------
@@ -41,7 +43,14 @@ class ParamsForm(QWidget):
 
     valueChanged = Signal(object)  # noqa: N815
 
-    def __init__(self, kind: type[Params], *, shown: Sequence[str] = (), parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        kind: type[Params],
+        *,
+        shown: Sequence[str] = (),
+        but: Sequence[str] = (),
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._kind = kind
         self._value = self._default = kind()
@@ -50,7 +59,7 @@ class ParamsForm(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        entries = list(_entries(kind))
+        entries = [entry for entry in _entries(kind) if entry[0] not in but]
         top = [entry for entry in entries if not shown or _is_under(entry[0], shown)]
         if shown:
             layout.addWidget(self._grid(top))

@@ -10,6 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from napari_wnet.ui.chooser import LayerChooser, ModelChooser, WideBox
+from napari_wnet.ui.diameter_row import TOOLTIP, DiameterRow
 from napari_wnet.ui.form import LABEL_WIDTH
 from napari_wnet.ui.layers import channel_axes, is_candidate, is_foreground, likely_channel_axis, n_channels, n_planes
 from napari_wnet.ui.requests import Catalog
@@ -77,6 +78,7 @@ class InputForm(QWidget):
         self.area_box.addItem("current view", "view")
         self.model_box, self.device_box = ModelChooser(), WideBox()
         self.device_box.addItem("auto")
+        self.diameter_row = DiameterRow()
         self.hint = QLabel()
         self.hint.setWordWrap(True)
         self._form = QFormLayout(self)
@@ -171,13 +173,15 @@ class InputForm(QWidget):
                 "Your labels, shapes or mask of where objects are; automatic: the model decides.",
             ),
             ("model", self.model_box, "What was learnt from which kind of image; or a model file of your own."),
+            ("object diameter (px)", self.diameter_row, TOOLTIP),
             ("device", self.device_box, "Where the network runs; auto takes the fastest there is."),
         )
         for text, box, tooltip in rows:
             label = QLabel(text)
             label.setMinimumWidth(LABEL_WIDTH)
             label.setToolTip(tooltip)
-            box.setToolTip(tooltip)
+            if box is not self.diameter_row:  # its parts have their own
+                box.setToolTip(tooltip)
             self._form.addRow(label, box)
         self._form.addRow(self.hint)
 

@@ -104,6 +104,22 @@ class Request:
     previous: Snapshot | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class FoundSize:
+    """How large objects are.
+
+    Attributes
+    ----------
+    diameter : float
+        To be set, in pixels: 0 where the model needs no rescaling.
+    text : str
+        What was found, for a person to read.
+    """
+
+    diameter: float
+    text: str
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunResult:
     """What a run gives, ready for layers.

@@ -22,6 +22,7 @@ from napari_wnet.ui.requests import Catalog, ModelNews
 from napari_wnet.ui.segmenter import Segmenter
 from napari_wnet.ui.sessions import Job
 from napari_wnet.ui.settings import SegmentSettings
+from napari_wnet.ui.sizer import Sizer
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -47,11 +48,14 @@ class SegmentWidget(Dock):
         super().__init__(napari_viewer, 2, parent)
         self.segmenter = Segmenter(self._viewer, self)
         self.inputs = InputForm(self._viewer)
-        self.form = ParamsForm(SegmentParams, shown=("clustering",))
+        self.form = ParamsForm(SegmentParams, shown=("clustering",), but=("normalize__diameter",))
         self.run_button, self.cancel_button = QPushButton("Run"), QPushButton("Cancel")
-        self.reset_button = QPushButton("Reset to the model's values")
-        self.angle_button = QPushButton("Compare two pixels")
+        self.reset_button, self.angle_button = (
+            QPushButton("Reset to the model's values"),
+            QPushButton("Compare two pixels"),
+        )
         self.copy_row = CopyRow()
+        self.sizer = Sizer(self, self.inputs, self.form, self.segmenter, self.status)
         self.progress_bar, self.elapsed = QProgressBar(), QLabel()
         self._timer = QTimer(self)
         self._started = 0.0
@@ -174,6 +178,7 @@ class SegmentWidget(Dock):
 
     def _on_model_chosen(self, model: str) -> None:
         self._ready_model = ""
+        self.inputs.diameter_row.setKnown(0.0)  # until it is read
         self.segmenter.load_model(model)
         self._on_inputs()
 
@@ -183,9 +188,11 @@ class SegmentWidget(Dock):
         names = header.channels or [f"channel {number + 1}" for number in range(header.config.in_channels)]
         self.inputs.setChannels(names)
         self.form.setDefault(header.params)
+        self.inputs.diameter_row.setKnown(header.diameter)
         if self._kept_for != model:
             self._reset()
         self._kept_for, self._ready_model = "", model
+        self._show_buttons()
         self._note()
         if header.notes:
             self._complain(" ".join(header.notes), "warning")
@@ -284,6 +291,7 @@ class SegmentWidget(Dock):
         busy = self.segmenter.busy
         ready = self.inputs.image() is not None and bool(self.inputs.model_box.value())
         self.run_button.setEnabled(ready and not busy)
+        self.inputs.diameter_row.estimate_button.setEnabled(ready and not busy and self.inputs.diameter_row.known > 0)
         self.cancel_button.setEnabled(busy)
 
     def _show_progress(self, report: Progress) -> None:

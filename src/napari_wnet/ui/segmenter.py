@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_wnet.errors import WNetError
 from napari_wnet.params import SegmentParams
+from napari_wnet.ui.foreground import Foreground
 from napari_wnet.ui.hub import Chosen, join_hub
 from napari_wnet.ui.layers import Index, Source, stacked_features
 from napari_wnet.ui.pixel_angle import PixelAngle
@@ -20,6 +21,7 @@ from napari_wnet.ui.requests import Catalog, ModelNews, Request, RunResult
 from napari_wnet.ui.runner import LatestRunner, Runner
 from napari_wnet.ui.sessions import Job, count_objects
 from napari_wnet.ui.settings import SegmentSettings
+from napari_wnet.ui.size_work import estimate_size_steps
 from napari_wnet.ui.slides import SegmentedSlide, is_slide, show_slide, slide_request, slide_steps, view_window
 from napari_wnet.ui.tuner import Tuner
 from napari_wnet.ui.work import catalog_steps, run_steps, warm_up_steps
@@ -39,6 +41,8 @@ class Segmenter(QObject):
     progressed : Signal(Progress)
     segmented : Signal(Job)
         A run has ended and its layers are there.
+    estimated : Signal(Job, FoundSize)
+        How large the objects of a job's image are.
     said : Signal(str, str, str)
         A message for the dock, "info", "warning" or "error", and the part of it that deserves a notification.
     busyChanged : Signal(bool)
@@ -55,6 +59,7 @@ class Segmenter(QObject):
     modelLoaded = Signal(str, object)  # noqa: N815
     progressed = Signal(object)
     segmented = Signal(object)
+    estimated = Signal(object, object)
     said = Signal(str, str, str)
     busyChanged = Signal(bool)  # noqa: N815
     adopted = Signal(str)
@@ -70,6 +75,7 @@ class Segmenter(QObject):
         self._sessions = self._hub.sessions
         self._running: tuple[Job, Source, float] | None = None
         self._running_slide: Job | None = None
+        self._sizing: Job | None = None
         self._showing: Generator[None, None, Job] | None = None
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -118,6 +124,20 @@ class Segmenter(QObject):
         """Return which plane of a job's image is seen."""
         return self._sessions.displayed(job)
 
+    def estimate(self, job: Job) -> None:
+        """Find out how large the objects are in the plane of a job's image that is seen, or the part of a slide."""
+        try:
+            if is_slide(job.image, job.settings.axis):
+                job = replace(job, window=view_window(job.image))
+            request = self._request(job, job.read()[0], None, [self._sessions.displayed(job)])
+            self._run.start(estimate_size_steps(request, self._hub.models))
+        except WNetError as error:
+            self._on_failed(error)
+            return
+        self._sizing = job
+        self.said.emit("Estimating how large the objects are...", "info", "")
+        self.busyChanged.emit(True)
+
     def run(self, job: Job) -> None:
         """Segment a job's image, unless something is wrong with it, which is said."""
         try:
@@ -128,15 +148,8 @@ class Segmenter(QObject):
                 job = replace(job, window=view_window(job.image))
             source, foreground = job.read()
             everything = job.settings.planes == "all"
-            request = Request(
-                source=source,
-                indices=list(source.indices()) if everything else [self._sessions.displayed(job)],
-                model=job.settings.model,
-                device=job.settings.device,
-                params=job.settings.params,
-                foreground=foreground,
-                previous=self._sessions.snapshot(job.image),
-            )
+            indices = list(source.indices()) if everything else [self._sessions.displayed(job)]
+            request = self._request(job, source, foreground, indices)
             self._run.start(run_steps(request, self._hub.models, self._hub.cache))
         except WNetError as error:
             self._on_failed(error)
@@ -144,6 +157,17 @@ class Segmenter(QObject):
         self._tuner.runner.cancel()
         self._running = job, source, time.monotonic()
         self.busyChanged.emit(True)
+
+    def _request(self, job: Job, source: Source, foreground: Foreground | None, indices: Sequence[Index]) -> Request:
+        return Request(
+            source=source,
+            indices=indices,
+            model=job.settings.model,
+            device=job.settings.device,
+            params=job.settings.params,
+            foreground=foreground,
+            previous=self._sessions.snapshot(job.image),
+        )
 
     def _run_slide(self, job: Job) -> None:
         """Segment an image that does not fit into memory, with the labels on the disk."""
@@ -202,7 +226,9 @@ class Segmenter(QObject):
         self.modelLoaded.emit(name, model.header)
 
     def _on_run(self, result: Any) -> None:
-        if self._running_slide is not None:
+        if self._sizing is not None:
+            self.estimated.emit(self._sizing, result)
+        elif self._running_slide is not None:
             self._on_slide(self._running_slide, result)
         elif self._running is not None:
             self._on_result(self._running, result)
@@ -265,5 +291,5 @@ class Segmenter(QObject):
     def _on_finished(self) -> None:
         if self.busy:
             return  # the thread has ended, but its result is not all shown
-        self._running = self._running_slide = None
+        self._running = self._running_slide = self._sizing = None
         self.busyChanged.emit(False)

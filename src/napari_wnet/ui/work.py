@@ -40,6 +40,7 @@ from napari_wnet.ui.requests import (
     Tuning,
     checksum,
 )
+from napari_wnet.ui.size_advice import size_advice
 
 if TYPE_CHECKING:
     from napari_wnet.network.checkpoint import Model
@@ -160,7 +161,13 @@ class _Run:
         if not self.tables:
             raise self.problems[0]
         if not any(len(table["label"]) for table in self.tables.values()):
-            self.notes.append("No object was found. Try a lower seed or foreground threshold, or another model.")
+            self.notes.append(
+                "No object was found. Estimate the object diameter, try a lower seed or foreground threshold, or "
+                "another model."
+            )
+        params = self.request.params or self.model.header.params
+        advice = size_advice((self.labels[index] for index in self.tables), params, self.model.header)
+        self.notes += [advice] if advice else []
         return RunResult(
             distance=self.distance,
             picture=self.picture,
