@@ -165,6 +165,7 @@ def models(viewer: napari.Viewer, folder: Path) -> None:
     wait_until(lambda: dock.table.rowCount() > 0)
     dock.librarian.add(Addition(source=str(dock.chosen().path), name="spiky cells"))
     wait_until(lambda: dock.table.name().startswith("spiky"))
+    dock.table.choose("leaf")
 
 
 def main() -> None:

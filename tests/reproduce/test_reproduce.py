@@ -91,7 +91,20 @@ def test_rows_of_one_name_are_the_same_run_in_every_study():
             made = job_of(Path(), Path(), study)
             run = made.config(variant, 3), made.params(variant, 0)
             assert seen.setdefault(variant.key, run) == run, variant.key
-    assert len(seen) == 21
+    assert len(seen) == 22
+
+
+def test_drawn_plants_have_losses_to_their_scale_but_what_a_row_says_holds():
+    def losses(study: Study, data: str, **budget) -> list[tuple[float, float]]:
+        made = replace(job_of(Path(), Path(), study, **budget), data=data)
+        found = [made.params(variant, 0).loss for variant in study.variants]
+        return [(loss.neighbour_distance, loss.inter_weight) for loss in found]
+
+    assert set(losses(STUDIES["table1"], "synthetic")) == {(3.2, 4.0)}
+    assert set(losses(STUDIES["table1"], "nuclei")) == {(10.0, 1.0)}
+    assert set(losses(STUDIES["table1"], "synthetic", recipe="paper")) == {(10.0, 1.0)}
+    weights = [weight for _, weight in losses(STUDIES["fig6b"], "synthetic")]
+    assert weights == [0.5, 1.0, 10.0, 100.0, 500.0, 4.0]
 
 
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)

@@ -42,6 +42,8 @@ SYNTHETIC = "synthetic"
 SYNTHETIC_SIDE = 160
 NEIGHBOURS_PART = 0.02
 """Objects are neighbours that are closer than this part of the width: 10 pixels at the paper's 512."""
+SYNTHETIC_LAMBDA = 4.0
+"""Between leaves that touch, a push of 1 does not overcome the pull: a U-Net keeps one direction for a whole plant."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +127,8 @@ class ReproduceJob:
             base = base.replace(batch_size=base.batch_size // 2)
         if self.budget.recipe == "small" and self.data == SYNTHETIC:
             # Else all leaves of a small plant are neighbours, more than there are directions at right angles.
-            base = base.replace(loss__neighbour_distance=NEIGHBOURS_PART * SYNTHETIC_SIDE)
+            near = NEIGHBOURS_PART * SYNTHETIC_SIDE
+            base = base.replace(loss__neighbour_distance=near, loss__inter_weight=SYNTHETIC_LAMBDA)
         return base.replace(seed=seed, **{f"loss__{name}": value for name, value in variant.loss.items()})
 
     def segment_params(self) -> SegmentParams:

@@ -80,9 +80,12 @@ def _dimensions(count: int, sbd: float | None = None) -> Variant:
 
 
 def _lambda(weight: float) -> Variant:
-    if weight == 1:
-        return W_NET
-    return Variant(key=f"lambda-{weight:g}", label=f"lambda {weight:g}", loss={"inter_weight": weight})
+    return Variant(
+        key=f"lambda-{weight:g}",
+        label=f"lambda {weight:g}",
+        loss={"inter_weight": weight},
+        paper={SBD: 0.879} if weight == 1 else {},
+    )
 
 
 W_NET = _features("dfeat-32", "D-feat 32 (W-Net)", 0.879, repeated=True, concat="dfeat", concat_channels=32)
