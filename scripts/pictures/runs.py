@@ -37,7 +37,7 @@ COMPARED: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "how-constraint": {"dfeat-32": "local", "global-8": "global"},
         "how-lambda": {
             "lambda-0.5": "lambda 0.5",
-            "dfeat-32": "lambda 1",
+            "lambda-1": "lambda 1",
             "lambda-10": "lambda 10",
             "lambda-100": "lambda 100",
             "lambda-500": "lambda 500",

@@ -91,7 +91,7 @@ def test_rows_of_one_name_are_the_same_run_in_every_study():
             made = job_of(Path(), Path(), study)
             run = made.config(variant, 3), made.params(variant, 0)
             assert seen.setdefault(variant.key, run) == run, variant.key
-    assert len(seen) == 22
+    assert len(seen) == 38
 
 
 def test_drawn_plants_have_losses_to_their_scale_but_what_a_row_says_holds():
@@ -107,7 +107,23 @@ def test_drawn_plants_have_losses_to_their_scale_but_what_a_row_says_holds():
     assert weights == [0.5, 1.0, 10.0, 100.0, 500.0, 4.0]
 
 
-@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_settings_are_changed_one_at_a_time_and_only_in_the_small_recipe():
+    study = STUDIES["settings"]
+    made = replace(job_of(Path(), Path(), study), data="synthetic")
+    plain = made.config(study.variants[0], 3).to_dict(), made.params(study.variants[0], 0).to_dict()
+    for variant in study.variants[1:]:
+        config, params = made.config(variant, 3).to_dict(), made.params(variant, 0).to_dict()
+        changed = [name for name in config if config[name] != plain[0][name]]
+        changed += [name for name in params if params[name] != plain[1][name]]
+        assert len(changed) == 1, (variant.key, changed)
+        assert made.segment_params(variant).normalize == made.params(variant, 0).normalize
+    with pytest.raises(ParamsError, match="'settings' compares settings of the small recipe; give --recipe small"):
+        job_of(Path(), Path(), study, recipe="paper")
+
+
+@pytest.mark.parametrize(
+    "study", [study for study in STUDIES.values() if not study.small_only], ids=lambda one: one.name
+)
 def test_every_row_is_a_network_and_a_loss_of_its_own(study):
     made = job_of(Path(), Path(), study, recipe="paper")
     runs = [(made.config(variant, 3), made.params(variant, 0), variant.subsets) for variant in study.variants]

@@ -31,7 +31,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         "--recipe",
         choices=("small", "paper"),
         help="paper: as published, for a graphics card; small: a comparison that a processor can do "
-        "(default: small for synthetic data, else paper)",
+        "(default: small for synthetic data and settings, else paper)",
     )
     parser.add_argument(
         "--rows",
@@ -57,9 +57,10 @@ def run(given: argparse.Namespace) -> int:
 
     if given.threads:
         torch.set_num_threads(given.threads)
-    recipe: Recipe = given.recipe or ("small" if given.data == SYNTHETIC else "paper")
+    study = STUDIES[given.study]
+    recipe: Recipe = given.recipe or ("small" if given.data == SYNTHETIC or study.small_only else "paper")
     job = ReproduceJob(
-        study=STUDIES[given.study],
+        study=study,
         data=given.data,
         out=given.out or Path("reproduce", given.study),
         budget=Budget(recipe=recipe, steps=given.steps, n_seeds=given.seeds, n_images=given.images),

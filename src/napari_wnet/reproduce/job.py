@@ -88,7 +88,7 @@ class ReproduceJob:
     Raises
     ------
     ParamsError
-        If the study has no such row.
+        If the study has no such row, or is not about this recipe.
     """
 
     study: Study
@@ -103,6 +103,8 @@ class ReproduceJob:
         for key in self.rows:
             if key not in known:
                 raise ParamsError(f"{self.study.name} has no row '{key}'; choose among {', '.join(known)}.")
+        if self.study.small_only and self.budget.recipe != "small":
+            raise ParamsError(f"'{self.study.name}' compares settings of the small recipe; give --recipe small.")
 
     def runs(self) -> list[tuple[Variant, int]]:
         """Return the rows with their seeds, first seeds first, so that a table without spread is there early."""
@@ -129,14 +131,15 @@ class ReproduceJob:
             # Else all leaves of a small plant are neighbours, more than there are directions at right angles.
             near = NEIGHBOURS_PART * SYNTHETIC_SIDE
             base = base.replace(loss__neighbour_distance=near, loss__inter_weight=SYNTHETIC_LAMBDA)
-        return base.replace(seed=seed, **{f"loss__{name}": value for name, value in variant.loss.items()})
+        changes = {f"loss__{name}": value for name, value in variant.loss.items()}
+        return base.replace(seed=seed, **changes, **variant.training)
 
-    def segment_params(self) -> SegmentParams:
-        """Return how maps are made and become labels, the same for all rows."""
+    def segment_params(self, variant: Variant) -> SegmentParams:
+        """Return how maps are made and become labels; the same for all rows but for the intensities trained on."""
         if self.budget.recipe == "paper":
             preset = PRESETS["paper"]
             return SegmentParams(normalize=preset.params.normalize, clustering=preset.clustering)
-        return SegmentParams(normalize=SMALL_TRAINING.normalize, clustering=ClusteringParams())
+        return SegmentParams(normalize=self.params(variant, 0).normalize, clustering=ClusteringParams())
 
 
 @dataclass(frozen=True, kw_only=True)

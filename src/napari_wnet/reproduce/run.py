@@ -81,7 +81,7 @@ def _hand_in(job: ReproduceJob, data: StudyData, done: list[RunDone]) -> tuple[s
     if not (job.study.by_subset and data.unlabelled and finished):
         return ()
     last = finished[-1]
-    device, params = choose_device(job.device), job.segment_params()
+    device, params = choose_device(job.device), job.segment_params(last.variant)
     network = fused(read_model(job.out / "runs" / f"{run_name(last.variant, last.seed)}.safetensors").network)
     network = network.to(device)
     labels = ((image.name, labels_of(network, image, params, device)) for image in data.unlabelled)

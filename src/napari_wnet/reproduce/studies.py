@@ -1,4 +1,4 @@
-"""What the paper compares, as settings, with the numbers that it reports.
+"""What the paper compares, as settings, with the numbers that it reports; and what this project compares besides.
 
 Source: Wu, Chen, Merhof 2020, arXiv 2007.06660, tables 1 to 3 and figure 6; mean symmetric best Dice.
 """
@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
+
+from napari_wnet.train_params import AugmentParams
 
 MANY_DIMENSIONS = 32
 """From so many on, the paper halves its batch of four."""
@@ -24,8 +26,8 @@ class Variant:
         Names the files of its runs; the same in every study that it belongs to.
     label : str
         For a person to read.
-    network, loss : mapping
-        Changes to the network's configuration and the loss.
+    network, loss, training : mapping
+        Changes to the network's configuration, the loss, and the rest of the training.
     paper : mapping of str to float
         The paper's numbers, by measure or subset.
     repeated : bool
@@ -38,6 +40,7 @@ class Variant:
     label: str
     network: Mapping[str, Any] = field(default_factory=dict)
     loss: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
     paper: Mapping[str, float] = field(default_factory=dict)
     repeated: bool = False
     subsets: tuple[str, ...] = ()
@@ -45,7 +48,7 @@ class Variant:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A table or a figure of the paper.
+    """A table or a figure of the paper, or of this project.
 
     Attributes
     ----------
@@ -53,12 +56,15 @@ class Study:
     variants : tuple of Variant
     by_subset : bool
         Whether scores of subsets are given, and labels of what has none are written to be handed in.
+    small_only : bool
+        Whether it is about the small recipe.
     """
 
     name: str
     title: str
     variants: tuple[Variant, ...]
     by_subset: bool = False
+    small_only: bool = False
 
 
 SBD, MAP = "symmetric_best_dice", "mean_average_precision"
@@ -90,6 +96,41 @@ def _lambda(weight: float) -> Variant:
 
 W_NET = _features("dfeat-32", "D-feat 32 (W-Net)", 0.879, repeated=True, concat="dfeat", concat_channels=32)
 U_NET = _features("none", "no second U-Net", 0.794, repeated=True, concat="none")
+
+
+def _loss(key: str, label: str, **loss: Any) -> Variant:
+    return Variant(key=key, label=label, loss=loss)
+
+
+def _training(key: str, label: str, **training: Any) -> Variant:
+    return Variant(key=key, label=label, training=training)
+
+
+def _network(key: str, label: str, **network: Any) -> Variant:
+    return Variant(key=key, label=label, network=network)
+
+
+_SETTINGS = (
+    W_NET,
+    _lambda(1.0),
+    _loss("near-10", "neighbours within 10 px", neighbour_distance=10.0),
+    _loss("pixel", "each pixel counts the same in the pull", reduction="pixel"),
+    _loss("square", "squared cosine in the push", inter="square"),
+    _loss("raw", "the cosine itself in the push", inter="raw"),
+    _loss("no-background", "background is no object", background=False),
+    _loss("soft-dice", "the clustering rule in the loss", mask_weight=1.0),
+    _loss("ring", "outermost pixels at distance 0", targets="ring"),
+    _network("no-foreground", "no foreground head", foreground_head=False),
+    _network("detached", "distance learns from itself alone", detach_features=True),
+    _network("channel-norm", "norm of each pixel's channels", norm="channel"),
+    _network("width-24", "24 channels at first", widths=(24, 48, 96, 192)),
+    _network("width-32", "32 channels at first", widths=(32, 64, 128, 256)),
+    _training("no-average", "last weights, not averaged", ema=0.0),
+    _training("mean-std", "intensities by mean and deviation", normalize__method="standardize"),
+    _training("scaled", "scale varied, .7 to 1.4", augment__scale_low=0.7, augment__scale_high=1.4),
+    _training("varied", "all augmentation of the default preset", augment=AugmentParams()),
+)
+"""Of the small recipe, one changed at a time."""
 
 _ALL = (
     Study(
@@ -150,6 +191,7 @@ _ALL = (
             Variant(key="inter-only", label="the push alone", loss={"intra_weight": 0.0}),
         ),
     ),
+    Study(name="settings", title="Settings: what matters in training", variants=_SETTINGS, small_only=True),
     Study(
         name="bbbc006",
         title="BBBC006: nuclei, half of the images to train on, half to test",

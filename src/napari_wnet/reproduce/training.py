@@ -57,7 +57,7 @@ def run_steps(job: ReproduceJob, data: StudyData, variant: Variant, seed: int) -
     if not path.exists():
         yield from _trained(job, data, variant, (seed, path, settings))
     network = read_model(path).network
-    scores = scores_of(network, data, job)
+    scores = scores_of(network, data, job, variant)
     write_text(record, json.dumps({"settings": settings, "scores": scores}, indent=2) + "\n", overwrite=True)
     return RunDone(variant=variant, seed=seed, scores=scores)
 
@@ -67,7 +67,7 @@ def _settings(job: ReproduceJob, data: StudyData, variant: Variant, seed: int) -
     described = {
         "network": config.to_dict(),
         "params": job.params(variant, seed).to_dict(),
-        "segment": job.segment_params().to_dict(),
+        "segment": job.segment_params(variant).to_dict(),
         "train": sorted(image.name for image in data.train),
         "test": sorted(image.name for image in data.test),
     }
@@ -116,7 +116,7 @@ def _trained(
     header = ModelHeader(
         name=f"{job.study.name}-{variant.key}",
         config=trained.network.config,
-        params=job.segment_params(),
+        params=job.segment_params(variant),
         description=f"{job.study.title}: {variant.label}, seed {seed}",
         provenance={"data": job.data, "seconds": round(trained.seconds), "params": training.params.to_dict()},
     )
@@ -125,9 +125,9 @@ def _trained(
         leftover.unlink(missing_ok=True)
 
 
-def scores_of(network: WNet, data: StudyData, job: ReproduceJob) -> dict[str, float]:
+def scores_of(network: WNet, data: StudyData, job: ReproduceJob, variant: Variant) -> dict[str, float]:
     """Return what a network scores with the true foreground, as in the paper."""
-    params, device = job.segment_params(), choose_device(job.device)
+    params, device = job.segment_params(variant), choose_device(job.device)
     ready = fused(network).to(device)
     chosen = data.train[:: max(1, len(data.train) // SCORED_TRAINING_IMAGES)][:SCORED_TRAINING_IMAGES]
     trained, tested = (_evaluated(ready, images, params, device) for images in (chosen, data.test))
