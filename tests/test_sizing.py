@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from napari_wnet.params import AUTO, NormalizeParams, SegmentParams
 from napari_wnet.pipeline import predict_steps, segment
 from napari_wnet.reports import drain
 from napari_wnet.sample_data import sample_path
-from napari_wnet.sizing import UNKNOWN, SizeEstimate, applied, estimate_diameter
+from napari_wnet.sizing import UNKNOWN, SizeEstimate, applied, estimate_diameter, spread
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,35 @@ def test_the_estimate_goes_with_the_size_of_the_image(nuclei: np.ndarray) -> Non
     for factor in (0.4, 3.0):
         found = estimate_diameter(at(nuclei, factor), device="cpu")
         assert found.diameter == pytest.approx(own.diameter * factor, rel=0.25), factor
+
+
+def test_the_estimate_does_not_depend_on_the_diameter_that_is_set(nuclei: np.ndarray) -> None:
+    model = load_model("nuclei")
+    image = at(nuclei, 1 / 3)
+    found = estimate_diameter(image, model, device="cpu")
+    for diameter in (120.0, found.diameter):
+        params = model.header.params.with_diameter(diameter, model.header.diameter)
+        assert estimate_diameter(image, model, params, device="cpu").diameter == pytest.approx(found.diameter, rel=0.05)
+
+
+def test_a_model_that_recommends_a_diameter_is_asked_as_it_was_trained(nuclei: np.ndarray) -> None:
+    model = load_model("nuclei")
+    image = at(nuclei, 1 / 3)
+    header = model.header
+    tuned = dataclasses.replace(
+        model, header=dataclasses.replace(header, params=header.params.with_diameter(120.0, header.diameter))
+    )
+    found = [
+        estimate_diameter(image, one, one.header.params.replace(normalize__diameter=AUTO)) for one in (model, tuned)
+    ]
+    assert found[1].diameter == pytest.approx(found[0].diameter, rel=0.05)
+    used = [applied(found[0], one, one.header.params.replace(normalize__diameter=AUTO)) for one in (model, tuned)]
+    assert used[1].clustering.min_area == pytest.approx(used[0].clustering.min_area, abs=1)
+
+
+def test_planes_that_are_looked_at_are_spread_over_the_stack() -> None:
+    for count, chosen in {0: [], 1: [0], 2: [0, 1], 3: [0, 1, 2], 4: [0, 2, 3], 5: [0, 2, 4], 30: [5, 15, 25]}.items():
+        assert [int(plane) for plane in spread([np.array(number) for number in range(count)])] == chosen
 
 
 def test_an_image_without_objects_has_no_size() -> None:
@@ -122,6 +152,8 @@ def test_a_batch_decides_for_each_file_and_says_so(
     assert "2 images finished before, skipped" in capsys.readouterr().out
     assert cli.main(["replay", str(tmp_path / "out" / "small.json")]) == 0
     assert "identical" in capsys.readouterr().out
+    assert cli.main([*command, "--diameter", "auto", "--min-area", "2000"]) == 1
+    assert "other parameters" in capsys.readouterr().err
     assert cli.main([*command, "--diameter", "9"]) == 1  # made in another way
     assert "other parameters" in capsys.readouterr().err
     with pytest.raises(SystemExit):

@@ -80,7 +80,8 @@ def estimate_diameter(
     Returns
     -------
     SizeEstimate
-        Its `diameter` is what ``params.replace(normalize__diameter=...)`` takes.
+        Its `diameter` is what :meth:`napari_wnet.params.SegmentParams.with_diameter` takes, which has the smallest area
+        that counts as an object go along.
 
     Raises
     ------
@@ -98,7 +99,8 @@ def estimate_steps(
     """Do what :func:`estimate_diameter` does, over one or more images (C, Y, X) that have objects of one size.
 
     The network looks at a part of each at their own scale first. Unless it agrees with itself on objects of a size that
-    it knows, it looks at smaller and larger ones too, and the scale counts at which it agrees best.
+    it knows, it looks at smaller and larger ones too, and the scale counts at which it agrees best. A diameter that the
+    parameters hold already does not matter.
 
     Yields
     ------
@@ -115,6 +117,7 @@ def estimate_steps(
     seen = [normalize(image, params.normalize) for image in images if is_informative(image)]
     target = choose_device(device)
     network = ready(model.network, target)
+    params = resized(params, model, 0.0)  # each look is taken as if objects were of the size that is known
     if params.clustering.method not in BY_SEEDS:  # some of the others take minutes, and sizes are the same
         params = params.replace(clustering__method="watershed")
     best = UNKNOWN
@@ -137,16 +140,26 @@ def sized_steps(
     """
     if params.normalize.diameter != AUTO:
         return params, ()
-    step = max(1, len(images) // PLANES)
-    found = yield from estimate_steps(images[step // 2 :: step][:PLANES], model, params, device=device)
+    found = yield from estimate_steps(spread(images), model, params, device=device)
     return applied(found, model, params), (told(found, model),)
 
 
 def applied(found: SizeEstimate, model: Model, params: SegmentParams) -> SegmentParams:
     """Return parameters for objects of an estimated size: as trained where the model is as good without rescaling."""
-    recommended = params.replace(normalize__diameter=model.header.params.normalize.diameter)
-    size = 0.0 if is_known_size(found.diameter, model) else round(found.diameter, 1)
-    return recommended.with_diameter(size, model.header.diameter)
+    return resized(params, model, 0.0 if is_known_size(found.diameter, model) else round(found.diameter, 1))
+
+
+def resized(params: SegmentParams, model: Model, diameter: float) -> SegmentParams:
+    """Return parameters for a diameter in pixels, 0 as trained; with ``"auto"`` they are for that which is recommended."""
+    if params.normalize.diameter == AUTO:
+        params = params.replace(normalize__diameter=model.header.params.normalize.diameter)
+    return params.with_diameter(diameter, model.header.diameter)
+
+
+def spread(images: Sequence[Array]) -> list[Array]:
+    """Return a few of many images, evenly spread: from the middle of each of as many parts."""
+    count = min(PLANES, len(images))
+    return [images[(2 * part + 1) * len(images) // (2 * count)] for part in range(count)]
 
 
 def is_known_size(diameter: float, model: Model) -> bool:

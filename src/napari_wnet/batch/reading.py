@@ -167,10 +167,10 @@ def _as_decided(job: BatchJob, info: Info) -> SegmentParams:
     """Return the parameters of a job; a diameter that was estimated then would be estimated the same now."""
     if job.params.normalize.diameter != AUTO or not info["run"].get("diameter_estimated"):
         return job.params
+    from napari_wnet.sizing import resized  # torch: seconds, and only where it is needed
+
     found = SegmentParams.from_dict(info["params"])
-    return job.params.replace(
-        normalize__diameter=found.normalize.diameter, clustering__min_area=found.clustering.min_area
-    )
+    return resized(job.params, job.model, found.normalize.diameter)
 
 
 def _matching(mask: npt.NDArray[np.bool_], planes: Planes, path: Path) -> npt.NDArray[np.bool_]:

@@ -18,9 +18,9 @@ def estimate_size_steps(request: Request, models: Models) -> Generator[Progress,
         If the plane, the model or the device cannot be used.
     """
     model = yield from models.steps(request.model)
-    from napari_wnet.sizing import applied, estimate_steps, told  # torch: seconds, and not on the GUI thread
+    from napari_wnet.sizing import applied, estimate_steps, resized, told  # torch: seconds, and not on the GUI thread
 
-    params = (request.params or model.header.params).replace(normalize__diameter=0.0)
+    params = resized(request.params or model.header.params, model, 0.0)
     image = prepared(request.source, request.indices[0], model.header.config.in_channels, [])
     found = yield from estimate_steps([image], model, params, device=request.device)
     diameter = applied(found, model, params).normalize.diameter
