@@ -69,6 +69,15 @@ def test_a_slide_is_made_again_from_its_sidecar(tmp_path, slide, capsys):
     assert cli.main(["replay", str(sidecar)]) == 1
 
 
+def test_a_slide_made_again_still_says_that_its_diameter_was_estimated(tmp_path, slide):
+    size = ("--blocks", "128", "--tile-size", "64", "--diameter")
+    for name, diameter in (("out", "auto"), ("fixed", "14")):
+        assert segment(slide, "--out", tmp_path / name, *size, diameter) == 0
+        assert cli.main(["replay", str(tmp_path / name / "a.json"), "--out", str(tmp_path / name / "copy")]) == 0
+        infos = [read_sidecar(tmp_path / name / place) for place in ("a.json", "copy/a.json")]
+        assert [info["run"]["diameter_estimated"] for info in infos] == [diameter == "auto"] * 2
+
+
 def test_other_files_are_worked_on_in_blocks_if_asked(tmp_path, nuclei_image):
     tifffile.imwrite(tmp_path / "b.tif", nuclei_image[0, :200, 300:520])
     sha = []

@@ -57,6 +57,7 @@ def replay_slide_steps(
             foreground=None if info["foreground"] is None else source_path(info["foreground"], sidecar),
             geojson=out is not None and "geojson" in record.outputs,
             overwrite=overwrite,
+            estimated=record.diameter_estimated,
         )
         again = read_sidecar(result.sidecar)["result"]["labels_sha256"]
     return Replay(

@@ -69,6 +69,8 @@ class SlideOptions(TypedDict, total=False):
         Write the objects as polygons for QuPath as well.
     executor : Executor
         What runs the pieces of work; by default this process, one after another.
+    estimated : bool
+        Whether the diameter in the parameters was estimated from this slide earlier; the sidecar says so.
     """
 
     block: int
@@ -80,6 +82,7 @@ class SlideOptions(TypedDict, total=False):
     overwrite: bool
     geojson: bool
     executor: Executor
+    estimated: bool
 
 
 def segment_zarr(
@@ -104,7 +107,8 @@ def segment_zarr(
     params : SegmentParams, optional
         By default those that the model recommends.
     **options : SlideOptions
-        `block`, `device`, `axes`, `channels`, `plane`, `foreground`, `overwrite`, `geojson`, `executor`.
+        `block`, `device`, `axes`, `channels`, `plane`, `foreground`, `overwrite`, `geojson`, `executor`,
+        `estimated`.
 
     Returns
     -------
@@ -195,6 +199,7 @@ def _described(
         block=block,
         device=options.get("device", "auto"),
         foreground=None if mask is None else open_foreground(mask, slide.shape),
+        estimated=options.get("estimated", False),
     )
     return job, outputs
 
