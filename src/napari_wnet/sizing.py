@@ -150,7 +150,7 @@ def applied(found: SizeEstimate, model: Model, params: SegmentParams) -> Segment
 
 
 def resized(params: SegmentParams, model: Model, diameter: float) -> SegmentParams:
-    """Return parameters for a diameter in pixels, 0 as trained; with ``"auto"`` they are for that which is recommended."""
+    """Return parameters for a diameter, 0 as trained; those with ``"auto"`` count from the one recommended."""
     if params.normalize.diameter == AUTO:
         params = params.replace(normalize__diameter=model.header.params.normalize.diameter)
     return params.with_diameter(diameter, model.header.diameter)

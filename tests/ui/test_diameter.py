@@ -17,7 +17,8 @@ from napari_wnet.sizing import SizeEstimate
 from napari_wnet.ui.as_text import params_flags
 from napari_wnet.ui.batch_form import BatchForm
 from napari_wnet.ui.batch_settings import BatchSettings, Order
-from napari_wnet.ui.diameter_row import DiameterRow, with_diameter
+from napari_wnet.ui.diameter_row import DiameterRow
+from napari_wnet.ui.resized import with_diameter
 from napari_wnet.ui.segment_widget import SegmentWidget
 from napari_wnet.ui.size_advice import size_advice
 from ui_stand_ins import blobs
@@ -112,6 +113,51 @@ def test_a_typed_diameter_is_used_reset_and_restored(dock, qtbot) -> None:
     assert dock.value() == typed
 
 
+def test_the_smallest_object_set_by_hand_comes_back_with_the_diameter(dock) -> None:
+    row, form = dock.inputs.diameter_row, dock.form
+    form.setValue(form.value().replace(clustering__min_area=40))
+    row.box.setValue(1)
+    assert form.value().clustering.min_area == 0
+    form.setValue(form.value().replace(clustering__angle=33.0))
+    row.box.setValue(3)
+    row.box.setValue(0)
+    assert (form.value().clustering.min_area, form.value().clustering.angle) == (40, 33.0)
+    row.box.setValue(40)
+    form.setValue(form.value().replace(clustering__min_area=100))
+    row.box.setValue(0)
+    assert form.value().clustering.min_area == 25
+
+
+def test_estimate_is_asked_as_trained_whatever_was_typed(dock, qtbot, monkeypatch) -> None:
+    asked = []
+
+    def steps(images, model, params, *, device):
+        yield Progress(done=0, total=1, what="estimating")
+        asked.append(params)
+        return SizeEstimate(diameter=80.0, n_objects=9, disagreement=0.03)
+
+    monkeypatch.setattr(sizing, "estimate_steps", steps)
+    for typed in (120.0, 1.0):
+        dock.inputs.diameter_row.box.setValue(typed)
+        with qtbot.waitSignal(dock.segmenter.busyChanged, timeout=TIMEOUT, check_params_cb=lambda busy: not busy):
+            dock.inputs.diameter_row.estimate_button.click()
+    assert asked == [dock.form.default()] * 2
+
+
+def test_an_estimate_for_an_image_that_is_not_chosen_any_more_says_so(dock, qtbot, monkeypatch) -> None:
+    monkeypatch.setattr(
+        sizing, "estimate_steps", estimating(SizeEstimate(diameter=80.0, n_objects=9, disagreement=0.03))
+    )
+    other = dock._viewer.add_image(blobs(), name="other")
+    first = dock.inputs.image()
+    with qtbot.waitSignal(dock.segmenter.busyChanged, timeout=TIMEOUT, check_params_cb=lambda busy: not busy):
+        dock.inputs.diameter_row.estimate_button.click()
+        dock.setValue(dock.value().replace(image="other" if first is not other else "cells"))
+    assert dock.inputs.image() is not first
+    assert dock.inputs.diameter_row.value() == 0
+    assert "Press Estimate again" in dock.status.text()
+
+
 def test_a_model_without_a_diameter_has_none_to_set(dock, qtbot, model_file) -> None:
     row = dock.inputs.diameter_row
     assert row.estimate_button.isEnabled()
@@ -168,6 +214,9 @@ def test_the_batch_dock_can_have_it_estimated_for_each_image(qtbot) -> None:
     order = Order(settings=form.value())
     assert order.used(USUAL).normalize.diameter == AUTO
     set_here = USUAL.with_diameter(8.0, 24.0)
-    used = Order(settings=form.value(), params=set_here, recommended=USUAL).used(USUAL)
+    used = Order(settings=form.value(), params=set_here, recommended=USUAL, known=24.0).used(USUAL)
     assert used == USUAL.replace(normalize__diameter=AUTO)
+    own = set_here.replace(clustering__min_area=10)
+    used = Order(settings=form.value(), params=own, recommended=USUAL, known=24.0).used(USUAL)
+    assert used == USUAL.replace(normalize__diameter=AUTO, clustering__min_area=90)
     assert Order(settings=BatchSettings(), params=set_here).used(USUAL) == set_here

@@ -13,6 +13,7 @@ from napari_wnet.fields import Params
 from napari_wnet.io.sidecar import read_sidecar
 from napari_wnet.params import AUTO, DEFAULT_MODEL, SegmentParams
 from napari_wnet.scheduler import THREADS, check_scheduler
+from napari_wnet.ui.resized import with_diameter
 
 ENDING = "-wnet"
 MOST_LOOKED_AT = 20
@@ -97,17 +98,20 @@ class Order:
         None: those that the model recommends.
     recommended : SegmentParams or None
         What the model recommends, where that is known.
+    known : float
+        Diameter in pixels that the model was trained on; 0: not known.
     """
 
     settings: BatchSettings
     params: SegmentParams | None = None
     recommended: SegmentParams | None = None
+    known: float = 0.0
 
     def used(self, recommended: SegmentParams) -> SegmentParams:
         """Return the parameters, given those that the model recommends, with what is said in the Batch dock alone."""
         params = self.params or recommended
         if self.settings.sized and params.normalize.diameter:  # the smallest object counts from the model's size
-            params = params.replace(clustering__min_area=recommended.clustering.min_area)
+            params = with_diameter(params, recommended, recommended.normalize.diameter, self.known)
         return params.replace(**self.own_changes())
 
     def own_changes(self) -> dict[str, str | float]:

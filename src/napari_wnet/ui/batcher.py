@@ -128,7 +128,8 @@ class Batcher(QObject):
             raise WNetError("The Segment dock is reading its model; try again in a moment.")
         channels = settings.channels or ",".join(map(str, chosen.settings.channels))
         settings = settings.replace(model=chosen.settings.model, channels=channels)
-        return Order(settings=settings, params=chosen.settings.params, recommended=chosen.recommended)
+        params, recommended = chosen.settings.params, chosen.recommended
+        return Order(settings=settings, params=params, recommended=recommended, known=chosen.known)
 
     def start(self, settings: BatchSettings, sure: bool = False) -> None:
         """Segment a folder; what was cancelled goes on.

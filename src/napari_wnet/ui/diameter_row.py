@@ -5,8 +5,6 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QWidget
 
-from napari_wnet.params import SegmentParams
-
 LARGEST = 5000.0
 WORDS_PX = 112
 """Wide enough for what nothing typed means, as napari writes it."""
@@ -68,21 +66,3 @@ class DiameterRow(QWidget):
         self.box.setSpecialValueText(f"as trained ({known:.0f} px)" if known else "as trained")
         self.box.setEnabled(known > 0)
         self.box.setToolTip(TOOLTIP if known else UNKNOWN_TOOLTIP)
-
-
-def with_diameter(now: SegmentParams, usual: SegmentParams, diameter: float, known: float) -> SegmentParams:
-    """Return parameters for another diameter; the smallest object goes along from what is usual, unless it was changed.
-
-    From what is usual, since in many small steps the rounding would add up.
-
-    Parameters
-    ----------
-    now, usual : SegmentParams
-        As set, and as the model recommends.
-    diameter, known : float
-        In pixels: of the objects, and what the model was trained on.
-    """
-    expected = usual.with_diameter(now.normalize.diameter, known).clustering.min_area
-    base = usual if now.clustering.min_area == expected else now
-    area = base.with_diameter(diameter, known).clustering.min_area
-    return now.replace(normalize__diameter=diameter, clustering__min_area=area)

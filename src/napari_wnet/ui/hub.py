@@ -23,10 +23,14 @@ from napari_wnet.ui.work import Models
 
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
-    """What the Segment dock is set to, and what its model recommends; None until the model has been read."""
+    """What the Segment dock is set to, what its model recommends and which diameter in pixels that was trained on.
+
+    None and 0 until the model has been read.
+    """
 
     settings: SegmentSettings
     recommended: SegmentParams | None
+    known: float = 0.0
 
 
 @dataclass(eq=False)

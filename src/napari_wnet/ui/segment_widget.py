@@ -250,7 +250,8 @@ class SegmentWidget(Dock):
             tool.stop()
 
     def _note(self) -> None:
-        self.segmenter.note(self.value(), self.form.default() if self.ready else None)
+        recommended = self.form.default() if self.ready else None
+        self.segmenter.note(self.value(), recommended, self.inputs.diameter_row.known)
 
     def _job(self) -> Job:
         image = self.inputs.image()

@@ -115,10 +115,10 @@ class Segmenter(QObject):
         self._wanted = name
         self._loader.submit(self._model_steps)
 
-    def note(self, settings: SegmentSettings, recommended: SegmentParams | None) -> None:
+    def note(self, settings: SegmentSettings, recommended: SegmentParams | None, known: float) -> None:
         """Tell the other docks what this one is set to."""
         if self._open:
-            self._hub.note_chosen(Chosen(settings=settings, recommended=recommended))
+            self._hub.note_chosen(Chosen(settings=settings, recommended=recommended, known=known))
 
     def displayed(self, job: Job) -> Index:
         """Return which plane of a job's image is seen."""
