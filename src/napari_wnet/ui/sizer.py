@@ -66,4 +66,4 @@ class Sizer(QObject):
             self._on_typed(found.diameter)
             self._status.say(found.text)
         else:
-            self._status.say("Another image or model was chosen meanwhile: no diameter was set. Press Estimate again.")
+            self._status.say("Another image or model was chosen meanwhile; the diameter stays. Press Estimate again.")
