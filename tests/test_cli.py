@@ -207,6 +207,18 @@ def test_the_demo_does_the_main_job(tmp_path, capsys, nuclei_labels):
     assert str(tmp_path / "nuclei_overlay.png") in said
 
 
+def test_an_own_model_that_the_package_hides_is_told_in_the_list(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("NAPARI_WNET_USER_MODELS", str(tmp_path))
+    (tmp_path / "leaf.safetensors").write_bytes(b"")
+    assert cli.main(["models", "list"]) == 0
+    assert "napari-wnet models rename leaf my-leaf" in capsys.readouterr().err
+    assert cli.main(["models", "rename", "leaf", "my-leaf"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["my-leaf.safetensors"]
+    capsys.readouterr()
+    assert cli.main(["models", "list"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_models_can_be_listed_described_and_fetched(capsys):
     assert cli.main(["models", "list"]) == 0
     assert "nuclei" in capsys.readouterr().out

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from napari_wnet.commands.config_file import read_config
+from napari_wnet.commands.config_file import GROUPS, read_config
 from napari_wnet.errors import ParamsError
+from napari_wnet.fields import Params
+from napari_wnet.outline_job import OutlineJob
 from napari_wnet.train_job import TrainJob
+from napari_wnet.train_params import TrainParams
 
 
 def written(tmp_path: Path, content: str | bytes) -> Path:
@@ -26,6 +29,32 @@ def test_a_file_says_what_it_looks_like(tmp_path: Path) -> None:
         "params": {"learning_rate": 0.001, "steps": 2000, "clip": 25.0},
     }
     assert TrainJob.from_dict(values).params.learning_rate == 0.001
+
+
+def test_only_what_looks_like_a_number_is_one(tmp_path: Path) -> None:
+    text = "a: 010\nb: 1:30\nc: 0x1F\nd: 0b1\ne: 1:30.5\nf: 1.2.3\n"
+    assert read_config(written(tmp_path, text)) == dict(
+        zip("abcdef", ("010", "1:30", "0x1F", "0b1", "1:30.5", "1.2.3"), strict=True)
+    )
+    text = "a: 0\nb: -7\nc: 1_000\nd: .5\ne: +1.\nf: 01.5\ng: .inf\nh: 2e3\n"
+    assert list(read_config(written(tmp_path, text)).values()) == [0, -7, 1000, 0.5, 1.0, 1.5, float("inf"), 2000.0]
+    with pytest.raises(ParamsError, match=r"TrainParams.steps must be a number, not '1:30'"):
+        TrainJob.from_dict(read_config(written(tmp_path, "params:\n  steps: 1:30\n")))
+
+
+def groups(params: type[Params]) -> set[str]:
+    nested = [info for info in params.fields() if info.nested]
+    return {info.name for info in nested}.union(*(groups(info.kind) for info in nested))
+
+
+def test_an_empty_group_says_nothing(tmp_path: Path) -> None:
+    assert groups(TrainJob) | groups(OutlineJob) == GROUPS
+    text = "".join(f"{name}:\n" for name in ("params", "network", "clustering"))
+    assert TrainJob.from_dict(read_config(written(tmp_path, text))) == TrainJob()
+    text = "params:\n  loss:\n  augment: # none\n  steps: 3\n"
+    assert TrainJob.from_dict(read_config(written(tmp_path, text))).params == TrainParams(steps=3)
+    with pytest.raises(ParamsError, match="name must be text, not None"):
+        TrainJob.from_dict(read_config(written(tmp_path, "name:\n")))
 
 
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet\n", "---\n"])

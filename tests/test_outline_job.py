@@ -82,6 +82,15 @@ def test_wrong_use_is_said(arguments, said, capsys):
     assert said in capsys.readouterr().err
 
 
+def test_what_cannot_be_written_is_said_before_anything_is_read(folders, capsys):
+    (folders / "outline.state.safetensors").write_bytes(b"hours of work")
+    assert train(folders, "--steps", 1) == 1
+    captured = capsys.readouterr()
+    assert "begin anew (--overwrite)" in captured.err
+    assert "to validate" not in captured.out
+    assert (folders / "outline.state.safetensors").read_bytes() == b"hours of work"
+
+
 def test_a_file_that_is_no_model_s_is_refused(folders, capsys):
     assert train(folders, out="outline.pt") == 1
     assert ".safetensors" in capsys.readouterr().err

@@ -92,6 +92,22 @@ def test_it_is_the_same_image_in_whichever_format(tmp_path: Path, many: Path) ->
     assert pixels_sha256(image[None]) != pixels_sha256(image[None, ::-1])
 
 
+def test_it_is_the_same_image_at_whichever_brightness(tmp_path: Path, many: Path) -> None:
+    put(tmp_path / "held", "other", 4)
+    image = np.random.default_rng(4).integers(0, 255, (24, 24), np.uint8)
+    tifffile.imwrite(tmp_path / "held" / "images" / "other.tif", image.astype(np.uint16) * 257)
+    with pytest.raises(TrainingError, match=r"p04\.tif \(train\) and .*other\.tif \(validation\)"):
+        load(many, tmp_path / "held")
+    for same in (image / np.float32(255), image.astype(np.int16) - 128, image * 0.37 + 5):
+        assert pixels_sha256(same[None]) == pixels_sha256(image[None])
+
+
+def test_dark_images_with_the_same_bright_pixel_are_not_the_same() -> None:
+    dark = np.random.default_rng(0).integers(0, 4, (2, 1, 24, 24)).astype(np.uint16)
+    dark[..., 5, 5] = 65535
+    assert pixels_sha256(dark[0]) != pixels_sha256(dark[1])
+
+
 def test_an_image_in_two_folders_is_refused_by_its_name(tmp_path: Path, many: Path) -> None:
     for number in (3, 4, 5, 6, 7):
         put(tmp_path / "held", f"p{number:02}", 100 + number)

@@ -116,6 +116,41 @@ def test_a_model_is_not_overwritten_unasked(folders, capsys):
     assert train(folders, "--steps", 1, "--overwrite") == 0
 
 
+def test_what_a_killed_training_left_is_not_overwritten_unasked(folders, capsys):
+    assert train(folders, "--steps", 2, "--validate-every", 1) == 0
+    (folders / "model.safetensors").unlink()
+    left = [folders / "model.csv", folders / "model.state.safetensors"]
+    before = [path.read_bytes() for path in left]
+    for more in ([], ["--fine-tune"]):
+        assert train(folders, "--steps", 1, *more) == 1
+        assert "go on with it (--resume), begin anew (--overwrite)" in capsys.readouterr().err
+    assert [path.read_bytes() for path in left] == before
+    assert train(folders, "--steps", 3, "--validate-every", 1, "--resume") == 0
+    (folders / "model.safetensors").unlink()
+    assert train(folders, "--steps", 1, "--overwrite") == 0
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_anything_is_read(folders, capsys):
+    assert train(folders, "--steps", 1, out="images/plate0.tif/new/model.safetensors") == 1
+    captured = capsys.readouterr()
+    assert "plate0.tif/new cannot be made" in captured.err
+    assert "choose another one with --out" in captured.err
+    assert "images to train on" not in captured.out
+
+
+def test_the_log_of_a_resumed_training_has_each_step_once(folders, monkeypatch):
+    monkeypatch.setattr("napari_wnet.network.training.REPORT_EVERY", 1)
+    arguments = ("--steps", 6, "--validate-every", 2)
+    assert train(folders, *arguments) == 0
+    whole, state = (folders / name for name in ("model.csv", "model.state.safetensors"))
+    kept = state.read_bytes()
+    assert train(folders, "--steps", 8, "--validate-every", 2, "--resume") == 0
+    state.write_bytes(kept)  # as if it had been killed after the report of step 8, before the checkpoint was written
+    assert train(folders, "--steps", 8, "--validate-every", 2, "--resume") == 0
+    with whole.open(newline="") as file:
+        assert [int(row["step"]) for row in csv.DictReader(file)] == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
 def test_training_goes_on_from_a_model(folders):
     assert train(folders, "--steps", 2) == 0
     assert (

@@ -13,7 +13,7 @@ from napari_wnet.network.outline.net import OutlineConfig
 from napari_wnet.network.outline.training import OutlineRun, TrainedOutline, train_outline_steps
 from napari_wnet.reports import EpochReport
 from napari_wnet.train_data import TrainingData
-from napari_wnet.train_job import code_and_machine, model_file, names_sha256
+from napari_wnet.train_job import STATE, code_and_machine, model_file, names_sha256
 from napari_wnet.train_log import logged
 from napari_wnet.train_params import OutlineParams
 
@@ -62,14 +62,14 @@ def train_outline_job_steps(
     WNetError
         If the job cannot start, the loss diverges, or a file cannot be written.
     """
-    out = model_file(job.out, overwrite=overwrite or resume)
+    out = model_file(job.out, overwrite=overwrite, resume=resume)
     run = OutlineRun(
         samples=[data.train for data in sets],
         validation=[data.validation for data in sets],
         config=job.network,
         params=job.params,
         device=device,
-        state=out.with_suffix(".state.safetensors"),
+        state=out.with_suffix(STATE),
         resume=resume,
     )
     trained = yield from logged(train_outline_steps(run), out.with_suffix(".csv"), resume=resume)

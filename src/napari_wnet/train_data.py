@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import numpy.typing as npt
 
 from napari_wnet.core.image import is_informative
@@ -191,8 +192,9 @@ def _note_hashes(
             both.append((f"{first.image_path} ({known})", f"{pair.image_path} ({use})"))
     if both:
         raise TrainingError(
-            _leak(both) + " have the same pixels, so the scores would be too good. Delete one of each, or put all "
-            "images that validate into a folder of their own (--validation-images)."
+            _leak(both)
+            + " have the same pixels, whatever their brightness, so the scores would be too good. Delete one of each, "
+            "or put all images that validate into a folder of their own (--validation-images)."
         )
 
 
@@ -213,9 +215,13 @@ def _compare_test_images(hashes: dict[str, tuple[str, Pair]], test: Sequence[Pai
 
 
 def pixels_sha256(image: npt.NDArray[Any]) -> str:
-    """Return a hash of the values of an image, (C, Y, X), the same for every numeric type that holds them."""
-    digest = hashlib.sha256(str(image.shape).encode())
+    """Return a hash of an image, (C, Y, X): the same in every numeric type, and however its brightness is scaled.
+
+    Of each pixel counts which of the image's values it has, from the lowest to the highest, not how high that is: so
+    16 bit x 257 or floats up to 1 are the same as 8 bit, and no noise is rounded off beside a single bright pixel.
+    """
+    digest, values = hashlib.sha256(str(image.shape).encode()), np.unique(image)
     for channel in image:
-        for top in range(0, channel.shape[0], HASHED_ROWS):  # in pieces: as floats, an image takes eight times the room
-            digest.update(channel[top : top + HASHED_ROWS].astype("<f8").tobytes())
+        for top in range(0, channel.shape[0], HASHED_ROWS):  # in pieces: places take up to eight times the room
+            digest.update(np.searchsorted(values, channel[top : top + HASHED_ROWS]).astype("<u4").tobytes())
     return digest.hexdigest()

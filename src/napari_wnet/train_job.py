@@ -30,6 +30,9 @@ from napari_wnet.train_data import DataParams, TrainingData
 from napari_wnet.train_log import PICTURED, PICTURES, logged, pictures, tensorboard
 from napari_wnet.train_params import TrainParams
 
+STATE = ".state.safetensors"
+"""Ending of the checkpoint beside a model."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainJob(DataParams):
@@ -94,10 +97,10 @@ def train_job_steps(
     WNetError
         If the job cannot start, the loss diverges before the first validation, or a file cannot be written.
     """
-    out = model_file(job.out, overwrite=overwrite or resume)
+    out = model_file(job.out, overwrite=overwrite, resume=resume)
     init = load_model(job.init).network if job.init else None
     config = init.config if init is not None else _fitted(job.network, data.train)
-    state = out.with_suffix(".state.safetensors")
+    state = out.with_suffix(STATE)
     run = TrainingRun(
         clustering=job.clustering,
         previews=PICTURED if job.pictures else 1,
@@ -119,21 +122,39 @@ def train_job_steps(
     return out, trained
 
 
-def model_file(out: str, *, overwrite: bool) -> Path:
+def model_file(out: str, *, overwrite: bool, resume: bool = False) -> Path:
     """Return the file that a training is to write, its folder made.
 
     Raises
     ------
     OutputError
-        If it has another ending than a model's, or exists and may not be replaced.
+        If it has another ending than a model's, it or the checkpoint of a training that was cut short exists and may
+        not be replaced, or its folder cannot be made.
     """
     path = Path(out)
     if path.suffix != ".safetensors":
         raise OutputError(f"The model file must end in .safetensors, not '{out}'; choose another name with --out.")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path} exists already; choose another name, or give --overwrite.")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if not (overwrite or resume):
+        _refuse_replacing(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"The folder {path.parent} cannot be made ({error.strerror or error}); choose another one with --out."
+        ) from error
     return path
+
+
+def _refuse_replacing(path: Path) -> None:
+    """Refuse a name under which there is a model, or what a killed training has left: hours of work, maybe."""
+    if path.exists():
+        raise OutputError(f"{path} exists already; choose another name, or give --overwrite.")
+    state = path.with_suffix(STATE)
+    if state.exists():
+        raise OutputError(
+            f"{state} is left of a training that was cut short; go on with it (--resume), begin anew (--overwrite), or "
+            "choose another name with --out."
+        )
 
 
 def _fitted(config: WNetConfig, samples: Sequence[Sample]) -> WNetConfig:

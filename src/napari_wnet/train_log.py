@@ -35,7 +35,8 @@ def logged(
     rows: list[dict[str, Any]] = _read_log(path) if resume else []
 
     def note(report: EpochReport) -> None:
-        rows.append(log_row(report))
+        # What came after the checkpoint that is resumed from comes again.
+        rows[:] = [*(row for row in rows if _step(row) < report.step), log_row(report)]
         write_text(path, as_csv(rows), overwrite=True)
         for each in also:
             each(report)
@@ -66,6 +67,14 @@ def as_csv(rows: Sequence[dict[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
+
+
+def _step(row: dict[str, Any]) -> float:
+    """Return the step of a row; one that somebody wrote in by hand, without any, is before all others."""
+    try:
+        return float(row["step"])
+    except (KeyError, TypeError, ValueError):
+        return -1.0
 
 
 def _read_log(path: Path) -> list[dict[str, Any]]:

@@ -317,6 +317,19 @@ def test_names_that_cannot_be(places: Places, file: Path, name: str) -> None:
     assert own_files(places) == ["good.safetensors"]
 
 
+@pytest.mark.parametrize("name", ["con", "NUL", "aux", "Com1", "lpt9", "nul.v2", "con .x"])
+def test_names_of_devices_on_windows_cannot_be_had(places: Places, file: Path, name: str) -> None:
+    with pytest.raises(ModelError, match="is the name of a device on Windows"):
+        add(places, file, name=name)
+    assert own_files(places) == []
+
+
+def test_a_file_named_like_a_device_gets_the_models_name(places: Places, file: Path) -> None:
+    shutil.copy(file, file.with_name("con.safetensors"))
+    assert add(places, file.with_name("con.safetensors")).name == "theirs.safetensors"
+    assert add(places, file, name="console").name == "console.safetensors"
+
+
 @pytest.mark.parametrize("name", ["tiny", "TINY", "outline"])
 def test_the_packages_names_are_taken(places: Places, file: Path, name: str) -> None:
     with pytest.raises(ModelError, match=r"comes with napari-wnet.*Give it another name"):
@@ -400,6 +413,40 @@ def test_of_a_link_only_the_link_is_removed(places: Places, file: Path) -> None:
     assert file.is_file()
 
 
+def test_a_move_that_fails_leaves_the_name_free(places: Places, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(places, file, name="before")
+
+    def fail(path: Path, target: Path) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", fail)
+        with pytest.raises(OutputError, match="No space left"):
+            rename_model("before", "after", places)
+        with pytest.raises(OutputError, match="No space left"):
+            add(places, file, name="other")
+    assert own_files(places) == ["before.safetensors"]
+    assert rename_model("before", "after", places).name == "after.safetensors"
+
+
+def test_an_own_model_that_the_package_hides_is_told_and_can_be_renamed_and_removed(
+    places: Places, file: Path, sha256: str
+) -> None:
+    add(places, file, name="mine")
+    hidden = places.user / "tiny.safetensors"
+    shutil.copy(places.user / "mine.safetensors", hidden)
+    tiny, mine = drain(shelf_steps(places))
+    assert (tiny.entry.source, tiny.entry.hides, tiny.hidden, tiny.own) == ("package", True, hidden, hidden)
+    assert (mine.entry.hides, mine.hidden, mine.own) == (False, None, places.user / "mine.safetensors")
+    assert rename_model("tiny", "own tiny", places) == places.user / "own tiny.safetensors"
+    assert load_model("own tiny", places).sha256 == sha256
+    assert not find_model("tiny", places).hides
+    shutil.copy(places.user / "mine.safetensors", hidden)
+    assert remove_model("tiny", places) == hidden
+    assert own_files(places) == ["mine.safetensors", "own tiny.safetensors"]
+    assert (places.package / "tiny.safetensors").is_file()
+
+
 def test_a_damaged_model_can_be_removed(places: Places) -> None:
     places.user.mkdir(parents=True)
     (places.user / "bad.safetensors").write_bytes(b"rubbish")
@@ -448,6 +495,8 @@ def test_scores_are_those_of_images_that_nobody_looked_at(places: Places, file: 
 
 def test_everything_can_be_fetched_for_offline_use(places: Places, file: Path) -> None:
     add(places, file, name="mine")
+    (places.user / "bad.safetensors").write_bytes(b"rubbish")
     paths = drain(fetch_all_steps(places))
-    assert [path.parent for path in paths] == [places.cache, places.user, places.cache]
+    # Own models are here already; nothing is said of whether they are whole.
+    assert [path.parent for path in paths] == [places.cache, places.cache]
     assert all(path.is_file() for path in paths)

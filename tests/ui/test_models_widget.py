@@ -21,7 +21,7 @@ from napari_wnet.network.measured import bundled_card
 from napari_wnet.network.registry import load_model
 from napari_wnet.network.shelf import shelf_steps
 from napari_wnet.reports import drain
-from napari_wnet.ui import models_widget
+from napari_wnet.ui import librarian, models_widget
 from napari_wnet.ui.add_model import AddModelDialog
 from napari_wnet.ui.batch_widget import BatchWidget
 from napari_wnet.ui.hub import join_hub
@@ -246,6 +246,37 @@ def test_all_models_are_fetched_for_offline_use(dock, qtbot, tmp_path, monkeypat
     assert files == {f"{name}.safetensors" for name in (*PACKAGE, "outline")}
 
 
+def test_nothing_is_said_of_own_models_that_were_not_checked(dock, qtbot, own, tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_WNET_CACHE", str(tmp_path / "cache"))
+    own.mkdir()
+    (own / "junk.safetensors").write_bytes(b"rubbish")
+    dock.fetch_button.click()
+    qtbot.waitUntil(lambda: "work offline" in dock.status.text(), timeout=TIMEOUT)
+    assert f"The {N + 1} models that come with napari-wnet" in dock.status.text()
+
+
+@pytest.mark.parametrize("what", ["added", "removed"])
+def test_what_was_done_before_it_heard_of_cancel_is_listed(dock, qtbot, shared, monkeypatch, what):
+    add(dock, qtbot, shared, "pollen")
+    idle(dock, qtbot)
+    real = getattr(librarian, f"{what}_steps")
+
+    def cancelled_at_the_end(*arguments):
+        change = yield from real(*arguments)
+        dock.librarian.cancel()
+        return change
+
+    monkeypatch.setattr(librarian, f"{what}_steps", cancelled_at_the_end)
+    if what == "added":
+        dock.librarian.add(Addition(source=str(shared), name="grains"))
+    else:
+        dock.librarian.remove("pollen")
+    qtbot.waitUntil(lambda: "Cancelled" in dock.status.text(), timeout=TIMEOUT)
+    assert "what had been done already is in the list" in dock.status.text()
+    expected = {"added": N + 2, "removed": N}[what]
+    qtbot.waitUntil(lambda: dock.table.rowCount() == expected, timeout=TIMEOUT)
+
+
 # --- renamed, removed
 
 
@@ -267,6 +298,24 @@ def test_an_own_model_is_renamed(dock, qtbot, shared, own, monkeypatch):
     dock.rename_button.click()
     qtbot.waitUntil(lambda: dock.table.name() == "grains", timeout=TIMEOUT)
     assert [path.name for path in own.iterdir()] == ["grains.safetensors"]
+
+
+def test_an_own_model_that_is_hidden_is_told_and_can_be_renamed(dock, others, qtbot, shared, own, monkeypatch):
+    segment, _ = others
+    segment.inputs.model_box.setValue("leaf")
+    own.mkdir()
+    shutil.copy(shared, own / "leaf.safetensors")
+    dock.librarian.refresh()
+    qtbot.waitUntil(lambda: any("\N{WARNING SIGN}" in text for text in column(dock, "source")), timeout=TIMEOUT)
+    dock.table.choose("leaf")
+    assert "hidden by this one" in dock.card.toPlainText()
+    assert str(own / "leaf.safetensors") in dock.card.toPlainText()
+    assert dock.remove_button.isEnabled()
+    monkeypatch.setattr(dock, "ask_name", lambda name: "my leaf")
+    dock.rename_button.click()
+    qtbot.waitUntil(lambda: dock.table.name() == "my leaf", timeout=TIMEOUT)
+    assert set(column(dock, "source")) == {"package", "own"}
+    assert segment.inputs.model_box.value() == "leaf"  # that of the package, as before
 
 
 @pytest.mark.parametrize("yes", [True, False])

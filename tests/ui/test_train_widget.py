@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Labels
 from qtpy.QtGui import QGuiApplication
 
@@ -24,6 +25,7 @@ from napari_wnet.train_params import FINE_TUNE
 from napari_wnet.ui import course
 from napari_wnet.ui import trainer as trainer_module
 from napari_wnet.ui.segment_widget import SegmentWidget
+from napari_wnet.ui.segmenter import Segmenter
 from napari_wnet.ui.settled import settled
 from napari_wnet.ui.train_widget import TrainWidget
 from ui_stand_ins import blobs, save_random_model
@@ -155,6 +157,19 @@ def test_a_better_model_is_adopted_and_chosen_everywhere(viewer, dock, pair, tra
     assert not training.requests[0].out.parent.exists()  # the temporary folder is gone
     segment.segmenter.close()
     assert segment.segmenter.wait(60)
+
+
+def test_docks_of_other_viewers_hear_of_an_adopted_model(dock, pair, training, models, qtbot):
+    other, heard = Segmenter(ViewerModel()), []
+    other.modelsChanged.connect(heard.append)
+    dock.start_button.click()
+    finished(dock, qtbot)
+    dock.verdict.name_edit.setText("my cells")
+    dock.verdict.adopt_button.click()
+    qtbot.waitUntil(lambda: dock.base_box.value() == "my cells", timeout=TIMEOUT)
+    assert "my cells" in dict(heard[-1].models)
+    other.close()
+    assert other.wait(60)
 
 
 def test_a_worse_model_is_adopted_only_when_confirmed(dock, pair, training, models, qtbot, monkeypatch):

@@ -13,7 +13,8 @@ from napari_wnet.errors import ParamsError
 
 MOST_BYTES = 2**20
 """A page of settings is a few kilobytes; what is larger is some other file."""
-FLOAT_TAG = "tag:yaml.org,2002:float"
+INT_TAG, FLOAT_TAG = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+GROUPS = frozenset({"network", "params", "clustering", "normalize", "loss", "augment"})
 EXAMPLE = "write one setting a line, such as 'images: photos'"
 
 
@@ -41,12 +42,22 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-# YAML 1.1 takes 1e-3, without a point, for a word.
-_Loader.add_implicit_resolver(FLOAT_TAG, re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789"))
+# YAML 1.1 takes 1e-3, without a point, for a word, 010 for 8 and 1:30 for 90.
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (INT_TAG, FLOAT_TAG)]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(INT_TAG, re.compile(r"^[-+]?(0|[1-9][0-9_]*)$"), list("-+0123456789"))
+_Loader.add_implicit_resolver(
+    FLOAT_TAG,
+    re.compile(r"^[-+]?([0-9][0-9_]*(\.[0-9]*([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)|\.[0-9]+([eE][-+]?[0-9]+)?)$"),
+    list("-+.0123456789"),
+)
+_Loader.add_implicit_resolver(FLOAT_TAG, re.compile(r"^([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"), list("-+."))
 
 
 def read_config(path: Path | None) -> dict[str, Any]:
-    """Return what a configuration file says, as it says it; an empty file, or none, says nothing.
+    """Return what a configuration file says, as it says it; an empty file or group, or none, says nothing.
 
     Raises
     ------
@@ -72,7 +83,15 @@ def read_config(path: Path | None) -> dict[str, Any]:
     if not isinstance(values, dict):
         kind = "a list" if isinstance(values, list) else "a single value"
         raise ParamsError(f"{path} holds {kind}, not named settings; {EXAMPLE}.")
-    return values
+    return _filled(values)
+
+
+def _filled(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values with groups of which nothing is said, or not any more, as empty ones."""
+    return {
+        name: {} if value is None and name in GROUPS else _filled(value) if isinstance(value, dict) else value
+        for name, value in values.items()
+    }
 
 
 def _reason(error: Exception) -> str:

@@ -52,6 +52,11 @@ def run_list(given: argparse.Namespace) -> int:
 
     for entry in list_models():
         say(f"{entry.name:<16} {entry.size / 1e6:6.1f} MB  {entry.source:<8} {entry.description}")
+        if entry.hides:
+            warn(
+                f"You have a model '{entry.name}' too, which this one hides; give it another name: "
+                f"napari-wnet models rename {entry.name} my-{entry.name}"
+            )
     return 0
 
 

@@ -119,7 +119,7 @@ def run(given: argparse.Namespace) -> int:
     import torch
 
     from napari_wnet.train_data import load_data_steps
-    from napari_wnet.train_job import train_job_steps
+    from napari_wnet.train_job import model_file, train_job_steps
 
     if given.threads:
         torch.set_num_threads(given.threads)
@@ -127,6 +127,7 @@ def run(given: argparse.Namespace) -> int:
         return fine_tune.run(given, job, values.get("params", {}))
     if given.regions or given.done or given.adapt_channels:
         raise ParamsError("--regions, --done and --adapt-channels belong to --fine-tune; give that as well.")
+    model_file(job.out, overwrite=given.overwrite, resume=given.resume)  # a refusal after minutes of reading is no use
     data = with_bar(load_data_steps(job))
     for problem in data.problems:
         warn(problem)

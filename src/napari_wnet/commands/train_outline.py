@@ -80,9 +80,11 @@ def run(given: argparse.Namespace) -> int:
 
     from napari_wnet.outline_job import train_outline_job_steps
     from napari_wnet.train_data import DataParams, load_data_steps
+    from napari_wnet.train_job import model_file
 
     if given.threads:
         torch.set_num_threads(given.threads)
+    model_file(job.out, overwrite=given.overwrite, resume=given.resume)  # a refusal after minutes of reading is no use
     sets = []
     for images, labels in zip(job.images, job.labels, strict=True):
         data = with_bar(load_data_steps(DataParams(images=images, labels=labels, split=job.split)))

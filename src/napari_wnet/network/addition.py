@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-from napari_wnet.network.names import SUFFIX, check_name, is_name, is_path
+from napari_wnet.network.names import SUFFIX, can_be_given, check_name
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -53,4 +53,4 @@ class Addition:
         except ValueError:  # an address beyond repair, which is said where it is opened
             return ""
         named = path.suffix == SUFFIX or not self.is_address
-        return path.stem if named and is_name(path.stem) and not is_path(path.stem) else ""
+        return path.stem if named and can_be_given(path.stem) else ""

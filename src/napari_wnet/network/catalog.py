@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -41,6 +41,8 @@ class ModelEntry:
         Whose model it is.
     kind : {"model", "outline"}
         What it is: a W-Net that can be chosen, or the network that outlines what a person points at.
+    hides : bool
+        Whether a file of the user's own is called the same, so that it cannot be chosen.
     """
 
     name: str
@@ -51,6 +53,7 @@ class ModelEntry:
     licence: str = ""
     source: Literal["package", "user"] = "package"
     kind: Literal["model", "outline"] = "model"
+    hides: bool = False
 
     def check(self) -> None:
         """Refuse an entry that could lead out of its folder or past the limits.
@@ -117,7 +120,7 @@ class Places:
 
 
 def list_models(places: Places | None = None) -> tuple[ModelEntry, ...]:
-    """Return every model that can be named: the package's, then the user's own.
+    """Return every model that can be named: the package's, then the user's own that have other names.
 
     Raises
     ------
@@ -125,8 +128,14 @@ def list_models(places: Places | None = None) -> tuple[ModelEntry, ...]:
         If the package's list is damaged.
     """
     places = places or Places.from_environment()
-    own = {entry.name: entry for entry in package_entries(places.package) if entry.kind == "model"}
-    return (*own.values(), *(entry for entry in _user_entries(places.user) if entry.name not in own))
+    theirs = [entry for entry in package_entries(places.package) if entry.kind == "model"]
+    taken = {entry.name for entry in theirs}
+    own = list(_user_entries(places.user))
+    hidden = taken & {entry.name for entry in own}
+    return (
+        *(replace(entry, hides=True) if entry.name in hidden else entry for entry in theirs),
+        *(entry for entry in own if entry.name not in taken),
+    )
 
 
 def find_model(name: str, places: Places | None = None) -> ModelEntry:

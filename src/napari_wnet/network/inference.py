@@ -148,13 +148,8 @@ def predict_group(
     maps = [Maps.empty(size, config.embedding_dim, foreground=config.foreground_head) for _ in images]
     while True:
         tiles = _at_hand(part, config, params)
-        yield Progress(done=0, total=len(tiles), what="tiles")
         try:
-            with reusing_memory() if device.type == "cpu" else nullcontext():
-                for done, tile in enumerate(tiles, start=1):
-                    read = np.stack([_read(image, tile, config.pooling_factor) for image in planes])
-                    _predict_tile(network, read, tile, (maps, device))
-                    yield Progress(done=done, total=len(tiles), what="tiles")
+            yield from _predict_tiles(network, planes, tiles, (maps, device))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -174,6 +169,21 @@ def predict_group(
     for number, image in enumerate(images):
         maps[number] = yield from predict_tiles(network, image, params, device=device, part=part)
     return maps
+
+
+def _predict_tiles(
+    network: Network,
+    planes: Sequence[npt.NDArray[np.float32]],
+    tiles: Sequence[Tile],
+    into: tuple[list[Maps], torch.device],
+) -> Generator[Progress, None, None]:
+    """Compute the maps of all planes, tile by tile."""
+    yield Progress(done=0, total=len(tiles), what="tiles")
+    with reusing_memory() if into[1].type == "cpu" else nullcontext():
+        for done, tile in enumerate(tiles, start=1):
+            read = np.stack([_read(image, tile, network.config.pooling_factor) for image in planes])
+            _predict_tile(network, read, tile, into)
+            yield Progress(done=done, total=len(tiles), what="tiles")
 
 
 def _with_coordinates(

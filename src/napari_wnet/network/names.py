@@ -13,6 +13,8 @@ PATH_SUFFIXES = (SUFFIX, ".pt", ".pth", ".pkl", ".ckpt", ".bin", ".h5", ".onnx")
 
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._ -]{0,98}[A-Za-z0-9_-])?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9]) *(\..*)?", re.IGNORECASE)
+"""What Windows takes for a device, whatever ending follows."""
 
 
 def is_name(text: str) -> bool:
@@ -31,6 +33,11 @@ def is_path(text: str) -> bool:
     return text.lower().endswith(PATH_SUFFIXES) or any(separator in text for separator in separators)
 
 
+def can_be_given(text: str) -> bool:
+    """Tell whether a model can be called so from now on: a name, no path, and of a file on every system."""
+    return is_name(text) and not is_path(text) and _DEVICE.fullmatch(text) is None
+
+
 def check_name(text: str) -> str:
     """Return what a person gave as a name, without spaces around it.
 
@@ -44,6 +51,10 @@ def check_name(text: str) -> str:
         raise ModelError(
             f"{name[:100]!r} cannot be the name of a model. Use letters, digits, '-', '_', and between them '.' and "
             "spaces, 100 characters at most, without the ending of a file."
+        )
+    if _DEVICE.fullmatch(name):
+        raise ModelError(
+            f"{name!r} is the name of a device on Windows, so no file there can have it. Give another name."
         )
     return name
 

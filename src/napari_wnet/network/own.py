@@ -117,7 +117,7 @@ def remove_model(name: str, places: Places | None = None) -> Path:
 
 
 def own_path(name: str, what: str, places: Places | None = None) -> Path:
-    """Return the file of one of the user's own models, and never another.
+    """Return the file of one of the user's own models, and never another; also where a model of the package hides it.
 
     Parameters
     ----------
@@ -132,10 +132,10 @@ def own_path(name: str, what: str, places: Places | None = None) -> Path:
         If it is not one of the user's own.
     """
     places = places or Places.from_environment()
-    if name in {entry.name for entry in package_entries(places.package)}:
-        raise ModelError(f"'{name}' comes with napari-wnet and cannot be {what}; only models of your own can be.")
     names = [known for known in _own_names(places) if is_name(known)]
     if name not in names:
+        if name in {entry.name for entry in package_entries(places.package)}:
+            raise ModelError(f"'{name}' comes with napari-wnet and cannot be {what}; only models of your own can be.")
         choices = f"choose one of {', '.join(names)}" if names else "you have none yet"
         raise ModelError(f"You have no model '{name[:100]}' that could be {what}: {choices}.")
     return _path(name, places)
@@ -245,7 +245,12 @@ def _move(file: Path, name: str, places: Places) -> Path:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except FileExistsError as error:
         raise _taken(name) from error
-    return file.replace(target)
+    try:
+        return file.replace(target)
+    except OSError:
+        with suppress(OSError):
+            target.unlink()  # or an empty file would hold the name for ever
+        raise
 
 
 @contextmanager

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from napari_wnet.errors import ModelError
-from napari_wnet.network.catalog import ModelEntry, Places, find_outline, list_models
+from napari_wnet.network.catalog import ModelEntry, Places, list_models, package_entries
 from napari_wnet.network.checkpoint import read_header
 from napari_wnet.network.header import ModelHeader
 from napari_wnet.network.measured import MeasuredCard, bundled_card
+from napari_wnet.network.names import SUFFIX
 from napari_wnet.network.registry import fetch_entry_steps
 from napari_wnet.reports import Progress
 
@@ -29,6 +30,8 @@ class ShelvedModel:
     entry : ModelEntry
     path : Path
         Its file: the checked copy in the cache once there is one, or that in the package.
+    hidden : Path or None
+        A file of the user's own that is called the same, and so cannot be chosen.
     header : ModelHeader or None
         None where the file is damaged, or not on this machine yet.
     measured : MeasuredCard or None
@@ -39,6 +42,12 @@ class ShelvedModel:
     path: Path
     header: ModelHeader | None = None
     measured: MeasuredCard | None = None
+    hidden: Path | None = None
+
+    @property
+    def own(self) -> Path | None:
+        """The file of the user's own that goes by this name, and can be renamed or removed."""
+        return self.path if self.entry.source == "user" else self.hidden
 
     @property
     def diameter(self) -> float:
@@ -73,15 +82,16 @@ def shelf_steps(places: Places | None = None) -> Generator[Progress, None, tuple
         with suppress(ModelError):
             header = read_header(path)
         measured = bundled_card(entry.sha256, places) if entry.source == "package" else None
-        shelved.append(ShelvedModel(entry=entry, path=path, header=header, measured=measured))
+        hidden = places.user / f"{entry.name}{SUFFIX}" if entry.hides else None
+        shelved.append(ShelvedModel(entry=entry, path=path, header=header, measured=measured, hidden=hidden))
         yield Progress(done=number + 1, total=len(entries), what="looking for models")
     return tuple(shelved)
 
 
 def fetch_all_steps(places: Places | None = None) -> Generator[Progress, None, tuple[Path, ...]]:
-    """Bring every model into the cache, checked, for use without a network connection; yields progress in bytes.
+    """Bring every model of the package into the cache, checked, to be used offline; yields progress in bytes.
 
-    The network that outlines what a person points at comes along.
+    The network that outlines what a person points at comes along; the user's own models are here already, unchecked.
 
     Raises
     ------
@@ -90,7 +100,7 @@ def fetch_all_steps(places: Places | None = None) -> Generator[Progress, None, t
     """
     places = places or Places.from_environment()
     paths = []
-    for entry in (*list_models(places), find_outline(places)):
+    for entry in package_entries(places.package):
         paths.append((yield from fetch_entry_steps(entry, places)))
     return tuple(paths)
 

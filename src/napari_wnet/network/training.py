@@ -215,11 +215,7 @@ def _loop(
         if not (validate or state.step % (params.report_every or REPORT_EVERY) == 0):
             continue
         scores, previews = _validated(run, state, device) if validate else (None, ())
-        if run.state is not None and (
-            (validate and run.save_seconds is None) or time.monotonic() - saved > (run.save_seconds or SAVE_SECONDS)
-        ):
-            state.save(run.state, params)
-            saved = time.monotonic()
+        saved = _saved(run, state, saved, validated=validate)
         pace = (time.monotonic() - first_time) / (state.step - first_step)
         yield EpochReport(
             step=state.step,
@@ -232,6 +228,15 @@ def _loop(
             previews=previews,
         )
         sums, count = {}, 0
+
+
+def _saved(run: TrainingRun, state: State[WNet], last: float, *, validated: bool) -> float:
+    """Write the checkpoint if it is time to, and return when it was written last."""
+    due = (validated and run.save_seconds is None) or time.monotonic() - last > (run.save_seconds or SAVE_SECONDS)
+    if run.state is None or not due:
+        return last
+    state.save(run.state, run.params)
+    return time.monotonic()
 
 
 def _due(step: int, params: TrainParams) -> bool:

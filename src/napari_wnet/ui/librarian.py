@@ -124,7 +124,10 @@ class Librarian(QObject):
     def _on_listed(self, shelved: tuple[ShelvedModel, ...]) -> None:
         self.listed.emit(shelved)
         models = tuple((one.entry.name, one.entry.description) for one in shelved)
-        self._news, self._renamed = ModelNews(models=models, renamed=self._renamed), None
+        renamed, self._renamed = self._renamed, None
+        if renamed is not None and renamed[0] in dict(models):
+            renamed = None  # a hidden file had the name; whoever has chosen the model of the package keeps that
+        self._news = ModelNews(models=models, renamed=renamed)
         tell_models(self._news)
 
     def _on_news(self, news: ModelNews) -> None:
@@ -137,7 +140,9 @@ class Librarian(QObject):
         self.refresh()
 
     def _on_cancelled(self) -> None:
-        self.said.emit("Cancelled; nothing half is left.", "info", "")
+        self.said.emit("Cancelled; nothing half is left, and what had been done already is in the list.", "info", "")
+        if self._open:  # the last step may have been done before it heard of it
+            self.refresh()
 
     def _on_failed(self, error: WNetError) -> None:
         self.said.emit(str(error), "error", str(error))

@@ -25,6 +25,7 @@ TIPS = (
 )
 SCORES = ("symmetric_best_dice", "average_precision_0.5")
 SOURCES = {"package": "package", "user": "own"}
+HIDDEN = "A model of your own has the same name, and is hidden by this one."
 WIDTHS = (92, 58, 38, 44, 42, 46, 48)
 
 
@@ -98,6 +99,8 @@ def card_html(shelved: ShelvedModel) -> str:
 
     entry, header, measured = shelved.entry, shelved.header, shelved.measured
     facts = {"name": entry.name, "for": entry.description, "licence": entry.licence or "-"}
+    if shelved.hidden is not None:
+        facts = {"hidden": f"{HIDDEN} Rename it here, then it can be chosen: {shelved.hidden}"} | facts
     lists: set[str] = set()
     if measured is not None:
         facts |= told(measured)
@@ -128,7 +131,7 @@ def _cells(shelved: ShelvedModel) -> list[tuple[str, float | None, str]]:
     entry, unknown = shelved.entry, "The file does not say."
     cells: list[tuple[str, float | None, str]] = [
         (entry.name, None, f"{entry.name}: {entry.description}"),
-        (SOURCES[entry.source], None, str(shelved.path)),
+        _source(shelved),
         (f"{entry.size / 1e6:.1f}", entry.size, f"{entry.size} bytes"),
         (f"{shelved.diameter:.0f}" if shelved.diameter else "", shelved.diameter, "" if shelved.diameter else unknown),
     ]
@@ -136,6 +139,12 @@ def _cells(shelved: ShelvedModel) -> list[tuple[str, float | None, str]]:
         score, part = shelved.score(name) or (-1.0, "")
         cells.append((f"{score:.2f}" if part else "", score, f"On {part}." if part else unknown))
     return [*cells, (entry.description, None, entry.description)]
+
+
+def _source(shelved: ShelvedModel) -> tuple[str, None, str]:
+    if shelved.hidden is None:
+        return SOURCES[shelved.entry.source], None, str(shelved.path)
+    return f"\N{WARNING SIGN} {SOURCES['package']}", None, f"{HIDDEN}\n{shelved.hidden}"
 
 
 class _Cell(QTableWidgetItem):

@@ -92,7 +92,7 @@ class ModelsWidget(Dock):
     def may_remove(self, shelved: ShelvedModel) -> bool:
         """Ask whether the file of a model is to be deleted."""
         text = (
-            f"Delete the model '{shelved.entry.name}' from this machine?\n\n{shelved.path}\n\n"
+            f"Delete your model '{shelved.entry.name}' from this machine?\n\n{shelved.own}\n\n"
             "Results made with it stay as they are, but cannot be made again without this file."
         )
         yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
@@ -205,11 +205,11 @@ class ModelsWidget(Dock):
 
     def _show_buttons(self) -> None:
         shelved, idle = self.chosen(), not self.librarian.busy
-        own = shelved is not None and shelved.entry.source == "user"
+        own = shelved is not None and shelved.own is not None
         for button, what in ((self.rename_button, "renamed"), (self.remove_button, "removed")):
             button.setEnabled(own and idle)
             refusal = NOT_OWN.format(name=self.table.name(), what=what) if shelved is not None and not own else ""
-            button.setToolTip(refusal or f"The model is {what} on this machine; layers and results stay.")
+            button.setToolTip(refusal or f"Your own model is {what} on this machine; layers and results stay.")
         for button in (self.path_button, self.hash_button):
             button.setEnabled(shelved is not None)
         for button in (self.file_button, self.address_button, self.fetch_button):

@@ -85,11 +85,11 @@ def removed_steps(name: str) -> Generator[Progress, None, Change]:
     from napari_wnet.network.own import remove_model
 
     remove_model(name)
-    return Change(said=f"'{name}' is removed.")
+    return Change(said=f"Your model '{name}' is removed.")
 
 
 def fetched_steps() -> Generator[Progress, None, Change]:
-    """Bring all models onto this machine, checked.
+    """Bring all models of the package onto this machine, checked.
 
     Raises
     ------
@@ -100,4 +100,7 @@ def fetched_steps() -> Generator[Progress, None, Change]:
     from napari_wnet.network.shelf import fetch_all_steps
 
     n_models = len((yield from fetch_all_steps()))
-    return Change(said=f"All {n_models} models, that of the Repair dock included, are checked and work offline.")
+    return Change(
+        said=f"The {n_models} models that come with napari-wnet, that of the Repair dock included, are checked and "
+        "work offline."
+    )

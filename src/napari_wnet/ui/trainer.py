@@ -26,7 +26,7 @@ from napari_wnet.reports import Progress
 from napari_wnet.train_params import TrainParams
 from napari_wnet.ui.archive import training_folder
 from napari_wnet.ui.foreground import read_foreground
-from napari_wnet.ui.hub import join_hub
+from napari_wnet.ui.hub import join_hub, tell_models
 from napari_wnet.ui.layers import channel_axis_beside, displayed_index, placement, read_source
 from napari_wnet.ui.learn_box import LearnFrom
 from napari_wnet.ui.requests import ModelNews
@@ -296,8 +296,10 @@ class Trainer(QObject):
         self._hub.training = False
         self.busyChanged.emit(False)
 
-    def _on_kept(self, name: str) -> None:
+    def _on_kept(self, kept: tuple[str, ModelNews]) -> None:
+        name, news = kept
         self.discard()
+        tell_models(news)  # the docks of other viewers too
         self._hub.tell_adopted(name)
         self.adopted.emit(name)
 
@@ -313,12 +315,13 @@ def n_threads() -> int:
     return max(1, (os.cpu_count() or 2) - 1)
 
 
-def _adopt_steps(path: Path, name: str) -> Generator[Progress, None, str]:
+def _adopt_steps(path: Path, name: str) -> Generator[Progress, None, tuple[str, ModelNews]]:
     yield Progress(done=0, total=0, what="saving the model")
+    from napari_wnet.network.catalog import list_models
     from napari_wnet.network.own import adopt_model
 
     adopt_model(path, name)
-    return name
+    return name, ModelNews(models=tuple((entry.name, entry.description) for entry in list_models()))
 
 
 def command_for(request: FineTuneRequest, folder: Path, default: TrainParams) -> str:
