@@ -12,7 +12,7 @@ from napari_wnet.errors import ParamsError
 from napari_wnet.params import ClusteringParams, NormalizeParams, SegmentParams, WNetConfig
 from napari_wnet.presets import PRESETS
 from napari_wnet.reproduce.studies import MANY_DIMENSIONS, Study, Variant
-from napari_wnet.train_params import AugmentParams, TrainParams
+from napari_wnet.train_params import AugmentParams, LossParams, TrainParams
 
 Recipe = Literal["small", "paper"]
 SMALL_WIDTHS = (16, 32, 64, 128)
@@ -28,6 +28,8 @@ SMALL_AUGMENTATION = AugmentParams(
     blur=0.0,
     noise=0.0,
 )
+# Between objects that touch, a push of 1 does not overcome the pull in so few steps: one direction is kept for all.
+SMALL_LAMBDA = 4.0
 SMALL_TRAINING = TrainParams(
     steps=1500,
     batch_size=4,
@@ -36,14 +38,13 @@ SMALL_TRAINING = TrainParams(
     keep="last",
     validate_every=1_000_000,
     normalize=NormalizeParams(together=True),
+    loss=LossParams(inter_weight=SMALL_LAMBDA),
     augment=SMALL_AUGMENTATION,
 )
 SYNTHETIC = "synthetic"
 SYNTHETIC_SIDE = 160
 NEIGHBOURS_PART = 0.02
 """Objects are neighbours that are closer than this part of the width: 10 pixels at the paper's 512."""
-SYNTHETIC_LAMBDA = 4.0
-"""Between leaves that touch, a push of 1 does not overcome the pull: a U-Net keeps one direction for a whole plant."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,8 +130,7 @@ class ReproduceJob:
             base = base.replace(batch_size=base.batch_size // 2)
         if self.budget.recipe == "small" and self.data == SYNTHETIC:
             # Else all leaves of a small plant are neighbours, more than there are directions at right angles.
-            near = NEIGHBOURS_PART * SYNTHETIC_SIDE
-            base = base.replace(loss__neighbour_distance=near, loss__inter_weight=SYNTHETIC_LAMBDA)
+            base = base.replace(loss__neighbour_distance=NEIGHBOURS_PART * SYNTHETIC_SIDE)
         changes = {f"loss__{name}": value for name, value in variant.loss.items()}
         return base.replace(seed=seed, **changes, **variant.training)
 
