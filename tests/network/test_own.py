@@ -12,13 +12,13 @@ import pickle
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from model_server import Server, make_model, serving
+from model_server import Server, make_model
 from napari_wnet.errors import DownloadError, ModelError, OutputError
 from napari_wnet.network import download
 from napari_wnet.network.addition import Addition
@@ -61,13 +61,6 @@ def places(tmp_path: Path, model_bytes: bytes, sha256: str) -> Places:
         listed.append(one)
     (made.package / "registry.json").write_text(json.dumps({"models": listed}))
     return made
-
-
-@pytest.fixture
-def server(model_bytes: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with serving(model_bytes) as made:
-        yield made
 
 
 def add(places: Places, source: object, name: str = "", sha256: str = "") -> Path:

@@ -11,7 +11,7 @@ import logging
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import torch
 
-from model_server import Server, make_model, serving
+from model_server import Server, make_model
 from napari_wnet.errors import DownloadError, ModelError
 from napari_wnet.network import download
 from napari_wnet.network.checkpoint import read_model
@@ -84,13 +84,6 @@ def bare(places: Places) -> Places:
 
 
 # --- a server with every vice
-
-
-@pytest.fixture
-def server(model_bytes: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with serving(model_bytes) as made:
-        yield made
 
 
 @pytest.fixture

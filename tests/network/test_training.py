@@ -20,12 +20,12 @@ from napari_wnet.errors import TrainingError
 from napari_wnet.network import training
 from napari_wnet.network.checkpoint import load_state
 from napari_wnet.network.dataset import Sample
+from napari_wnet.network.schedule import learning_rate
 from napari_wnet.network.training import (
     Trained,
     TrainingRun,
     evaluate_network,
     freeze_norm,
-    learning_rate,
     train_steps,
 )
 from napari_wnet.network.wnet import WNet

@@ -7,11 +7,25 @@ import math
 import torch
 from torch import nn
 
+from napari_wnet.train_params import TrainParams
+
+STAIRCASE_STEPS, STAIRCASE_DECAY = 5000, 0.9  # Wu, Chen, Merhof 2020, section 3.1
+
 
 def rate_at(step: int, steps: int, warmup_steps: int, peak: float) -> float:
     """Return the learning rate at a step: a linear rise, under half a cosine from the peak down to zero."""
     warm = min(1.0, (step + 1) / warmup_steps) if warmup_steps else 1.0
     return peak * warm * 0.5 * (1 + math.cos(math.pi * min(1.0, step / steps)))
+
+
+def learning_rate(step: int, params: TrainParams) -> float:
+    """Return the learning rate at a step of the schedule."""
+    if params.schedule == "cosine":
+        return rate_at(step, params.steps, params.warmup_steps, params.learning_rate)
+    warm = min(1.0, (step + 1) / params.warmup_steps) if params.warmup_steps else 1.0
+    if params.schedule == "staircase":
+        warm *= STAIRCASE_DECAY ** (step // STAIRCASE_STEPS)
+    return params.learning_rate * warm
 
 
 @torch.no_grad()

@@ -23,7 +23,7 @@ from napari_wnet.network.inference import fused
 from napari_wnet.network.interrupt import whole
 from napari_wnet.network.losses import Targets, total_loss
 from napari_wnet.network.rescaling import predict_rescaled
-from napari_wnet.network.schedule import rate_at, update_average
+from napari_wnet.network.schedule import learning_rate, update_average
 from napari_wnet.network.training_state import State
 from napari_wnet.network.wnet import WNet, WNetOutput
 from napari_wnet.params import ClusteringParams, SegmentParams, WNetConfig
@@ -33,7 +33,6 @@ from napari_wnet.train_params import LossParams, TrainParams
 REPORT_EVERY = 50
 SAVE_SECONDS = 240.0
 Previews = tuple[tuple[str, Any], ...]
-STAIRCASE_STEPS, STAIRCASE_DECAY = 5000, 0.9  # Wu, Chen, Merhof 2020, section 3.1
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -290,16 +289,6 @@ def freeze_norm(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-
-
-def learning_rate(step: int, params: TrainParams) -> float:
-    """Return the learning rate at a step of the schedule."""
-    if params.schedule == "cosine":
-        return rate_at(step, params.steps, params.warmup_steps, params.learning_rate)
-    warm = min(1.0, (step + 1) / params.warmup_steps) if params.warmup_steps else 1.0
-    if params.schedule == "staircase":
-        warm *= STAIRCASE_DECAY ** (step // STAIRCASE_STEPS)
-    return params.learning_rate * warm
 
 
 def _validated(run: TrainingRun, state: State[WNet], device: torch.device) -> tuple[dict[str, float] | None, Previews]:

@@ -10,24 +10,14 @@ from typing import Any, Literal
 
 from napari_wnet.errors import ParamsError
 from napari_wnet.params import ClusteringParams, NormalizeParams, SegmentParams, WNetConfig
-from napari_wnet.presets import PRESETS
+from napari_wnet.presets import PLAIN, PRESETS
 from napari_wnet.reproduce.studies import MANY_DIMENSIONS, Study, Variant
-from napari_wnet.train_params import AugmentParams, LossParams, TrainParams
+from napari_wnet.train_params import LossParams, TrainParams
 
 Recipe = Literal["small", "paper"]
 SMALL_WIDTHS = (16, 32, 64, 128)
 # As in the paper, images are not varied, but for flips and quarter turns: so a small budget is enough to learn them.
-SMALL_AUGMENTATION = AugmentParams(
-    rotate=False,
-    scale_low=1.0,
-    scale_high=1.0,
-    elastic=0.0,
-    gamma=0.0,
-    contrast=0.0,
-    brightness=0.0,
-    blur=0.0,
-    noise=0.0,
-)
+SMALL_AUGMENTATION = PLAIN.replace(flip=True)
 # Between objects that touch, a push of 1 does not overcome the pull in so few steps: one direction is kept for all.
 SMALL_LAMBDA = 4.0
 SMALL_TRAINING = TrainParams(
