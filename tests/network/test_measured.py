@@ -31,10 +31,10 @@ def test_a_card_is_read_for_the_file_it_was_made_of(tmp_path: Path) -> None:
     card = read_measured(path, "ab")
     assert card is not None
     assert card.sets[0].by_size[0]["recall"] == 0.5
-    assert told(card) == {
-        "2 test images": "mSBD 0.5, AP 0.5 0.25, 7 objects, never",
-        "limit 1": "It fails at night.",
-    }
+    assert list(told(card).items()) == [
+        ("limit 1", "It fails at night."),
+        ("2 test images", "mSBD 0.5, AP 0.5 0.25, 7 objects, never"),
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"sets": 3}', '{"sets": [{"title": "x"}]}', '{"sets": [], "x": 1}'])

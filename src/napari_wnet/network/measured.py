@@ -101,11 +101,14 @@ def bundled_card(sha256: str, places: Places | None = None) -> MeasuredCard | No
 
 
 def told(card: MeasuredCard) -> dict[str, str]:
-    """Return a card as words with what they mean, as :func:`napari_wnet.network.card.card` does for a header."""
-    facts: dict[str, str] = {}
-    for one in card.sets:
+    """Return a card as words with what they mean, as :func:`napari_wnet.network.card.card` does for a header.
+
+    Known failures come first, then scores, those on images that nobody looked at before the others.
+    """
+    facts = {f"limit {number}": text for number, text in enumerate(card.limits, 1)}
+    for one in reversed(card.sets):
         names = {"symmetric_best_dice": "mSBD", "mean_average_precision": "mAP", "abs_count_difference": "count error"}
         names |= {f"average_precision_{threshold:g}": f"AP {threshold:g}" for threshold in (0.5, 0.75, 0.9)}
         scores = ", ".join(f"{names[key]} {value:.3g}" for key, value in one.scores.items() if key in names)
         facts[one.title] = f"{scores}, {one.n_objects} objects, {one.seen}"
-    return facts | {f"limit {number}": text for number, text in enumerate(card.limits, 1)}
+    return facts
