@@ -50,7 +50,7 @@ CONFIG = WNetConfig(widths=(4, 8), embedding_dim=2, stem=1, concat_channels=2)
 PACKAGE = Places.from_environment().package
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A clean refusal of the command line: status and what was said."""
 
 
@@ -83,11 +83,11 @@ def command(*arguments: object) -> None:
             status = int(stop.code or 0)
     said = err.getvalue()
     if "Traceback" in said or "unexpected error" in said:
-        raise AssertionError(f"told the user: {said[-500:]}")
+        raise AssertionError(f"told the user: {said[:900]}")
     if status not in (0, 1, 2) or (status and not said.strip()):
         raise AssertionError(f"status {status}: {said[-500:]!r}")
     if status:
-        raise Refused(said[-500:])
+        raise RefusedError(said[-500:])
 
 
 # --- sound files
@@ -155,14 +155,20 @@ def _make_models(folder: Path) -> None:
 
     torch.manual_seed(0)
     header = ModelHeader(
-        name="tiny", config=CONFIG, description="small", diameter=9.0, provenance={"date": "2024"}, scores={"test": {"x": 1}}
+        name="tiny",
+        config=CONFIG,
+        diameter=9.0,
+        provenance={"date": "2024"},
+        scores={"test": {"x": 1}},
     )
     save_model(folder / "tiny.safetensors", WNet(CONFIG).eval(), header)
     shutil.copy(PACKAGE / "outline.safetensors", folder / "outline.safetensors")
     shutil.copy(PACKAGE / "registry.json", folder / "registry.json")
     shutil.copy(next(PACKAGE.glob("*.card.json")), folder / "a.card.json")
     (folder / "request").mkdir()
-    pair = TrainingPair(image=np.zeros((1, 24, 36), np.float32), labels=np.zeros((24, 36), np.int32), name="a", done=[1])
+    pair = TrainingPair(
+        image=np.zeros((1, 24, 36), np.float32), labels=np.zeros((24, 36), np.int32), name="a", done=[1]
+    )
     save_request(
         FineTuneRequest(
             pairs=(pair,), base="nuclei", params=TrainParams(), device="cpu", out=folder / "request" / "new.safetensors"
@@ -172,12 +178,10 @@ def _make_models(folder: Path) -> None:
 
 def _make_results(folder: Path) -> None:
     """Segment an image, as a whole and in blocks, for sidecars to damage."""
-    for name, more in (("result", ("--save", "labels,geojson")), ("slide", ("--blocks", "32"))):
+    for name, more in (("result", ("--save", "labels,geojson")), ("slide", ("--blocks", "64"))):
         (folder / name).mkdir()
         shutil.copy(folder / "packed.tif", folder / name / "a.tif")
-        with contextlib.suppress(Refused):
-            command("segment", folder / name / "a.tif", "--out", folder / name / "out", *MODEL(folder), *more)
-    assert (folder / "result" / "out" / "a.json").exists()
+        command("segment", folder / name / "a.tif", "--out", folder / name / "out", *MODEL(folder), *more)
 
 
 def MODEL(folder: Path) -> tuple[object, ...]:  # noqa: N802 - as good as a constant
@@ -188,10 +192,19 @@ def _make_project(folder: Path, labels: Any) -> None:
     cleared = np.zeros(labels.shape, bool)
     cleared[:3] = True
     kept = LabelsState(
-        name="a", labels=labels.astype(np.int32), done={(): frozenset({1})}, cleared=cleared, seeds=np.array([[3.0, 4.0]])
+        name="a",
+        labels=labels.astype(np.int32),
+        done={(): frozenset({1})},
+        cleared=cleared,
+        seeds=np.array([[3.0, 4.0]]),
     )
     image = ImageState(
-        name="a", path="a.tif", shape=labels.shape, sha256="0" * 64, settings={"model": "nuclei", "params": {}}, labels=(kept,)
+        name="a",
+        path="a.tif",
+        shape=labels.shape,
+        sha256="0" * 64,
+        settings={"model": "nuclei", "params": {}},
+        labels=(kept,),
     )
     with ProjectFolder(folder) as project:
         project.save(ProjectState(images=(image,), settings={"dock": {"angle": 30}}))
@@ -281,8 +294,7 @@ def _sidecar(rng: Rng, case: Path, sound: Sound) -> None:
 def _slide(rng: Rng, case: Path, sound: Sound) -> None:
     folder = sound.copy("slide", case)
     path = folder / "out" / "a.json"
-    if path.exists():
-        path.write_bytes(json_text(rng, json.loads(path.read_text())))
+    path.write_bytes(json_text(rng, json.loads(path.read_text())))
     more = ("--out", case / "out", "--overwrite") if rng.random() < 0.5 else ()
     command("replay", path, *more)
 
@@ -358,8 +370,9 @@ def _lists(rng: Rng, case: Path, sound: Sound) -> None:
         sound.copy("packed.tif", case / "images")
         (case / "done.json").write_bytes(json_text(rng, {"nothing": [1, 2]}))
         command(
-            "train", "--fine-tune", "--images", case / "images", "--labels", case / "images", "--done", case / "done.json",
-            "--out", case / "out" / "m.safetensors", "--init", sound.path("tiny.safetensors"), "--steps", "1",
+            "train", "--fine-tune", "--images", case / "images", "--labels", case / "images", "--steps", "1",
+            "--done", case / "done.json", "--out", case / "out" / "m.safetensors",
+            "--init", sound.path("tiny.safetensors"),
         )  # fmt: skip
 
 
@@ -406,8 +419,8 @@ TARGETS: Mapping[str, Callable[[Rng, Path, Sound], None]] = MappingProxyType(
     }
 )
 ORDER = (
-    "tiff", "zarr", "model", "sidecar", "png", "project", "tiff", "settings", "jpeg", "labels", "npy", "hdf5", "request",
-    "zarr", "model", "sidecar", "lists", "slide", "project", "outline",
+    "tiff", "zarr", "model", "sidecar", "png", "project", "tiff", "settings", "jpeg", "labels",
+    "npy", "hdf5", "request", "zarr", "model", "sidecar", "lists", "slide", "project", "outline",
 )  # fmt: skip
 """The kinds in turn, those with more to be damaged more often."""
-CLEAN = (WNetError, Refused)
+CLEAN = (WNetError, RefusedError)
