@@ -16,6 +16,7 @@ import h5py
 import numcodecs
 import numpy as np
 import tifffile
+import torch
 import zarr
 from abuse_damage import (
     Rng,
@@ -41,6 +42,7 @@ from napari_wnet.network.catalog import Places, package_entries
 from napari_wnet.network.checkpoint import ModelHeader, read_header, save_model
 from napari_wnet.network.measured import read_measured, told
 from napari_wnet.network.outline.file import read_outline
+from napari_wnet.network.training_state import State
 from napari_wnet.network.wnet import WNet
 from napari_wnet.params import WNetConfig
 from napari_wnet.project import ImageState, LabelsState, ProjectFolder, ProjectState
@@ -151,8 +153,6 @@ def _make_zarr(folder: Path, grey: Any, labels: Any) -> None:
 
 
 def _make_models(folder: Path) -> None:
-    import torch
-
     torch.manual_seed(0)
     header = ModelHeader(
         name="tiny",
@@ -166,6 +166,7 @@ def _make_models(folder: Path) -> None:
     shutil.copy(PACKAGE / "registry.json", folder / "registry.json")
     shutil.copy(next(PACKAGE.glob("*.card.json")), folder / "a.card.json")
     (folder / "request").mkdir()
+    _state().save(folder / "request" / "state.safetensors", TrainParams())
     pair = TrainingPair(
         image=np.zeros((1, 24, 36), np.float32), labels=np.zeros((24, 36), np.int32), name="a", done=[1]
     )
@@ -174,6 +175,11 @@ def _make_models(folder: Path) -> None:
             pairs=(pair,), base="nuclei", params=TrainParams(), device="cpu", out=folder / "request" / "new.safetensors"
         )
     )
+
+
+def _state() -> State[WNet]:
+    network = WNet(CONFIG)
+    return State(network=network, average=WNet(CONFIG), optimizer=torch.optim.AdamW(network.parameters()))
 
 
 def _make_results(folder: Path) -> None:
@@ -345,7 +351,13 @@ def _outline(rng: Rng, case: Path, sound: Sound) -> None:
 
 
 def _request(rng: Rng, case: Path, sound: Sound) -> None:
+    """Damage what a training that was cut short has left: how far it had come, and what it was to learn."""
     folder = sound.copy("request", case)
+    if rng.random() < 0.5:
+        path = folder / "state.safetensors"
+        path.write_bytes(damaged_safetensors(rng, path.read_bytes()))
+        _state().restore(path)
+        return
     path = folder / "request.safetensors"
     path.write_bytes(damaged_safetensors(rng, path.read_bytes()))
     load_request(folder)

@@ -69,6 +69,33 @@ def test_a_slide_is_made_again_from_its_sidecar(tmp_path, slide, capsys):
     assert cli.main(["replay", str(sidecar)]) == 1
 
 
+@pytest.mark.parametrize("name", ["precious.zarr", "..", "../out/precious.zarr", "", None])
+def test_a_slide_made_again_takes_the_place_of_no_other_files(tmp_path, slide, capsys, name):
+    assert segment(slide, "--out", tmp_path / "out", "--blocks", "96") == 0
+    sidecar, copy = tmp_path / "out" / "a.json", tmp_path / "copy"
+    info = json.loads(sidecar.read_text())
+    if name is None:
+        del info["result"]["files"]["labels"]
+    else:
+        info["result"]["files"]["labels"] = name
+    sidecar.write_text(json.dumps(info))
+    (copy / "precious.zarr").mkdir(parents=True)
+    (copy / "precious.csv").write_text("precious")
+    assert cli.main(["replay", str(sidecar), "--out", str(copy), "--overwrite"]) == 1
+    assert "a.json" in capsys.readouterr().err
+    assert sorted(path.name for path in copy.iterdir()) == ["precious.csv", "precious.zarr"]
+    assert (copy / "precious.csv").read_text() == "precious"
+
+
+@pytest.mark.parametrize("blocks", [None, [], {}, {"size": "large"}, {"size": True}])
+def test_blocks_of_no_sense_are_told(tmp_path, slide, capsys, blocks):
+    assert segment(slide, "--out", tmp_path / "out", "--blocks", "96") == 0
+    sidecar = tmp_path / "out" / "a.json"
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"blocks": blocks}))
+    assert cli.main(["replay", str(sidecar)]) == 1
+    assert "segment the image again" in capsys.readouterr().err
+
+
 def test_a_slide_made_again_still_says_that_its_diameter_was_estimated(tmp_path, slide):
     size = ("--blocks", "128", "--tile-size", "64", "--diameter")
     for name, diameter in (("out", "auto"), ("fixed", "14")):
