@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from napari_wnet.json_values import parse_json, value_of
+from napari_wnet.json_values import parse_json, read_json, value_of
 
 
 @pytest.mark.parametrize(
@@ -13,6 +14,13 @@ from napari_wnet.json_values import parse_json, value_of
 def test_whatever_is_wrong_is_a_value_error(text: str | bytes) -> None:
     with pytest.raises(ValueError, match=r"\S"):
         parse_json(text)
+
+
+def test_a_file_of_gigabytes_is_not_read_to_its_end(tmp_path: Path) -> None:
+    with (tmp_path / "a.json").open("wb") as file:
+        file.truncate(2**40)  # sparse
+    with pytest.raises(ValueError, match="more than 64 MB"):
+        read_json(tmp_path / "a.json")
 
 
 def test_what_is_json_is_read() -> None:

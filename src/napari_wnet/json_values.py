@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+MOST_BYTES = 64 * 2**20
 Value = TypeVar("Value")
 Pairs = Callable[[list[tuple[str, Any]]], dict[str, Any]]
 
@@ -43,9 +44,13 @@ def read_json(path: Path) -> Any:
     OSError
         If it cannot be read.
     ValueError
-        As :func:`parse_json`.
+        As :func:`parse_json`, and if it is much larger than anything this program keeps as JSON.
     """
-    return parse_json(path.read_bytes())
+    with path.open("rb") as file:
+        text = file.read(MOST_BYTES + 1)
+    if len(text) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES // 2**20} MB")
+    return parse_json(text)
 
 
 def value_of(info: Mapping[str, Any], name: str, kind: type[Value]) -> Value:
