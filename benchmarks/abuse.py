@@ -102,7 +102,7 @@ def outcome(number: int, seed: int, watch: Watch, sound: Any) -> tuple[str, str,
 
 def serve(pipe: Connection, arena: Path, span: tuple[int, int], seed: int) -> None:
     """Try the inputs of a span; told is when each begins and what came of it."""
-    from abuse_targets import Sound
+    from abuse_sound import Sound
 
     own = arena / "own"
     os.chdir(own)
@@ -275,7 +275,8 @@ def main() -> int:
     tempfile.tempdir = None
     began = time.monotonic()
     try:
-        from abuse_targets import make_sound
+        import abuse_targets  # noqa: F401 - once, rather than in each child
+        from abuse_sound import make_sound
 
         sound = make_sound(arena / "sound")
         sound.copy("packed.tif", arena / "secret").rename(arena / "secret" / "secret.tif")
