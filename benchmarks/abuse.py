@@ -100,8 +100,10 @@ def outcome(number: int, seed: int, watch: Watch, sound: Any) -> tuple[str, str,
     return kind, found, said
 
 
-def serve(pipe: Connection, arena: Path, span: tuple[int, int], seed: int) -> None:
+def serve(ends: tuple[Connection, Connection], arena: Path, span: tuple[int, int], seed: int) -> None:
     """Try the inputs of a span; told is when each begins and what came of it."""
+    theirs, pipe = ends
+    theirs.close()  # or this process would outlive the one that listens
     from abuse_sound import Sound
 
     own = arena / "own"
@@ -142,7 +144,7 @@ def feed(arena: Path, span: tuple[int, int], seed: int, note: Any) -> None:
     first, last = span
     while first < last:
         ours, theirs = context.Pipe(duplex=False)
-        child = context.Process(target=serve, args=(theirs, arena, (first, last), seed))
+        child = context.Process(target=serve, args=((ours, theirs), arena, (first, last), seed))
         child.start()
         theirs.close()
         at, done = first, False
