@@ -203,7 +203,7 @@ def test_a_disk_that_fails_is_told_from_the_folder_of_the_models(
 # --- added from an address
 
 
-@pytest.mark.parametrize("vice", ["good", "chunked", "moved", "endlessmove"])
+@pytest.mark.parametrize("vice", ["good", "chunked", "moved", "elsewhere", "endlessmove"])
 def test_a_model_is_added_from_an_address(
     places: Places, server: Server, model_bytes: bytes, sha256: str, vice: str
 ) -> None:
@@ -241,6 +241,9 @@ VICES = {
     "tofile": "no http or https",
     "toftp": "no http or https",
     "tononsense": "cannot be reached",
+    "packed": "no model file",
+    "negative": "another file",
+    "wordy": "another file",
 }
 
 
@@ -269,6 +272,9 @@ def test_a_server_that_trickles_without_an_end_is_given_up(
     monkeypatch.setattr(download, "SLOWEST_BYTES_PER_SECOND", 10**9)
     with pytest.raises(DownloadError, match=r"too slow.*or download the file with a browser"):
         add(places, f"{server.url}/drip/slow.safetensors")
+    monkeypatch.setattr(download, "CONNECT_SECONDS", 0.2)
+    with pytest.raises(DownloadError, match=r"does not answer.*or download the file with a browser"):
+        add(places, f"{server.url}/slowhead/slow.safetensors")
     assert own_files(places) == []
 
 
