@@ -20,6 +20,10 @@ PATIENCE_S = 1200
 SETTLE_S = 0.6
 RING = (255, 196, 0)
 Point = tuple[float, float]
+MERGED: tuple[Point, ...] = ((400.0, 231.0), (414.0, 217.0))
+"""In the sample of nuclei: two that the model takes for one, as row and column of a pixel in each."""
+THREE: tuple[Point, ...] = ((132.0, 369.0), (148.0, 377.0), (161.0, 377.0))
+SPECKS: tuple[Point, ...] = ((42.0, 8.0), (51.0, 2.0))
 
 
 def wait_until(done: Callable[[], bool]) -> None:
@@ -92,10 +96,9 @@ class Stage:
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
         settle(0.2)
 
-    def around(self, picture: Image.Image, point: Point, radius: int = 170) -> Image.Image:
-        """Return the part of a picture around a pixel of the image (row, column)."""
-        x, y = self.place(point)
-        return picture.crop((x - radius, y - radius, x + radius, y + radius))
+    def part(self, picture: Image.Image, first: Point, last: Point) -> Image.Image:
+        """Return the part of a picture between two pixels of the image (row, column)."""
+        return picture.crop((*self.place(first), *self.place(last)))
 
     def picture(self) -> Image.Image:
         """Return what the window shows."""

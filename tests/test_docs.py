@@ -14,6 +14,7 @@ from argparse import Namespace
 from pathlib import Path
 
 import pytest
+import yaml
 
 import napari_wnet
 from markdown_pages import PAGES, ROOT, anchors, links, without_code
@@ -152,6 +153,20 @@ def test_every_column_of_a_table_is_explained():
         [*(column.name for column in (*COLUMNS, *TRAITS)), "t", "time_h", "time_day"]
         + [f"{start}_per_{unit}" for start, unit in (("relative_growth_rate", "frame"), ("", "h"), ("", "day"))]
     )
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_menus_are_called_as_in_napari(path):
+    manifest = yaml.safe_load((ROOT / "src" / "napari_wnet" / "napari.yaml").read_text(encoding="utf-8"))
+    docks, samples = (
+        {one["display_name"] for one in manifest["contributions"][kind]} for kind in ("widgets", "sample_data")
+    )
+    text = " ".join(path.read_text(encoding="utf-8").split())
+    for entry in re.findall(r"`Plugins > ([^`]+)`", text):
+        assert entry.startswith("napari-wnet > ")
+        assert entry.removeprefix("napari-wnet > ") in docks
+    for entry in re.findall(r"`File > Open Sample > napari-wnet > ([^`]+)`", text):
+        assert entry in samples
 
 
 def test_every_public_name_has_a_section_in_the_reference():

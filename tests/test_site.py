@@ -6,8 +6,9 @@ import runpy
 
 import pytest
 import yaml
-from markdown_pages import ROOT, links
 from PIL import Image
+
+from markdown_pages import ROOT, links
 
 UNLISTED = {"real-plants.md", "samples.md", "textures.md"}
 """Pages about bundled files, which other pages lead to."""
@@ -38,7 +39,7 @@ def test_the_site_lists_every_page_once(site):
 def test_links_lead_somewhere_within_the_site(site):
     for page in site.rglob("*.md"):
         for target, _ in links(page):
-            leads_to = (page.parent / target).resolve()
+            leads_to = (page.parent / target).resolve() if target else page
             assert leads_to.is_relative_to(site.resolve())
             assert leads_to.is_file(), (page, target)
 
