@@ -130,6 +130,20 @@ def test_what_a_killed_training_left_is_not_overwritten_unasked(folders, capsys)
     assert train(folders, "--steps", 1, "--overwrite") == 0
 
 
+def test_beginning_anew_leaves_no_older_checkpoint_to_resume_from(folders, monkeypatch):
+    assert train(folders, "--steps", 2, "--validate-every", 1) == 0
+    state = folders / "model.state.safetensors"
+    assert state.exists()
+
+    def killed(*_):
+        raise RuntimeError("as if killed before the first checkpoint")
+
+    monkeypatch.setattr(training, "total_loss", killed)
+    with pytest.raises(RuntimeError, match="as if killed"):
+        train(folders, "--steps", 2, "--overwrite")
+    assert not state.exists()
+
+
 def test_a_folder_that_cannot_be_made_is_said_before_anything_is_read(folders, capsys):
     assert train(folders, "--steps", 1, out="images/plate0.tif/new/model.safetensors") == 1
     captured = capsys.readouterr()

@@ -113,6 +113,8 @@ def train_job_steps(
         state=state,
         resume=resume,
     )
+    if overwrite and not resume:  # else, killed before its first checkpoint, it would be resumed from that of another
+        state.unlink(missing_ok=True)
     with contextlib.ExitStack() as open_logs:
         also = [open_logs.enter_context(tensorboard(job.tensorboard, resume=resume))] if job.tensorboard else []
         if job.pictures:
