@@ -7,6 +7,7 @@ import functools
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -117,12 +118,39 @@ class Handler(BaseHTTPRequestHandler):
     def send_toftp(self) -> None:
         self.start(302, Location="ftp://127.0.0.1/tiny.safetensors")
 
+    def send_elsewhere(self) -> None:  # another host, as the stores of archives are
+        self.start(302, Location=f"http://localhost:{self.server.server_address[1]}/good/tiny.safetensors")
+
+    def send_slowhead(self) -> None:  # a line at a time, and never the last
+        self.wfile.write(b"HTTP/1.0 200 OK\r\n")
+        self.write_until_refused(b"X: y\r\n", pause=0.02)
+
+    def send_packed(self) -> None:  # a few bytes that would unpack to many
+        packer = zlib.compressobj(wbits=31)
+        bomb = packer.compress(bytes(2**24)) + packer.flush()
+        self.start(Content_Encoding="gzip", Content_Length=len(bomb))
+        self.write_all(bomb)
+
+    def send_negative(self) -> None:
+        self.start(Content_Length=-1)
+        self.write_all(self.content)
+
+    def send_wordy(self) -> None:
+        self.start(Content_Length="many")
+        self.write_all(self.content)
+
     def send_tononsense(self) -> None:
         self.start(302, Location="http://[/")
 
     def send_endlessmove(self) -> None:
         self.start(302, Location="/good/tiny.safetensors")
         self.write_until_refused(bytes(2**16))
+
+    def write_all(self, data: bytes) -> None:
+        try:
+            self.wfile.write(data)
+        except OSError:  # it was refused before
+            self.close_connection = True
 
     def write_until_refused(self, data: bytes, pause: float = 0.0) -> None:
         try:

@@ -141,6 +141,13 @@ def test_rescaling_needs_a_model_that_knows_its_diameter():
         rescaling(0.0, NormalizeParams(diameter=40))
 
 
+def test_objects_that_would_have_to_be_enlarged_without_end_are_refused():
+    assert rescaling(16.0, NormalizeParams(diameter=1)) == 16.0
+    for diameter in (0.99, 0.01, 1e-9):
+        with pytest.raises(ParamsError, match="give an object diameter of 1 px or more"):
+            rescaling(16.0, NormalizeParams(diameter=diameter))
+
+
 def test_progress_counts_every_tile(model, nuclei_image):
     params = model.header.params.replace(tiles__size=256)
     steps = segment_steps(nuclei_image, model, params, device="cpu")

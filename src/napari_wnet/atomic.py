@@ -131,8 +131,11 @@ def refuse_existing_folder(path: Path, *, overwrite: bool) -> None:
 
 
 def write_text(path: str | Path, text: str, *, overwrite: bool = False) -> None:
-    """Write text as UTF-8, its line ends as they are: see :func:`write_bytes`."""
-    write_bytes(path, text.encode(), overwrite=overwrite)
+    r"""Write text as UTF-8, its line ends as they are: see :func:`write_bytes`.
+
+    Bytes of a file's name that are no UTF-8, as from older systems, become ``\udcff``, which JSON reads as it was.
+    """
+    write_bytes(path, text.encode(errors="backslashreplace"), overwrite=overwrite)
 
 
 def write_bytes(path: str | Path, data: bytes, *, overwrite: bool = False) -> None:

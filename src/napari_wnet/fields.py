@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, Self
 
 from napari_wnet.errors import ParamsError
 
+LONGEST_SHOWN = 200
+
 
 @dataclass(frozen=True, kw_only=True)
 class FieldInfo:
@@ -140,7 +142,7 @@ def _refuse_unknown(cls: type[Params], names: list[str]) -> None:
     known = [info.name for info in cls.fields()]
     for name in names:
         if name not in known:
-            raise ParamsError(f"{cls.__name__} has no parameter '{name}'; {_nearest(cls, str(name), known)}")
+            raise ParamsError(f"{cls.__name__} has no parameter {_shown(str(name))}; {_nearest(cls, str(name), known)}")
 
 
 def _nearest(cls: type[Params], name: str, known: list[str]) -> str:
@@ -176,25 +178,34 @@ def _checked(owner: str, info: FieldInfo, value: Any) -> Any:
     if typing.get_origin(kind) is Literal:
         choices = typing.get_args(kind)
         if value not in choices:
-            raise ParamsError(f"{where} is {value!r}; choose one of {', '.join(map(str, choices))}.")
+            raise ParamsError(f"{where} is {_shown(value)}; choose one of {', '.join(map(str, choices))}.")
         return value
     if typing.get_origin(kind) is tuple:
         return _checked_items(owner, info, value)
     if kind is bool:
         if not isinstance(value, bool):
-            raise ParamsError(f"{where} must be true or false, not {value!r}.")
+            raise ParamsError(f"{where} must be true or false, not {_shown(value)}.")
         return value
     if kind in (int, float):
         return _checked_number(where, info, value)
     if not isinstance(value, kind):
-        raise ParamsError(f"{where} must be text, not {value!r}; in a file, put it in quotes.")
+        raise ParamsError(f"{where} must be text, not {_shown(value)}; in a file, put it in quotes.")
     return value
+
+
+def _shown(value: Any) -> str:
+    """Return a value for a message; it may come from a file that holds megabytes, or lists without an end."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # the latter of a number with thousands of digits
+        return f"a {type(value).__name__} that is too large to show"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _checked_items(owner: str, info: FieldInfo, value: Any) -> tuple[Any, ...]:
     item = dataclasses.replace(info, kind=typing.get_args(info.kind)[0])
     if isinstance(value, str) or not hasattr(value, "__iter__"):
-        raise ParamsError(f"{owner}.{info.name} must be a list of {item.kind.__name__}, not {value!r}.")
+        raise ParamsError(f"{owner}.{info.name} must be a list of {item.kind.__name__}, not {_shown(value)}.")
     return tuple(_checked(owner, item, entry) for entry in value)
 
 
@@ -203,16 +214,16 @@ def _checked_number(where: str, info: FieldInfo, value: Any) -> Any:
     if isinstance(value, str) and value in words:
         return words[value]
     if isinstance(value, bool) or not hasattr(value, "__float__"):
-        raise ParamsError(f"{where} must be a number, not {value!r}.")
+        raise ParamsError(f"{where} must be a number, not {_shown(value)}.")
     try:
         number = float(value)
     except (OverflowError, ValueError, TypeError):  # a whole number of hundreds of digits, or an odd type
         number = math.nan
     if not math.isfinite(number) or (info.kind is int and number != int(number)):
-        raise ParamsError(f"{where} must be a {'whole' if info.kind is int else 'finite'} number, not {value!r}.")
+        raise ParamsError(f"{where} must be a {'whole' if info.kind is int else 'finite'} number, not {_shown(value)}.")
     if number in words.values():
         return info.kind(number)
     low, high = info.options.get("min", -math.inf), info.options.get("max", math.inf)
     if not low <= number <= high:
-        raise ParamsError(f"{where} is {value}; it must lie between {low} and {high}.")
+        raise ParamsError(f"{where} is {_shown(value)}; it must lie between {low} and {high}.")
     return info.kind(value)

@@ -86,7 +86,9 @@ def measure_files_steps(job: MeasureJob, files: Sequence[Path]) -> Generator[Pro
             continue
         counts[path] = len(found["objects"])
         for kind, table in found.items():
-            table.insert(0, "file", path.name if unique else str(path))
+            # Tables hold Unicode only; names from older systems may be something else.
+            shown = (path.name if unique else str(path)).encode(errors="backslashreplace").decode()
+            table.insert(0, "file", shown)
             tables[kind].append(table)
     joined = {kind: _joined(parts) for kind, parts in tables.items()}
     return Measured(**joined, counts=counts, problems=tuple(problems))

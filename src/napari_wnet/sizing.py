@@ -113,7 +113,7 @@ def estimate_steps(
         If the model does not say which size it knows, or images are stretched to a square.
     """
     known = model.header.diameter
-    rescaling(known, params.normalize.replace(diameter=1.0))  # refuses what cannot be rescaled
+    rescaling(known, params.normalize.replace(diameter=max(known, 1.0)))  # refuses what cannot be rescaled
     seen = [normalize(image, params.normalize) for image in images if is_informative(image)]
     target = choose_device(device)
     network = ready(model.network, target)

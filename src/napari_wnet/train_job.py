@@ -238,7 +238,8 @@ def provenance(job: TrainJob, data: TrainingData, trained: Trained) -> dict[str,
 
 def names_sha256(samples: Sequence[Sample]) -> str:
     """Return a hash of the sorted names of samples, by which a split can be told from another."""
-    return hashlib.sha256("\n".join(sorted(sample.name for sample in samples)).encode()).hexdigest()
+    names = "\n".join(sorted(sample.name for sample in samples))
+    return hashlib.sha256(names.encode(errors="surrogatepass")).hexdigest()
 
 
 def code_and_machine() -> dict[str, str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -142,3 +144,73 @@ def test_a_file_that_is_no_sidecar_is_refused(tmp_path, capsys):
         drain(replay_steps(tmp_path / "x.json"))
     assert cli.main(["replay", str(tmp_path / "x.json")]) == 1
     assert "x.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("input", {"absolute_path": 3}),
+        ("input", {"path": "a\0b", "absolute_path": "a\0b"}),
+        ("input", {"shape": "wide"}),
+        ("foreground", {}),
+        ("foreground", {"path": ["mask.tif"], "absolute_path": "/", "sha256": ""}),
+        ("model", {"path": 7}),
+        ("run", {"threads": 10**9}),
+        ("run", {"threads": -1}),
+        ("run", {"device": "abacus"}),
+        ("result", {"files": {"labels": "../a_labels.tif"}}),
+        ("result", {"labels_sha256": None}),
+        ("params", {"clustering": {"angle": [[[]]] * 10_000}}),
+    ],
+)
+def test_a_sidecar_that_was_tampered_with_is_refused_in_words(results, tmp_path, capsys, part, change):
+    info = json.loads((results / "a.json").read_text())
+    info[part] = {**info[part], **change} if change else change
+    (results / "a.json").write_text(json.dumps(info))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert cli.main(["replay", str(results / "a.json"), "--out", str(tmp_path / "copy"), "--overwrite"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(str(results / "a.json"))
+    assert len(said) < 2000
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"format": "napari-wnet result", "format_version": true}'])
+def test_a_sidecar_of_no_sense_is_in_the_way_of_a_batch_and_told(tmp_path, nuclei_image, capsys, text):
+    tifffile.imwrite(tmp_path / "a.tif", nuclei_image[0, :64, :64])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.json").write_text(text)
+    assert cli.main(["segment", str(tmp_path / "a.tif"), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 1
+    assert "exists already" in capsys.readouterr().err
+    assert (tmp_path / "out" / "a.json").read_text() == text
+
+
+@pytest.mark.parametrize("files", [{"labels": "x" * 5000}, {"labels": ".."}, {"labels": None}, [], "a_labels.tif"])
+def test_results_under_names_that_cannot_be_are_in_the_way_too(results, capsys, files):
+    info = json.loads((results / "a.json").read_text())
+    info["result"]["files"] = files
+    (results / "a.json").write_text(json.dumps(info))
+    command = ["segment", str(results.parent / "a.tif"), "--out", str(results), "--channels", "1", "--angle", "40"]
+    more = ["--foreground", str(results.parent / "mask.tif"), "--save", "overlay", "--device", "cpu"]
+    assert cli.main([*command, *more]) == 1
+    assert "settings that cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are Unicode there")
+def test_names_that_are_no_unicode_are_segmented_listed_and_made_again(tmp_path, nuclei_image, capsys):
+    images, out = tmp_path / "images", tmp_path / "out"
+    images.mkdir()
+    odd, bad = (images / os.fsdecode(name) for name in (b"t\xfcr.tif", b"\xfcbel.tif"))
+    tifffile.imwrite(tmp_path / "a.tif", nuclei_image[0, :64, :64])
+    (tmp_path / "a.tif").rename(odd)
+    bad.write_bytes(b"no image")
+    assert cli.main(["segment", str(images), "--out", str(out), "--save", "geojson,coco,roi", "--device", "cpu"]) == 1
+    assert "unexpected" not in capsys.readouterr().err
+    assert "\\udcfcbel.tif" in (out / "failed.csv").read_text()
+    assert "\\udcfcr.tif" in (out / "report.html").read_text()
+    labels = out / os.fsdecode(b"t\xfcr_labels.tif")
+    assert cli.main(["replay", str(out / os.fsdecode(b"t\xfcr.json"))]) == 0
+    assert cli.main(["measure", str(labels), "--out", str(tmp_path / "table.csv")]) == 0
+    assert cli.main(["export", str(labels), "--as", "geojson,coco", "--out", str(tmp_path / "exports")]) == 0
+    assert cli.main(["segment", str(odd), "--out", str(out), "--save", "geojson,coco,roi", "--device", "cpu"]) == 0
+    assert "finished before" in capsys.readouterr().out

@@ -222,6 +222,45 @@ def test_a_damaged_bundle_and_odd_datasets_are_told(tmp_path: Path) -> None:
     assert "A1/plant003/label hold float64" in data.problems[1]
 
 
+@pytest.mark.parametrize("level", ["A1", "A1/plant001", "A1/plant001/label"])
+def test_a_bundle_that_leads_to_another_file_is_not_followed(tmp_path: Path, level: str) -> None:
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["A1/plant001/label"] = LEAVES
+    with h5py.File(tmp_path / "theirs.h5", "w") as file:
+        file["A1/plant001/rgb"] = colours(LEAVES)
+        if level in file:
+            del file[level]
+        file[level] = h5py.ExternalLink(str(tmp_path / "secret.h5"), level)
+    with pytest.raises(ImageError, match="leads to another file"):
+        read(tmp_path / "theirs.h5")
+
+
+@pytest.mark.parametrize("kind", ["external", "virtual"])
+def test_pixels_that_lie_in_another_file_are_not_read(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "secret").write_bytes(LEAVES.tobytes())
+    with h5py.File(tmp_path / "secret.h5", "w") as file:
+        file["a"] = LEAVES
+    with h5py.File(tmp_path / "theirs.h5", "w") as file:
+        file["A1/plant001/rgb"] = colours(LEAVES)
+        if kind == "external":
+            place = (str(tmp_path / "secret"), 0, LEAVES.nbytes)
+            file.create_dataset("A1/plant001/label", LEAVES.shape, LEAVES.dtype, external=[place])
+        else:
+            layout = h5py.VirtualLayout(LEAVES.shape, LEAVES.dtype)
+            layout[:] = h5py.VirtualSource(str(tmp_path / "secret.h5"), "a", LEAVES.shape)
+            file.create_virtual_dataset("A1/plant001/label", layout)
+    with pytest.raises(TrainingError, match="leads to another file"):
+        read(tmp_path / "theirs.h5")
+
+
+def test_a_bundle_that_promises_more_than_the_memory_is_told(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "huge.h5", "w") as file:
+        file["A1/plant001/rgb"] = colours(LEAVES)
+        file.create_dataset("A1/plant001/label", (10**7, 10**7), np.uint8, chunks=(1000, 1000))
+    with pytest.raises(TrainingError, match="more memory than there is"):
+        read(tmp_path / "huge.h5")
+
+
 def test_without_h5py_the_remedy_is_named(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ImageError, match=r"napari-wnet\[hdf5\]"):

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from napari_wnet.errors import ImageError
-from napari_wnet.io import ngff_pixels
+from napari_wnet.io import memory
 from napari_wnet.io.axes import arrange
 from napari_wnet.io.images import is_image_name, read_image, read_labels
 from napari_wnet.io.ngff import is_zarr, label_names, open_ngff
@@ -249,7 +249,7 @@ def test_words_and_numbers_of_other_kinds_are_refused(tmp_path):
 
 
 def test_more_than_the_memory_is_not_tried(tmp_path, monkeypatch):
-    monkeypatch.setattr(ngff_pixels, "_memory", lambda: 1_000_000)
+    monkeypatch.setattr(memory, "free_memory", lambda: 1_000_000)
     zarr.create_array(str(tmp_path / "a.zarr"), shape=(10**6, 10**6), chunks=(1000, 1000), dtype="uint8")
     with pytest.raises(ImageError, match="1000 GB"):
         read_image(tmp_path / "a.zarr")

@@ -3,12 +3,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
+import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
 
+from hostile import damaged
 from napari_wnet.errors import ImageError, OutputError, ParamsError
 from napari_wnet.io.sidecar import (
     FORMAT_VERSION,
@@ -142,6 +147,49 @@ def test_a_sidecar_of_the_first_format_still_loads() -> None:
     assert (record.axes, record.channels, record.plane) == ("TCYX", (2, 0), (1,))
     assert (params.clustering.angle, params.tiles.size) == (30.0, 512)
     assert info["result"]["labels_sha256"] == labels_sha256(LABELS)
+
+
+SOUND = json.loads(Path(__file__).with_name("sidecar_format1.json").read_text(encoding="utf-8"))
+
+
+@settings(max_examples=400)
+@given(info=damaged(SOUND))
+def test_a_damaged_sidecar_is_refused_or_can_be_relied_on(tmp_path_factory: pytest.TempPathFactory, info: Any) -> None:
+    path = tmp_path_factory.mktemp("damaged") / "a.json"
+    path.write_text(json.dumps(info))
+    try:
+        record, _ = record_from(read_sidecar(path))
+    except ParamsError as error:
+        assert re.search(r"a\.json.*(name the \.json|upgrade)|[Ss]egment the image again", str(error)), str(error)
+        return
+    texts = [record.input_path, record.model_name, record.model_path, record.unit, record.device, *record.notes]
+    assert all(isinstance(text, str) for text in texts)
+    assert all((path.parent / name).parent == path.parent and name != ".." for name in record.outputs.values())
+    assert 1 <= record.threads <= 1024
+    assert all(type(number) is int for number in (*record.shape, *(record.channels or ()), *(record.plane or ())))
+
+
+@pytest.mark.parametrize("name", ["../a.tif", "/a.tif", "..", ".", "", "b/a.tif", "b\\a.tif", "a\0.tif", 3, None])
+def test_names_of_results_never_lead_out_of_the_folder(name: Any) -> None:
+    info = SOUND | {"result": SOUND["result"] | {"files": {"labels": name}}}
+    with pytest.raises(ParamsError, match="segment the image again"):
+        record_from(info)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, "1" * 5000, '{"format": NaN}'])
+def test_a_sidecar_that_is_nested_without_an_end_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ParamsError, match=r"a\.json is not JSON"):
+        read_sidecar(tmp_path / "a.json")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are Unicode there")
+def test_a_name_that_is_no_unicode_comes_back(tmp_path: Path, record: RunRecord) -> None:
+    image = os.fsencode(tmp_path) + b"/a\xff.tif"
+    Path(os.fsdecode(image)).write_bytes(b"pixels")
+    odd = dataclasses.replace(record, input_path=os.fsdecode(image))
+    write_sidecar(tmp_path / "a.json", sidecar_info(odd, SegmentParams(), LABELS))
+    assert os.fsencode(record_from(read_sidecar(tmp_path / "a.json"))[0].input_path) == image
 
 
 def test_the_hash_of_a_folder_tells_of_any_change_in_it(tmp_path: Path) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
 
+from hostile import damaged
 from napari_wnet.errors import ModelError
 from napari_wnet.network.catalog import Places, package_entries
 from napari_wnet.network.measured import card_path, read_measured, told
@@ -43,6 +46,34 @@ def test_a_damaged_card_says_so(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ModelError, match=r"mine\.card\.json is damaged"):
         read_measured(path, "ab")
+
+
+@given(values=damaged(CARD))
+def test_a_card_with_odd_values_is_damaged_or_can_be_told(
+    tmp_path_factory: pytest.TempPathFactory, values: Any
+) -> None:
+    path = tmp_path_factory.mktemp("card") / "mine.card.json"
+    path.write_text(json.dumps(values))
+    try:
+        card = read_measured(path, "ab")
+    except ModelError as error:
+        assert "Reinstall" in str(error)
+        return
+    assert all(isinstance(text, str) for text in (told(card).values() if card else ()))
+
+
+@given(values=damaged(json.loads((Places.from_environment().package / "registry.json").read_text())))
+def test_a_list_of_models_with_odd_values_is_damaged_or_stays_in_its_folder(
+    tmp_path_factory: pytest.TempPathFactory, values: Any
+) -> None:
+    folder = tmp_path_factory.mktemp("package")
+    (folder / "registry.json").write_text(json.dumps(values))
+    try:
+        entries = package_entries(folder)
+    except ModelError as error:
+        assert "Reinstall" in str(error)
+        return
+    assert all((folder / entry.file).resolve().parent == folder.resolve() for entry in entries)
 
 
 def test_each_bundled_model_has_a_card_of_its_own_file() -> None:

@@ -102,6 +102,9 @@ VICES = {
     "loop": "redirects more than",
     "tofile": "no http or https",
     "toftp": "no http or https",
+    "packed": "another file",
+    "negative": "another file",
+    "wordy": "another file",
     "tononsense": "cannot be reached",
 }
 
@@ -150,7 +153,7 @@ def test_an_incomplete_installation_is_noticed(bare: Places) -> None:
 # --- from a server
 
 
-@pytest.mark.parametrize("vice", ["good", "chunked", "moved", "endlessmove"])
+@pytest.mark.parametrize("vice", ["good", "chunked", "moved", "elsewhere", "endlessmove"])
 def test_a_good_file_from_a_server(
     bare: Places, at: Callable[[Places, str], Places], model_bytes: bytes, vice: str
 ) -> None:
@@ -216,6 +219,27 @@ def test_a_trickling_server_is_given_up(
     monkeypatch.setattr(download, "SLOWEST_BYTES_PER_SECOND", 10**9)
     with pytest.raises(DownloadError, match="too slow"):
         fetch("tiny", at(bare, "trickle"))
+
+
+def test_a_server_whose_head_has_no_end_is_given_up(
+    bare: Places, at: Callable[[Places, str], Places], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(download, "READ_SECONDS", 0.2)
+    with pytest.raises(DownloadError, match="does not answer"):
+        fetch("tiny", at(bare, "slowhead"))
+    assert cached_files(bare) == []
+
+
+@pytest.mark.parametrize("location", ["http://other.org/m", "//other.org/m", "/m", "m", "https://other.org/m"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_encrypted_connection_stays_encrypted(scheme: str, location: str) -> None:
+    if scheme == "https" and location.startswith("http:"):
+        with pytest.raises(DownloadError, match="not encrypted"):
+            download.redirected("https://host.org/a/m", location, "Ask.")
+    else:
+        target = download.redirected(f"{scheme}://host.org/a/m", location, "Ask.")
+        assert target.startswith(location.split("//")[0] if location.startswith("http") else f"{scheme}://")
 
 
 def test_a_server_that_accepts_and_says_nothing(bare: Places, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 
 from napari_wnet.errors import TrainingError
 from napari_wnet.network import training
-from napari_wnet.network.checkpoint import load_state
+from napari_wnet.network.checkpoint import load_state, save_state
 from napari_wnet.network.dataset import Sample
 from napari_wnet.network.schedule import learning_rate
 from napari_wnet.network.training import (
@@ -341,6 +342,33 @@ def test_a_finished_training_resumes_to_itself(unbroken: Unbroken, tmp_path: Pat
     run = a_run(state=tmp_path / "a.safetensors")
     drain(train_steps(run))
     assert_as_if_unbroken(run, unbroken)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, info: info.pop("config"),
+        lambda tensors, info: info.pop("step"),
+        lambda tensors, info: info.update(step="many"),
+        lambda tensors, info: info.update(best_scores=3),
+        lambda tensors, info: info.update(seconds=10**400),
+        lambda tensors, info: tensors.clear(),
+        lambda tensors, info: tensors.update({"optimizer.x.exp_avg": torch.zeros(1)}),
+        lambda tensors, info: tensors.update({"best.a": torch.zeros(1)}),
+        lambda tensors, info: tensors.update({"network.a": torch.zeros(1)}),
+    ],
+)
+def test_a_checkpoint_that_is_not_complete_is_told(tmp_path: Path, change: Any) -> None:
+    path = tmp_path / "state.safetensors"
+    with closing(train_steps(a_run(state=path))) as steps:
+        next(steps)
+    tensors, info = load_state(path)
+    change(tensors, info)
+    save_state(path, tensors, info)
+    with pytest.raises(
+        TrainingError, match=r"state\.safetensors is not complete .*start the training without --resume"
+    ):
+        next(train_steps(a_run(state=path, resume=True)))
 
 
 def test_resume_needs_a_checkpoint_of_that_network(tmp_path: Path) -> None:

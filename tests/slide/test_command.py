@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from napari_wnet import cli
 from napari_wnet.io import ngff
 from napari_wnet.io.ngff import open_ngff
 from napari_wnet.io.sidecar import labels_sha256, read_sidecar
+from napari_wnet.network.checkpoint import read_model, save_model
+from napari_wnet.network.registry import load_model
 from slide.test_source import as_ngff
 from slide_scenes import labels_in
 
@@ -67,6 +70,42 @@ def test_a_slide_is_made_again_from_its_sidecar(tmp_path, slide, capsys):
     info["result"]["labels_sha256"] = "0" * 64
     sidecar.write_text(json.dumps(info))
     assert cli.main(["replay", str(sidecar)]) == 1
+
+
+def test_a_slide_made_with_a_file_of_a_model_is_made_again_with_that(tmp_path, slide, capsys):
+    theirs = read_model(load_model("nuclei").path)
+    save_model(tmp_path / "theirs.safetensors", theirs.network, replace(theirs.header, name="theirs"))
+    model = ("--model", tmp_path / "theirs.safetensors")
+    assert segment(slide, "--out", tmp_path / "out", "--blocks", "96", *model) == 0
+    assert cli.main(["replay", str(tmp_path / "out" / "a.json")]) == 0
+    assert "identical labels" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["precious.zarr", "..", "../out/precious.zarr", "", None])
+def test_a_slide_made_again_takes_the_place_of_no_other_files(tmp_path, slide, capsys, name):
+    assert segment(slide, "--out", tmp_path / "out", "--blocks", "96") == 0
+    sidecar, copy = tmp_path / "out" / "a.json", tmp_path / "copy"
+    info = json.loads(sidecar.read_text())
+    if name is None:
+        del info["result"]["files"]["labels"]
+    else:
+        info["result"]["files"]["labels"] = name
+    sidecar.write_text(json.dumps(info))
+    (copy / "precious.zarr").mkdir(parents=True)
+    (copy / "precious.csv").write_text("precious")
+    assert cli.main(["replay", str(sidecar), "--out", str(copy), "--overwrite"]) == 1
+    assert "a.json" in capsys.readouterr().err
+    assert sorted(path.name for path in copy.iterdir()) == ["precious.csv", "precious.zarr"]
+    assert (copy / "precious.csv").read_text() == "precious"
+
+
+@pytest.mark.parametrize("blocks", [None, [], {}, {"size": "large"}, {"size": True}])
+def test_blocks_of_no_sense_are_told(tmp_path, slide, capsys, blocks):
+    assert segment(slide, "--out", tmp_path / "out", "--blocks", "96") == 0
+    sidecar = tmp_path / "out" / "a.json"
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | {"blocks": blocks}))
+    assert cli.main(["replay", str(sidecar)]) == 1
+    assert "segment the image again" in capsys.readouterr().err
 
 
 def test_a_slide_made_again_still_says_that_its_diameter_was_estimated(tmp_path, slide):

@@ -19,7 +19,8 @@ from napari_wnet.core.image import match_channels
 from napari_wnet.errors import ImageError, OutputError, ParamsError
 from napari_wnet.io.axes import Planes, arrange, parse_channels
 from napari_wnet.io.images import ImageFile, read_image, read_mask
-from napari_wnet.io.sidecar import file_sha256, read_sidecar, same_params
+from napari_wnet.io.sidecar import file_names, file_sha256, read_sidecar, same_params
+from napari_wnet.json_values import value_of
 from napari_wnet.params import AUTO, SegmentParams
 
 Array = npt.NDArray[Any]
@@ -130,12 +131,12 @@ def finished(job: BatchJob, item: Item) -> FileResult | None:
         raise
     try:
         differs = _difference(job, item, mask_file, info)
-        names = {str(kind): Path(str(name)) for kind, name in info["result"]["files"].items()}
+        names = file_names(value_of(info["result"], "files", dict))
         n_objects = int(info["result"]["objects"])
     except (KeyError, TypeError, AttributeError, ValueError):
         differs = "settings that cannot be read"
     else:
-        there = {kind: sidecar.with_name(name.name) for kind, name in names.items()}
+        there = {kind: sidecar.with_name(name) for kind, name in names.items()}
         if not differs and all(path.exists() for path in there.values()) and set(targets) - {"sidecar"} <= set(there):
             outputs = {**there, "sidecar": sidecar}
             notes = (CORRECTED,) if info["result"].get("edited") else ()

@@ -183,7 +183,8 @@ def differences(record: RunRecord, info: Mapping[str, Any], device: str) -> Iter
     for what, before, now in (("device", record.device, device), ("precision", record.precision, precision)):
         if before != now:
             yield f"{what}: {before} then, {now} now"
-    then = info.get("versions", {})
+    told = info.get("versions")
+    then = told if isinstance(told, dict) else {}
     for name, version in versions().items():
         if then.get(name) != version:
             yield f"{name}: {then.get(name, 'not known')} then, {version} now"

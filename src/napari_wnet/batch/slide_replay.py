@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
+from typing import Any
 
 from napari_wnet.batch.replay import Replay, differences, known_model, source_path
-from napari_wnet.io.sidecar import read_sidecar, record_from
+from napari_wnet.errors import ParamsError
+from napari_wnet.io.sidecar import RunRecord, read_sidecar, record_from
+from napari_wnet.json_values import value_of
 from napari_wnet.network.device import threads
 from napari_wnet.reports import Progress
+from napari_wnet.slide.record import Outputs
 from napari_wnet.slide.run import segment_zarr_steps
 
 
@@ -42,18 +46,19 @@ def replay_slide_steps(
     """
     info = read_sidecar(sidecar)
     record, params = record_from(info)
+    name, block = _labels_name(record, sidecar), _block(info, sidecar)
     path, model = source_path(info["input"], sidecar), known_model(record)
     with tempfile.TemporaryDirectory(dir=sidecar.parent, prefix=".replay-") as spare, threads(record.threads):
         result = yield from segment_zarr_steps(
             path,
-            (Path(spare) if out is None else out) / Path(record.outputs["labels"]).name,
+            (Path(spare) if out is None else out) / name,
             model,
             params,
-            block=int(info["blocks"]["size"]),
+            block=block,
             device=device or record.device,
             axes=record.axes,
             channels=None if record.channels is None else ",".join(map(str, record.channels)),
-            plane=",".join(f"{axis}={at}" for axis, at in zip(record.lead, record.plane or (), strict=True)) or None,
+            plane=",".join(f"{axis}={at}" for axis, at in zip(record.lead, record.plane or (), strict=False)) or None,
             foreground=None if info["foreground"] is None else source_path(info["foreground"], sidecar),
             geojson=out is not None and "geojson" in record.outputs,
             overwrite=overwrite,
@@ -67,3 +72,18 @@ def replay_slide_steps(
         differences=tuple(differences(record, info, device or record.device)),
         result=None,
     )
+
+
+def _labels_name(record: RunRecord, sidecar: Path) -> str:
+    """Return what the labels are called; never so that a copy would take the place of something else's files."""
+    name = record.outputs.get("labels", "")
+    if not name or Outputs.beside(sidecar.with_name(name)).sidecar.name != sidecar.name:
+        raise ParamsError(f"{sidecar.name} was renamed, its results were not; give it its name back.")
+    return name
+
+
+def _block(info: Mapping[str, Any], sidecar: Path) -> int:
+    try:
+        return value_of(value_of(info, "blocks", dict), "size", int)
+    except (KeyError, ValueError) as error:
+        raise ParamsError(f"{sidecar} lacks or misstates {error}; segment the image again to make one.") from error

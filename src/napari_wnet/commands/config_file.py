@@ -11,8 +11,8 @@ import yaml
 
 from napari_wnet.errors import ParamsError
 
-MOST_BYTES = 2**20
-"""A page of settings is a few kilobytes; what is larger is some other file."""
+MOST_BYTES = 2**17
+"""A page of settings is a few kilobytes; what is larger is some other file, and takes seconds to find that out."""
 INT_TAG, FLOAT_TAG = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 GROUPS = frozenset({"network", "params", "clustering", "normalize", "loss", "augment"})
 EXAMPLE = "write one setting a line, such as 'images: photos'"

@@ -14,6 +14,7 @@ from napari_wnet.atomic import atomic_path
 from napari_wnet.core.labels import check_labels
 from napari_wnet.core.leaf_challenge import plant_of
 from napari_wnet.errors import ImageError
+from napari_wnet.io.memory import check_room
 
 ENDINGS = (".h5", ".hdf5")
 KINDS = ("rgb", "label", "fg")
@@ -37,13 +38,12 @@ def add_plants(plants: Plants, path: Path) -> None:
     Raises
     ------
     ImageError
-        If the file cannot be read, or h5py is not installed.
+        If the file cannot be read or leads to another one, or h5py is not installed.
     """
-    with _opened(path) as file:
-        for subset, group in file.items():
-            for plant, parts in group.items() if hasattr(group, "items") else ():
-                there = set(parts) & set(KINDS) if hasattr(parts, "items") else set()
-                for kind in there:
+    with _reading(path) as file:
+        for subset, group in _inner(file, path):
+            for plant, parts in _inner(group, path):
+                for kind, _ in _inner(parts, path, KINDS):
                     plants.setdefault((subset, plant), {}).setdefault(kind, (path, f"{subset}/{plant}/{kind}"))
 
 
@@ -56,9 +56,13 @@ def read_part(kind: str, place: tuple[Path, str]) -> npt.NDArray[Any]:
         If it cannot be read or is not what it should be.
     """
     path, key = place
-    with _opened(path) as file:
-        array = np.asarray(file[key][()])
     what = f"{path}, {key}"
+    with _reading(path) as file:
+        dataset = file[key]
+        if dataset.external or dataset.is_virtual:
+            raise _leads_out(what)
+        check_room(path, dataset.shape, dataset.nbytes)
+        array = np.asarray(dataset[()])
     if kind == "rgb":
         return colours_first(array, what)
     if array.ndim != 2:
@@ -127,19 +131,45 @@ def _smallest(name: str, array: npt.ArrayLike) -> npt.NDArray[np.uint8 | np.uint
     return labels.astype(np.uint8 if highest <= np.iinfo(np.uint8).max else np.uint16)
 
 
+def _inner(group: Any, path: Path, names: Iterable[str] | None = None) -> Iterator[tuple[str, Any]]:
+    """Yield what a group holds, by name, of `names` what is there; nothing for what is no group.
+
+    A link to another file would read what the user never meant to open.
+    """
+    import h5py
+
+    if not isinstance(group, h5py.Group):
+        return
+    for name in group if names is None else [name for name in names if name in group.keys()]:  # noqa: SIM118
+        if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
+            raise _leads_out(f"{path}, {name}")
+        yield name, group[name]
+
+
+def _leads_out(what: str) -> ImageError:
+    return ImageError(f"{what} leads to another file; do not trust it, and download it again where it was published.")
+
+
 @contextmanager
-def _opened(path: Path, mode: str = "r") -> Iterator[Any]:
+def _reading(path: Path) -> Iterator[Any]:
+    try:
+        with _opened(path, "r") as file:
+            yield file
+    except ImageError:
+        raise
+    except Exception as error:
+        # Of a damaged file h5py raises anything, from KeyError to RuntimeError; it all means the same.
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ImageError(f"{path} is damaged or no HDF5 file ({reason}); download it again.") from error
+
+
+@contextmanager
+def _opened(path: Path, mode: str) -> Iterator[Any]:
     try:
         import h5py
     except ImportError as error:
         raise ImageError(
             f'{path} is HDF5, which needs h5py: install it with pip install "napari-wnet[hdf5]".'
         ) from error
-    try:
-        file = h5py.File(path, mode)
-    except OSError as error:
-        if mode != "r":
-            raise
-        raise ImageError(f"{path} is damaged or no HDF5 file ({error}); download it again.") from error
-    with file:
+    with h5py.File(path, mode) as file:
         yield file

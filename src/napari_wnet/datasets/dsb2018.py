@@ -117,7 +117,7 @@ def list_steps(source: str | Path) -> Generator[Progress, None, Listing]:
 
 def names_sha256(names: Iterable[str]) -> str:
     """Return the hash by which a set of names is recognised."""
-    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()
+    return hashlib.sha256("\n".join(sorted(names)).encode(errors="surrogatepass")).hexdigest()
 
 
 def _find(source: Path) -> list[Path]:

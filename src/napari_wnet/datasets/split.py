@@ -49,7 +49,8 @@ def halves(names: Iterable[str], seed: int) -> tuple[tuple[str, ...], tuple[str,
         If a name comes twice.
     """
     ordered = _once(names)
-    shuffled = sorted(ordered, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest())
+    keys = {name: f"{seed}:{name}".encode(errors="surrogatepass") for name in ordered}
+    shuffled = sorted(ordered, key=lambda name: hashlib.sha256(keys[name]).digest())
     middle = len(shuffled) // 2
     return tuple(sorted(shuffled[:middle])), tuple(sorted(shuffled[middle:]))
 

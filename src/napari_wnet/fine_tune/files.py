@@ -17,6 +17,7 @@ from napari_wnet.errors import ImageError, OutputError, TrainingError
 from napari_wnet.fine_tune.data import TrainingPair
 from napari_wnet.io.images import is_image_name, read_mask, write_labels
 from napari_wnet.io.tiff import write_tiff
+from napari_wnet.json_values import read_json
 from napari_wnet.reports import Progress
 
 
@@ -138,7 +139,7 @@ def _done(path: str | Path | None, names: list[str]) -> dict[str, list[int]]:
         return {}
     remedy = 'it must be JSON such as {"plate1": [3, 7]}: the numbers of the objects that are right, by image'
     try:
-        listed = json.loads(Path(path).read_text(encoding="utf-8"))
+        listed = read_json(Path(path))
     except OSError as error:
         raise TrainingError(f"{path} cannot be read ({error.strerror}); check the name given with --done.") from error
     except ValueError as error:

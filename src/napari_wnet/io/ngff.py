@@ -6,6 +6,7 @@ and never followed out of the folder: such folders come from other people.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_wnet.errors import ImageError
+from napari_wnet.io.memory import check_room
 from napari_wnet.io.ngff_metadata import (
     axis_letter,
     bare_axes,
@@ -210,14 +212,15 @@ def _label_names(path: Path) -> tuple[Path, tuple[str, ...]]:
 
 def _open_node(path: Path) -> zarr.Group | zarr.Array[Any]:
     import zarr
-    from zarr.storage import LocalStore
+
+    from napari_wnet.io.ngff_store import GuardedStore
 
     if not path.is_dir():
         raise ImageError(f"{path} does not exist or is no folder; check the name.")
     if not _has_metadata(path):
         raise ImageError(f"{path} has neither zarr.json nor .zgroup nor .zarray; copy or export it again.")
     # Consolidated metadata is a copy that may be out of date, and could name what is not there.
-    node = zarr.open(LocalStore(path, read_only=True), mode="r", use_consolidated=False)
+    node = zarr.open(GuardedStore(path), mode="r", use_consolidated=False)
     if not isinstance(node, zarr.Group | zarr.Array):
         raise ValueError("neither group nor array")
     return node
@@ -270,6 +273,8 @@ def _open_array(path: Path) -> zarr.Array[Any]:
 
 
 def _checked_array(array: zarr.Array[Any], path: Path) -> zarr.Array[Any]:
+    from napari_wnet.io.ngff_store import packing_of
+
     if array.dtype.kind not in "biuf":
         raise ImageError(f"{path} holds {array.dtype} values; save it as whole or floating-point numbers.")
     filters = [*array.filters, *array.compressors]
@@ -277,4 +282,7 @@ def _checked_array(array: zarr.Array[Any], path: Path) -> zarr.Array[Any]:
         raise ImageError(f"{path} is packed with pickle, which can run code; save it with another compression.")
     if array.ndim < 2:
         raise ImageError(f"{path} has shape {array.shape}; an image needs two axes or more.")
+    chunk_bytes = math.prod(array.shards or array.chunks) * array.dtype.itemsize
+    check_room(path, array.shards or array.chunks, chunk_bytes)
+    array.store.expect(packing_of(array), chunk_bytes)  # type: ignore[attr-defined]
     return array

@@ -11,7 +11,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,15 @@ import numpy.typing as npt
 from napari_wnet.atomic import write_text
 from napari_wnet.core.labels import present_labels
 from napari_wnet.errors import ImageError, ParamsError
+from napari_wnet.json_values import read_json, value_of
 from napari_wnet.params import SegmentParams
+
+Value = TypeVar("Value")
 
 FORMAT = "napari-wnet result"
 FORMAT_VERSION = 1
 """Grows when an older program would misread the file; additions alone do not change it."""
+MOST_THREADS, LONGEST_NAME = 1024, 255
 PACKAGES = (
     "napari-wnet",
     "torch",
@@ -157,36 +161,96 @@ def record_from(info: Mapping[str, Any]) -> tuple[RunRecord, SegmentParams]:
     Raises
     ------
     ParamsError
-        If something needed is missing or does not fit.
+        If something needed is missing or does not fit; whoever reads on can rely on the kind of each value.
     """
     try:
-        source, foreground, run = info["input"], info["foreground"], info["run"]
-        sizes = source["pixel_size"]
+        source, model, run = (value_of(info, part, dict) for part in ("input", "model", "run"))
+        foreground, result = _optional(info, "foreground", dict), value_of(info, "result", dict)
+        for file in (source, foreground or {}):
+            _check_file_info(file)
         record = RunRecord(
-            input_path=source["path"],
-            model_name=info["model"]["name"],
-            model_sha256=info["model"]["sha256"],
-            model_path=info["model"].get("path", ""),
-            shape=tuple(source["shape"]),
-            dtype=source["dtype"],
-            file_axes=source["file_axes"],
-            axes=source["axes"],
-            channels=None if source["channels"] is None else tuple(source["channels"]),
-            lead=source["lead"],
-            plane=None if source["plane"] is None else tuple(source["plane"]),
+            input_path=_optional(source, "path", str) or "",
+            model_name=value_of(model, "name", str),
+            model_sha256=value_of(model, "sha256", str),
+            model_path=_text(model.get("path", ""), "path"),
+            shape=_integers(source["shape"], "shape") or (),
+            dtype=value_of(source, "dtype", str),
+            file_axes=_optional(source, "file_axes", str),
+            axes=_optional(source, "axes", str),
+            channels=_integers(source["channels"], "channels"),
+            lead=value_of(source, "lead", str),
+            plane=_integers(source["plane"], "plane"),
             foreground_path=None if foreground is None else foreground["path"],
-            pixel_size=None if sizes is None else (sizes[0], sizes[1]),
-            unit=source["unit"],
-            device=run["device"],
-            threads=run["threads"],
-            precision=run["precision"],
+            pixel_size=_sizes(source["pixel_size"]),
+            unit=value_of(source, "unit", str),
+            device=value_of(run, "device", str),
+            threads=_n_threads(run),
+            precision=value_of(run, "precision", str),
             diameter_estimated=bool(run.get("diameter_estimated", False)),
-            outputs=dict(info["result"]["files"]),
-            notes=tuple(info["notes"]),
+            outputs=file_names(value_of(result, "files", dict)),
+            notes=tuple(_text(note, "notes") for note in value_of(info, "notes", list)),
         )
+        value_of(result, "labels_sha256", str)
         return record, SegmentParams.from_dict(info["params"])
-    except (KeyError, TypeError, IndexError, ValueError) as error:
+    except ParamsError as error:
+        raise ParamsError(f"The sidecar's parameters are not usable: {error} Segment the image again.") from error
+    except (KeyError, TypeError, IndexError, ValueError, OverflowError) as error:
         raise ParamsError(f"The sidecar lacks or misstates {error}; segment the image again to make one.") from error
+
+
+def _optional(info: Mapping[str, Any], name: str, kind: type[Value]) -> Value | None:
+    return None if info[name] is None else value_of(info, name, kind)
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError(what)
+    return value
+
+
+def _check_file_info(file: Mapping[str, Any]) -> None:
+    for name in {"path", "absolute_path", "sha256"} & set(file):
+        if file[name] is not None:
+            _text(file[name], name)
+    if file and not {"path", "absolute_path", "sha256"} <= set(file):
+        raise KeyError("path, absolute_path and sha256")
+
+
+def _integers(value: Any, what: str) -> tuple[int, ...] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(type(number) is int and number >= 0 for number in value):
+        raise ValueError(what)
+    return tuple(value)
+
+
+def _sizes(value: Any) -> tuple[float, float] | None:
+    if value is None:
+        return None
+    height, width = (float(size) for size in value)
+    if not (0 < height < math.inf and 0 < width < math.inf):
+        raise ValueError("pixel_size")
+    return height, width
+
+
+def _n_threads(run: Mapping[str, Any]) -> int:
+    n_threads = value_of(run, "threads", int)
+    if not 1 <= n_threads <= MOST_THREADS:
+        raise ValueError("threads")
+    return n_threads
+
+
+def file_names(files: Mapping[str, Any]) -> dict[str, str]:
+    """Return the files of a result, if all of them are in the sidecar's folder: nothing is followed out of it.
+
+    Raises
+    ------
+    ValueError
+    """
+    for kind, name in files.items():
+        if _text(name, kind) in ("", ".", "..") or {"/", "\\"} & set(name) or len(name) > LONGEST_NAME:
+            raise ValueError(f"the file of '{kind[:80]}'")
+    return dict(files)
 
 
 def same_params(found: Any, params: SegmentParams) -> bool:
@@ -219,13 +283,13 @@ def read_sidecar(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     try:
-        info = json.loads(path.read_text(encoding="utf-8"))
+        info = read_json(path)
     except OSError as error:
         raise ParamsError(f"{path} cannot be read ({error.strerror}); name the .json file beside a result.") from error
     except ValueError as error:
         raise ParamsError(f"{path} is not JSON ({error}); name the .json file beside a result.") from error
     version = info.get("format_version") if isinstance(info, dict) and info.get("format") == FORMAT else None
-    if not isinstance(version, int):
+    if type(version) is not int:
         raise ParamsError(f"{path} is not a {FORMAT} file; name the .json file beside a result.")
     if version > FORMAT_VERSION:
         raise ParamsError(
@@ -246,8 +310,13 @@ def file_sha256(path: str | Path) -> str:
     path = Path(path)
     if path.is_dir():
         files = sorted((file.relative_to(path).as_posix(), file) for file in path.rglob("*") if file.is_file())
-        lines = [f"{file_sha256(file)} {name}\n" for name, file in files]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        inside = path.resolve()
+        # What a link leads to elsewhere is never read as part of the image, so only where it leads counts.
+        lines = [
+            f"{file_sha256(file) if file.resolve().is_relative_to(inside) else file.resolve()} {name}\n"
+            for name, file in files
+        ]
+        return hashlib.sha256("".join(lines).encode(errors="surrogatepass")).hexdigest()
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

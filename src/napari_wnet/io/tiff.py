@@ -6,7 +6,7 @@ import contextlib
 import logging
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +19,7 @@ import tifffile
 from PIL import Image, ImageSequence
 
 from napari_wnet.errors import ImageError, OutputError
+from napari_wnet.io.memory import check_room
 
 Array = npt.NDArray[Any]
 PixelSize = tuple[float, float]
@@ -39,6 +40,8 @@ CENTIMETRE = 3
 IMAGEJ_TYPES = frozenset({"uint8", "uint16", "float32"})
 LARGEST_RATIO = 2**31
 """Resolutions are noted as ratios of 32-bit numbers; pixel sizes beyond (a kilometre, an atom) are left out."""
+LONGEST_JPEG = 2**16 - 1
+"""Pixels of a side: what promises more is filled up with whatever is in memory."""
 LARGEST_IMAGEJ = 2**32 - 2**25
 """Bytes: ImageJ's own format has 32-bit offsets."""
 
@@ -96,7 +99,8 @@ def read_tiff(path: Path) -> tuple[Array, str, PixelSize | None, tuple[str, ...]
         if not file.series:
             raise ImageError(f"{path} has no image in it; export it again.")
         series = file.series[0]
-        _check_complete(path, file, series, messages)
+        check_complete(path, file, series, messages)
+        check_room(path, series.shape, series.nbytes)
         array = _pixels(path, series)
         axes = series.axes
         if axes.startswith("S") or "S" in axes[:-1]:
@@ -116,17 +120,27 @@ def read_palette(path: Path) -> npt.NDArray[np.uint8] | None:
         return np.asarray(page.colormap.T >> 8, np.uint8)
 
 
-def _check_complete(path: Path, file: tifffile.TiffFile, series: tifffile.TiffPageSeries, messages: list[str]) -> None:
+def check_complete(
+    path: Path, file: tifffile.TiffFile, series: tifffile.TiffPageSeries, messages: Sequence[str]
+) -> None:
+    """Refuse a series of which strips or tiles are missing: what stands for them would be read as pixels.
+
+    Raises
+    ------
+    ImageError
+    """
     size = file.filehandle.size
     if series.dataoffset is not None:
         complete = series.dataoffset + series.nbytes <= size
     else:
-        # Pages that the file refers to but does not hold come as None.
-        pages = list(series.pages)
-        complete = all(
+        # Pages that the file refers to but does not hold come as None; rows that it promises may have no strips.
+        n_parts, form = math.prod(series.keyframe.chunked), series.keyframe.compression
+        is_jpeg = form in (tifffile.COMPRESSION.JPEG, tifffile.COMPRESSION.OJPEG)
+        complete = not (is_jpeg and max(series.keyframe.chunks) > LONGEST_JPEG) and all(
             page is not None
+            and len(page.dataoffsets) >= n_parts
             and all(start + n <= size for start, n in zip(page.dataoffsets, page.databytecounts, strict=False))
-            for page in pages
+            for page in list(series.pages)
         )
     if not complete or any("invalid page offset" in message for message in messages):
         raise _truncated(path)
@@ -268,9 +282,10 @@ class LazyTiff:
 
     @classmethod
     def of(cls, path: Path) -> LazyTiff:
-        """Open a file; raises whatever tifffile raises where it is damaged."""
-        with listen(), tifffile.TiffFile(path) as file:
+        """Open a file; an ImageError where it is cut short, else whatever tifffile raises where it is damaged."""
+        with listen() as messages, tifffile.TiffFile(path) as file:
             series = file.series[0]
+            check_complete(path, file, series, messages)
             return cls(
                 path=path, shape=series.shape, dtype=series.dtype, axes=series.axes, pixel_size=_pixel_size(file)
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Literal
 
 from napari_wnet.errors import ModelError
+from napari_wnet.home import cache_folder, data_folder
+from napari_wnet.json_values import read_json
 from napari_wnet.network.checkpoint import read_header
 from napari_wnet.network.container import MAX_FILE_BYTES
 from napari_wnet.network.names import SUFFIX, is_name, is_sha256
@@ -107,15 +108,10 @@ class Places:
     @classmethod
     def from_environment(cls) -> Places:
         """Return the standard places, or those that environment variables name."""
-        import platformdirs
-        import pooch
-
         return cls(
             package=Path(__file__).parents[1] / "models",
-            cache=Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("napari-wnet")).expanduser(),
-            user=Path(
-                os.environ.get(USER_VARIABLE) or Path(platformdirs.user_data_dir("napari-wnet"), "models")
-            ).expanduser(),
+            cache=cache_folder(CACHE_VARIABLE),
+            user=data_folder(USER_VARIABLE, "models"),
             server=os.environ.get(URL_VARIABLE, "").strip(),
         )
 
@@ -179,7 +175,7 @@ def package_entries(folder: Path) -> list[ModelEntry]:
         If the list is missing or damaged.
     """
     try:
-        listed = json.loads((folder / "registry.json").read_text(encoding="utf-8"))["models"]
+        listed = read_json(folder / "registry.json")["models"]
         entries = [ModelEntry(**values, source="package") for values in listed]
         for entry in entries:
             entry.check()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from torch import Tensor
 
 from napari_wnet.atomic import write_bytes
 from napari_wnet.errors import ModelError, OutputError
+from napari_wnet.json_values import parse_json
 
 MAX_HEADER_BYTES = 4 * 2**20
 """A network has a few hundred tensors, a hundred bytes of header each: more than this is no model."""
@@ -124,9 +124,8 @@ def parse_object(text: str | bytes, path: Path, *, constants: bool = False) -> d
         If it is no JSON object, has a key twice, or is nested too deeply.
     """
     try:
-        decoded = text.decode("utf-8") if isinstance(text, bytes) else text
-        value = json.loads(decoded, object_pairs_hook=_unique, parse_constant=float if constants else _refuse_constant)
-    except (ValueError, RecursionError) as error:
+        value = parse_json(text, constants=constants, pairs=_unique)
+    except ValueError as error:
         raise damaged(path, "its header is not valid JSON") from error
     if not isinstance(value, dict):
         raise damaged(path, "its header is not a JSON object")
@@ -143,10 +142,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(values) != len(pairs):
         raise ValueError("a key appears twice")
     return values
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
 
 
 def header_length(start: bytes, path: Path) -> int:

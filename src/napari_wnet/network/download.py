@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import threading
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
+from queue import Empty, Queue
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
@@ -20,6 +23,7 @@ CONNECT_SECONDS, READ_SECONDS = 10.0, 30.0
 SLOWEST_BYTES_PER_SECOND = 10_000
 CHUNK_BYTES = 2**16
 MAX_REDIRECTS = 5
+ABANDONED_S = 86_400
 REMEDY = "Check the network and NAPARI_WNET_MODELS_URL, or give the model's file by its path."
 
 
@@ -39,6 +43,14 @@ def check_url(url: str, remedy: str = REMEDY) -> str:
     if not usable:
         raise DownloadError(f"{url!r} is no http or https address. {remedy}")
     return url
+
+
+def clear_abandoned(folder: Path, prefix: str) -> None:
+    """Remove the folders in which a killed process was downloading; what is younger may still be at work."""
+    for left in folder.glob(f"{prefix}*"):
+        with suppress(OSError):  # another process has just finished, and taken it away
+            if time.time() - left.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def download_steps(
@@ -124,21 +136,62 @@ def _opened(url: str, remedy: str) -> Iterator[requests.Response]:
     current = url
     with Session() as session:
         for _ in range(MAX_REDIRECTS + 1):
-            response = session.get(
-                check_url(current, remedy),
-                stream=True,
-                allow_redirects=False,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                headers={"Accept-Encoding": "identity"},  # the bytes that the hash was made of
-            )
+            response = _answered(session, check_url(current, remedy))
             with response:
                 if not response.is_redirect:
                     if response.status_code != 200:
                         raise DownloadError(f"{url} answered with status {response.status_code}. {remedy}")
                     yield response
                     return
-                current = urljoin(current, response.headers["Location"])
+                current = redirected(current, response.headers["Location"], remedy)
     raise DownloadError(f"{url} redirects more than {MAX_REDIRECTS} times. {remedy}")
+
+
+def redirected(current: str, location: str, remedy: str) -> str:
+    """Return where a redirect leads.
+
+    Raises
+    ------
+    DownloadError
+        If that is from an encrypted connection to one that anybody on the way can read and change.
+    """
+    target = urljoin(current, location)
+    if urlsplit(current).scheme == "https" and urlsplit(target).scheme == "http":
+        raise DownloadError(f"{current} redirects to {target}, which is not encrypted, so it is not followed. {remedy}")
+    return target
+
+
+def _answered(session: requests.Session, url: str) -> requests.Response:
+    """Return what a server answers, its body unread, if the whole of its head arrives in time.
+
+    The library's own limits start anew with each byte, so a server that sends one now and then would never end it.
+    """
+    import requests
+
+    answers: Queue[requests.Response | Exception] = Queue(1)
+
+    def ask() -> None:
+        try:
+            answer: requests.Response | Exception = session.get(
+                url,
+                stream=True,
+                allow_redirects=False,
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                headers={"Accept-Encoding": "identity"},  # the bytes that the hash was made of
+            )
+        except Exception as error:  # noqa: BLE001 - it is raised where it was waited for
+            answer = error
+        answers.put(answer)
+
+    # A daemon: what still waits for such a server must not keep the program from ending.
+    threading.Thread(target=ask, name="napari-wnet-download", daemon=True).start()
+    try:
+        answer = answers.get(timeout=CONNECT_SECONDS + READ_SECONDS)
+    except Empty as error:
+        raise requests.exceptions.Timeout from error
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 @contextmanager

@@ -6,12 +6,12 @@ whose hash is pinned cannot be changed for them.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from napari_wnet.errors import ModelError
+from napari_wnet.json_values import read_json, value_of
 from napari_wnet.network.catalog import Places, package_entries
 
 CARD_SUFFIX = ".card.json"
@@ -77,14 +77,23 @@ def read_measured(path: Path, sha256: str) -> MeasuredCard | None:
         If it is damaged.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        sets = tuple(MeasuredSet(**{**one, "by_size": tuple(one["by_size"])}) for one in values.pop("sets"))
-        card = MeasuredCard(**{**values, "limits": tuple(values.get("limits", ()))}, sets=sets)
+        values = read_json(path)
+        sets = tuple(_measured_set(one) for one in values["sets"])
+        limits = tuple(str(text) for text in values.get("limits", ()))
+        card = MeasuredCard(**{**values, "sets": sets, "limits": limits, "sha256": value_of(values, "sha256", str)})
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise ModelError(f"The card {path.name} is damaged ({error}). Reinstall napari-wnet.") from error
     return card if card.sha256 == sha256 else None
+
+
+def _measured_set(values: dict[str, Any]) -> MeasuredSet:
+    scores = {str(name): float(score) for name, score in value_of(values, "scores", dict).items()}
+    counts = {name: value_of(values, name, int) for name in ("n_images", "n_objects")}
+    texts = {name: value_of(values, name, str) for name in ("title", "seen")}
+    by_size = tuple(dict(row) for row in value_of(values, "by_size", list))
+    return MeasuredSet(**{**values, **texts, **counts, "scores": scores, "by_size": by_size})
 
 
 def bundled_card(sha256: str, places: Places | None = None) -> MeasuredCard | None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tempfile
-import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
@@ -18,14 +16,14 @@ from napari_wnet.network.addition import Addition
 from napari_wnet.network.catalog import USER_VARIABLE, Places, package_entries
 from napari_wnet.network.checkpoint import Model, read_header, read_model, save_model
 from napari_wnet.network.container import header_length
-from napari_wnet.network.download import check_url, download_steps
+from napari_wnet.network.download import check_url, clear_abandoned, download_steps
 from napari_wnet.network.names import SUFFIX, check_name, check_sha256, is_name
 from napari_wnet.network.registry import WrongHashError
 from napari_wnet.reports import Progress
 
 REMEDY = "Check the address and the network, or download the file with a browser and add that."
 CHUNK_BYTES = 2**20
-PREFIX, ABANDONED_S = ".adding-", 86_400
+PREFIX = ".adding-"
 
 
 def add_steps(addition: Addition, places: Places | None = None) -> Generator[Progress, None, Path]:
@@ -53,7 +51,7 @@ def add_steps(addition: Addition, places: Places | None = None) -> Generator[Pro
         read_header(Path(source).expanduser())  # before anything is copied
     with _folder_errors(places):
         places.user.mkdir(parents=True, exist_ok=True)
-        _clear_up(places)
+        clear_abandoned(places.user, PREFIX)
         with tempfile.TemporaryDirectory(prefix=PREFIX, dir=places.user) as folder:
             part = Path(folder, "model")
             with _told_of(part, source):
@@ -184,14 +182,6 @@ def _arrival_steps(addition: Addition, part: Path) -> Generator[Progress, None, 
                 _check_start(part)
                 checked = True
             yield report
-
-
-def _clear_up(places: Places) -> None:
-    """Remove what a killed process was adding; what is younger may still be at work."""
-    for left in places.user.glob(f"{PREFIX}*"):
-        with suppress(OSError):  # another process has just finished, and taken it away
-            if time.time() - left.stat().st_mtime > ABANDONED_S:
-                shutil.rmtree(left, ignore_errors=True)
 
 
 def _copy_steps(source: Path, part: Path) -> Generator[Progress, None, None]:

@@ -38,7 +38,7 @@ from napari_wnet.network.catalog import (
     list_models,
 )
 from napari_wnet.network.checkpoint import Model, read_model
-from napari_wnet.network.download import check_url, download_steps
+from napari_wnet.network.download import check_url, clear_abandoned, download_steps
 from napari_wnet.network.names import is_path
 from napari_wnet.network.outline.file import OutlineModel, read_outline
 from napari_wnet.reports import Progress, drain
@@ -59,6 +59,7 @@ __all__ = [
     "load_steps",
 ]
 
+PREFIX = ".fetching-"
 _log = logging.getLogger(__name__)
 
 
@@ -186,6 +187,8 @@ def _cached_steps(entry: ModelEntry, places: Places) -> Generator[Progress, None
     store = pooch.Pooch(path=places.cache, base_url=origin, registry={entry.file: f"sha256:{entry.sha256}"})
     if _matches(cached, entry.sha256):
         return _stored(store, entry.file, cached)
+    places.cache.mkdir(parents=True, exist_ok=True)
+    clear_abandoned(places.cache, PREFIX)
     if not places.server:
         bundled = places.package / entry.file
         if not bundled.is_file():
@@ -195,8 +198,7 @@ def _cached_steps(entry: ModelEntry, places: Places) -> Generator[Progress, None
             )
         yield Progress(done=0, total=entry.size, what=f"unpacking {entry.name}")
         return _stored(store, entry.file, bundled)
-    places.cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=places.cache) as folder:
+    with tempfile.TemporaryDirectory(prefix=PREFIX, dir=places.cache) as folder:
         part = Path(folder, entry.file)
         yield from download_steps(store.get_url(entry.file), part, entry.size)
         return _stored(store, entry.file, part)

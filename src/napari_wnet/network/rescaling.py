@@ -15,6 +15,9 @@ from napari_wnet.network.inference import Network, predict_group
 from napari_wnet.params import AUTO, NormalizeParams, SegmentParams
 from napari_wnet.reports import Progress
 
+LARGEST_SCALE = 16.0
+"""Objects that need more have a pixel or two, and the image would not fit into memory."""
+
 
 def rescaling(model_diameter: float, params: NormalizeParams) -> float:
     """Return the factor that brings objects of the given diameter to the size the model knows; 1 for none.
@@ -22,7 +25,8 @@ def rescaling(model_diameter: float, params: NormalizeParams) -> float:
     Raises
     ------
     ParamsError
-        If a diameter is given but the model does not say which it knows, or images are stretched to a square.
+        If a diameter is given but the model does not say which it knows, it is far too small for it, or images are
+        stretched to a square.
     """
     if params.square:
         raise ParamsError("What is stretched to a square is looked at whole; set 'stretch to' to 0 (--square 0).")
@@ -32,7 +36,13 @@ def rescaling(model_diameter: float, params: NormalizeParams) -> float:
         raise ParamsError("The diameter 'auto' is for segmenting images; give a number of pixels here, or 0.")
     if model_diameter == 0:
         raise ParamsError("This model does not say what object diameter it knows; set the object diameter to 0.")
-    return model_diameter / params.diameter
+    scale = model_diameter / params.diameter
+    if scale > LARGEST_SCALE:
+        raise ParamsError(
+            f"Objects of {params.diameter:g} px would have to be enlarged {scale:.0f} times for this model; give an "
+            f"object diameter of {model_diameter / LARGEST_SCALE:.2g} px or more."
+        )
+    return scale
 
 
 def network_shape(shape: tuple[int, int], model_diameter: float, params: NormalizeParams) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -84,9 +84,16 @@ class State(Generic[Network]):
         Raises
         ------
         WNetError
-            If it cannot be read or belongs to a network of another shape.
+            If it cannot be read, is not complete or belongs to a network of another shape.
         """
         tensors, info = load_state(path)
+        try:
+            self._take(tensors, info, path)
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError, OverflowError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise TrainingError(f"{path} is not complete ({reason}); start the training without --resume.") from error
+
+    def _take(self, tensors: dict[str, Tensor], info: dict[str, Any], path: Path) -> None:
         if info["config"] != self.network.config.to_dict():
             raise TrainingError(f"{path} belongs to a network of another shape; resume with its configuration.")
         groups: dict[str, dict[str, Tensor]] = {}
@@ -96,6 +103,9 @@ class State(Generic[Network]):
         self.network.load_state_dict(groups["network"])
         self.average.load_state_dict(groups["average"])
         self.best = groups.get("best", {})
+        shapes = {name: value.shape for name, value in self.network.state_dict().items()}
+        if self.best and {name: value.shape for name, value in self.best.items()} != shapes:
+            raise ValueError("its best weights are of another network")
         moments: dict[int, dict[str, Tensor]] = {}
         for name, value in groups.get("optimizer", {}).items():
             index, _, rest = name.partition(".")

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from napari_wnet.errors import ProjectError
+from napari_wnet.json_values import parse_json, value_of
 from napari_wnet.project.arrays import DTYPES, FILE_NAME, MOST_AXES, ArrayRecord
 from napari_wnet.project.record import FORMAT, FORMAT_VERSION, ImageRecord, LabelsRecord, Record
 from napari_wnet.project.state import Plane
 
-Value = TypeVar("Value")
 Item = TypeVar("Item")
 LARGEST_INTEGER = 2**31 - 1
 
@@ -27,8 +26,8 @@ def parse_record(text: bytes, path: Path) -> Record:
         If it is not JSON, another program's, or a newer version's. What is wrong within is left out and listed.
     """
     try:
-        info = json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError) as error:
+        info = parse_json(text)
+    except ValueError as error:
         raise damaged(path, "it is not valid JSON") from error
     version = info.get("format_version") if isinstance(info, dict) and info.get("format") == FORMAT else None
     if not isinstance(version, int):
@@ -40,10 +39,10 @@ def parse_record(text: bytes, path: Path) -> Record:
         )
     problems: list[str] = []
     try:
-        project = _value(info, "project", str)
+        project = value_of(info, "project", str)
         if len(project) != 8 or set(project) - set("0123456789abcdef"):
             raise ValueError("project")
-        settings, images = _value(info, "settings", dict), _value(info, "images", list)
+        settings, images = value_of(info, "settings", dict), value_of(info, "images", list)
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(path, f"{error} is missing or wrong") from error
     return Record(
@@ -57,10 +56,6 @@ def parse_record(text: bytes, path: Path) -> Record:
 def damaged(path: Path, why: str) -> ProjectError:
     """Return the error for a project.json that cannot be used; nothing in such a folder is ever changed."""
     return ProjectError(f"{path} is damaged: {why}. Put it back from a copy, move it away, or choose another folder.")
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _believed(items: Sequence[Any], parse: Callable[[Any, list[str]], Item], problems: list[str]) -> tuple[Item, ...]:
@@ -77,12 +72,12 @@ def _believed(items: Sequence[Any], parse: Callable[[Any, list[str]], Item], pro
 
 def _image(info: Any, problems: list[str]) -> ImageRecord:
     return ImageRecord(
-        name=_value(info, "name", str),
-        path=_value(info, "path", str),
+        name=value_of(info, "name", str),
+        path=value_of(info, "path", str),
         shape=_integers(info["shape"]),
-        sha256=_value(info, "sha256", str),
-        settings=_value(info, "settings", dict),
-        labels=_believed(_value(info, "labels", list), _labels, problems),
+        sha256=value_of(info, "sha256", str),
+        settings=value_of(info, "settings", dict),
+        labels=_believed(value_of(info, "labels", list), _labels, problems),
     )
 
 
@@ -92,7 +87,7 @@ def _labels(info: Any, _: list[str]) -> LabelsRecord:
     if cleared is not None and (cleared.shape != labels.shape or cleared.dtype != "uint8"):
         raise ValueError("cleared")
     return LabelsRecord(
-        name=_value(info, "name", str),
+        name=value_of(info, "name", str),
         labels=labels,
         cleared=cleared,
         done=_ticks(info["done"], labels.shape),
@@ -103,11 +98,11 @@ def _labels(info: Any, _: list[str]) -> LabelsRecord:
 
 def _array(info: Any) -> ArrayRecord:
     record = ArrayRecord(
-        file=_value(info, "file", str),
-        sha256=_value(info, "sha256", str),
+        file=value_of(info, "file", str),
+        sha256=value_of(info, "sha256", str),
         shape=_integers(info["shape"]),
-        dtype=_value(info, "dtype", str),
-        size=_value(info, "size", int),
+        dtype=value_of(info, "dtype", str),
+        size=value_of(info, "size", int),
     )
     if FILE_NAME.fullmatch(record.file) is None:
         raise ValueError(f"the file name {record.file[:80]!r}")
@@ -140,10 +135,3 @@ def _integers(info: Any) -> tuple[int, ...]:
     if not isinstance(info, list) or not all(type(i) is int and 0 <= i <= LARGEST_INTEGER for i in info):
         raise ValueError("a list of whole numbers")
     return tuple(info)
-
-
-def _value(info: Any, name: str, kind: type[Value]) -> Value:
-    value = info[name]
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise ValueError(name)
-    return value

@@ -18,6 +18,7 @@ from napari_wnet.core.leaf_challenge import challenge_scores
 from napari_wnet.core.metrics import DatasetScores, evaluate
 from napari_wnet.datasets.annotated import AnnotatedImage
 from napari_wnet.errors import OutputError
+from napari_wnet.json_values import parse_json, value_of
 from napari_wnet.network.checkpoint import ModelHeader, read_model, save_model
 from napari_wnet.network.device import choose_device
 from napari_wnet.network.inference import fused
@@ -77,12 +78,21 @@ def _settings(job: ReproduceJob, data: StudyData, variant: Variant, seed: int) -
 
 def _earlier(record: Path, settings: Mapping[str, Any]) -> dict[str, float] | None:
     try:
-        found = json.loads(record.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+        found = parse_json(record.read_bytes(), constants=True)
+        scores = {str(name): float(score) for name, score in value_of(found, "scores", dict).items()}
+    except (FileNotFoundError, ValueError, KeyError, TypeError, OverflowError):  # none, or damaged: it is made anew
         return None
     _check_same(record, found.get("settings"), settings)
-    scores: dict[str, float] = found["scores"]
     return scores
+
+
+def _begun(path: Path) -> Any:
+    try:
+        return parse_json(path.read_bytes(), constants=True)
+    except ValueError as error:
+        raise OutputError(
+            f"{path} is damaged; remove it and its checkpoint, or choose another folder (--out)."
+        ) from error
 
 
 def _check_same(path: Path, there: object, settings: Mapping[str, Any]) -> None:
@@ -97,7 +107,7 @@ def _trained(
     seed, path, settings = run
     begun = path.with_suffix(".begun.json")
     if begun.exists():
-        _check_same(begun, json.loads(begun.read_text()), settings)
+        _check_same(begun, _begun(begun), settings)
     write_text(begun, json.dumps(settings) + "\n", overwrite=True)
     state = path.with_suffix(".state.safetensors")
     training = TrainingRun(

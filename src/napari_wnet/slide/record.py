@@ -121,7 +121,7 @@ def slide_info(
         "format_version": FORMAT_VERSION,
         "input": {**input_info(source), "sha256": source_sha256(source)},
         "foreground": foreground_info(job.foreground),
-        "model": {"name": model.name, "sha256": model.sha256},
+        "model": {"name": model.name, "sha256": model.sha256, "path": str(model.path.resolve())},
         "params": job.params.to_dict(),
         "blocks": {"size": job.block, "step": list(job.grid.step), "halo": job.halo},
         "run": {

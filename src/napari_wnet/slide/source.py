@@ -208,6 +208,8 @@ def open_path(path: Path) -> Opened:
             return Opened(array=tiff, axes=tiff.axes, pixel_size=tiff.pixel_size)
         if path.suffix.lower() == ".npy":
             return Opened(array=np.load(path, mmap_mode="r", allow_pickle=False), axes=None)
+    except ImageError:
+        raise
     except Exception as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise ImageError(f"{path} is damaged or not what its name says ({reason}). Copy or export it again.") from error

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from napari_wnet.atomic import atomic_path, write_text, writing
 from napari_wnet.core.tiling import Window
 from napari_wnet.errors import OutputError
+from napari_wnet.json_values import read_json
 from napari_wnet.slide.grid import Grid
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def begin(work: Work, facts: Mapping[str, Any], *, afresh: bool = False) -> bool
     job = work.path / JOB
     if job.is_file():
         try:
-            found = json.loads(job.read_text(encoding="utf-8"))
+            found = read_json(job)
         except (OSError, ValueError):
             found = {}
         if found == wanted:

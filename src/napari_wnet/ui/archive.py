@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import platformdirs
-
 from napari_wnet.errors import ProjectError, WNetError
+from napari_wnet.home import data_folder
 from napari_wnet.project import ImageState, ProjectFolder, ProjectState, load_project
 
 FOLDER_VARIABLE = "NAPARI_WNET_PROJECT"
@@ -29,8 +27,7 @@ _ours: set[tuple[str, str]] = set()
 
 def default_folder() -> Path:
     """Return the folder for autosaves: from the environment, else among the user's data."""
-    given = os.environ.get(FOLDER_VARIABLE)
-    return Path(given).expanduser() if given else Path(platformdirs.user_data_dir("napari-wnet"), "autosave")
+    return data_folder(FOLDER_VARIABLE, "autosave")
 
 
 def training_folder() -> Path:

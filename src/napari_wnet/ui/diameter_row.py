@@ -5,6 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QHBoxLayout, QPushButton, QWidget
 
+from napari_wnet.ui.decimals import with_point
+
 LARGEST = 5000.0
 WORDS_PX = 112
 """Wide enough for what nothing typed means, as napari writes it."""
@@ -34,7 +36,7 @@ class DiameterRow(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.known = 0.0
-        self.box = QDoubleSpinBox()
+        self.box = with_point(QDoubleSpinBox())
         self.box.setRange(0.0, LARGEST)
         self.box.setDecimals(1)
         self.box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)  # they would cut off the words

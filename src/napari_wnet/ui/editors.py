@@ -13,6 +13,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractSpinBox, QHBoxLayout, QLabel, QWidget
 
 from napari_wnet.fields import FieldInfo
+from napari_wnet.ui.decimals import with_point
 
 MAX_SLIDER_STEPS = 200
 """A slider of 200 px cannot hit more values than that; finer fields are typed."""
@@ -117,6 +118,7 @@ def _make_parts(info: FieldInfo) -> list[Widget]:
         box = create_widget(
             annotation=float, options={"widget_type": "FloatSpinBox", "min": low, "max": high, "step": step}
         )
+        with_point(box.native)
         short = (high - low) / step <= MAX_SLIDER_STEPS
         return [_slider("FloatSlider", low, high, step), _narrow(box, step)] if short else [box]
     return [create_widget(value=str(info.default), annotation=str)]  # tuples and numbers of any magnitude: typed

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, 
 
 from napari_wnet.core.tables import FRAME
 from napari_wnet.ui.chooser import WideBox
+from napari_wnet.ui.decimals import with_point
 from napari_wnet.ui.table_model import TableModel, heading
 from napari_wnet.ui.table_view import MeasureTable
 
@@ -39,7 +40,7 @@ class GrowthPage(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.interval_box, self.unit_box = QDoubleSpinBox(), QComboBox()
+        self.interval_box, self.unit_box = with_point(QDoubleSpinBox()), QComboBox()
         self.what_box = WideBox()
         self.model = TableModel(("t",), self)
         self.table = MeasureTable(self.model)

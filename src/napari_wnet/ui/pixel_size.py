@@ -9,6 +9,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QWidget
 
 from napari_wnet.core.measure import PixelSize
+from napari_wnet.ui.decimals import with_point
 
 RIGHT_ANGLE = 1e-6
 DECIMALS = 5
@@ -53,7 +54,7 @@ class PixelSizeBox(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.height_box, self.width_box = LengthBox(), LengthBox()
+        self.height_box, self.width_box = with_point(LengthBox()), with_point(LengthBox())
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.height_box, 1)

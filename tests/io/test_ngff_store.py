@@ -1,0 +1,110 @@
+"""Zarr folders that other people wrote: nothing is read elsewhere, and a few bytes do not become all of the memory."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numcodecs
+import numpy as np
+import pytest
+import zarr
+
+from napari_wnet.errors import ImageError
+from napari_wnet.io import ngff_store
+from napari_wnet.io.images import read_image
+from napari_wnet.io.ngff import open_ngff
+from napari_wnet.io.sidecar import file_sha256
+
+IMAGE = np.random.default_rng(0).integers(1, 255, (40, 50), np.uint8)
+CODECS = [numcodecs.Blosc(), numcodecs.Zstd(), numcodecs.GZip(), numcodecs.Zlib(), numcodecs.BZ2(), numcodecs.LZMA()]
+CODECS.append(numcodecs.LZ4())
+BOMB = bytes(50_000_000)
+"""Zeros: what a few kilobytes unpack to."""
+
+
+def write(path: Path, codec: object = "auto", version: int = 2) -> tuple[Path, Path]:
+    """Write an array of one chunk; return its folder and the chunk's file."""
+    array = zarr.create_array(str(path), data=IMAGE, chunks=(40, 50), compressors=codec, zarr_format=version)
+    assert array.nchunks == 1
+    (chunk,) = (file for file in path.rglob("*") if file.is_file() and file.name[0] in "0123456789")
+    return path, chunk
+
+
+@pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.codec_id)
+def test_what_is_packed_well_is_read(tmp_path, codec, monkeypatch):
+    monkeypatch.setattr(ngff_store, "MUCH_BYTES", 0)  # so that deflate, too, is looked into
+    path, _ = write(tmp_path / "a.zarr", codec)
+    np.testing.assert_array_equal(read_image(path).array, IMAGE)
+    np.testing.assert_array_equal(open_ngff(path).levels[0][3:9, 4:6], IMAGE[3:9, 4:6])
+
+
+@pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.codec_id)
+def test_a_chunk_that_unpacks_to_far_more_than_its_pixels_is_refused(tmp_path, codec, monkeypatch):
+    monkeypatch.setattr(ngff_store, "MUCH_BYTES", 10_000_000)
+    path, chunk = write(tmp_path / "a.zarr", codec)
+    chunk.write_bytes(bytes(codec.encode(BOMB)))
+    with pytest.raises(ImageError, match="far more than its pixels"):
+        read_image(path)
+    with pytest.raises(ImageError, match="far more than its pixels"):
+        open_ngff(path).levels[0][:2, :2]
+
+
+def test_a_chunk_that_is_larger_than_the_memory_is_not_tried(tmp_path):
+    path, _ = write(tmp_path / "a.zarr")
+    info = json.loads((path / ".zarray").read_text())
+    (path / ".zarray").write_text(json.dumps(info | {"chunks": [10**7, 10**7]}))
+    with pytest.raises(ImageError, match="more memory than there is"):
+        open_ngff(path)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_nothing_is_read_behind_a_link_that_leads_out(tmp_path, version):
+    path, chunk = write(tmp_path / "a.zarr", version=version)
+    elsewhere = tmp_path / "secret"
+    chunk.rename(elsewhere)
+    chunk.symlink_to(elsewhere)
+    before = file_sha256(path)
+    with pytest.raises(ImageError, match=r"leads out of its folder.*cp -rL"):
+        read_image(path)
+    with pytest.raises(ImageError, match="leads out"):
+        open_ngff(path).levels[0][:2, :2]
+    elsewhere.write_bytes(b"other")
+    assert file_sha256(path) == before  # not read for the hash either
+
+
+@pytest.mark.parametrize("name", [".zarray", "zarr.json"])
+def test_nor_are_metadata(tmp_path, name):
+    path, _ = write(tmp_path / "a.zarr", version=2 if name == ".zarray" else 3)
+    (path / name).rename(tmp_path / "secret")
+    (path / name).symlink_to(tmp_path / "secret")
+    with pytest.raises(ImageError, match="leads out"):
+        read_image(path)
+
+
+def test_links_within_and_to_the_folder_are_followed(tmp_path):
+    path, chunk = write(tmp_path / "a.zarr")
+    chunk.rename(path / "kept")
+    chunk.symlink_to("kept")
+    (tmp_path / "link.zarr").symlink_to(path)
+    np.testing.assert_array_equal(read_image(tmp_path / "link.zarr").array, IMAGE)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "loop"])
+def test_what_is_no_file_is_not_waited_for(tmp_path, kind):
+    path, chunk = write(tmp_path / "a.zarr")
+    chunk.unlink()
+    if kind == "pipe":
+        os.mkfifo(chunk)
+    else:
+        chunk.symlink_to("/dev/zero" if kind == "device" else chunk)
+    with pytest.raises(ImageError, match=r"a\.zarr"):
+        read_image(path)
+
+
+def test_metadata_of_gigabytes_is_not_parsed(tmp_path):
+    path, _ = write(tmp_path / "a.zarr")
+    os.truncate(path / ".zarray", 2**32)  # sparse
+    with pytest.raises(ImageError, match="much too large"):
+        read_image(path)
