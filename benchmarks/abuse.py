@@ -59,8 +59,8 @@ class Watch:
             if event == "os.rename":
                 self._check(given[0], "written")
             self._check(given[1], "written")
-        elif event in ("os.remove", "os.mkdir", "os.rmdir", "os.truncate", "shutil.rmtree"):
-            self._check(given[0], "written")
+        elif event in ("os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree") and given[-1] in (None, -1):
+            self._check(given[0], "written")  # else by a name in a folder that was told before
 
     def _check(self, path: Any, how: str) -> None:
         if isinstance(path, int):

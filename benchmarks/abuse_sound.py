@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,9 @@ from napari_wnet.project import ImageState, LabelsState, ProjectFolder, ProjectS
 from napari_wnet.train_params import TrainParams
 
 CONFIG = WNetConfig(widths=(4, 8), embedding_dim=2, stem=1, concat_channels=2)
+PACKINGS = (numcodecs.Zstd(), numcodecs.GZip(1), numcodecs.Blosc())
+BOMB_SIZES = (10**4, 3 * 10**7, 3 * 10**8, 10**9)
+N_BOMBS = len(PACKINGS) * len(BOMB_SIZES)
 PACKAGE = Places.from_environment().package
 
 
@@ -82,6 +86,7 @@ def make_sound(folder: Path) -> Sound:
     labels[2:9, 3:12], labels[12:20, 5:14], labels[4:18, 20:33] = 1, 2, 3
     _make_pictures(folder, grey, labels)
     _make_zarr(folder, grey, labels)
+    _make_bombs(folder)
     _make_models(folder)
     _make_results(folder)
     _make_project(folder / "project", labels)
@@ -128,6 +133,12 @@ def _make_zarr(folder: Path, grey: Any, labels: Any) -> None:
                 told: Any = {"multiscales": [{"version": "0.4", "axes": axes, "datasets": [{"path": "0", **scale}]}]}
                 inner.attrs.update(told if version == 2 else {"ome": {"version": "0.5", **told}})
             group["labels"].attrs.update({"labels": ["objects"]} if version == 2 else {"ome": {"labels": ["objects"]}})
+
+
+def _make_bombs(folder: Path) -> None:
+    """Make chunks of zeros, of which a few bytes unpack to many; here, where memory is not limited."""
+    for number, (packing, size) in enumerate(itertools.product(PACKINGS, BOMB_SIZES)):
+        (folder / f"bomb{number}").write_bytes(bytes(packing.encode(bytes(size))))
 
 
 def _make_models(folder: Path) -> None:

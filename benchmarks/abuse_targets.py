@@ -8,7 +8,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 import h5py
-import numcodecs
 import numpy as np
 from abuse_damage import (
     Rng,
@@ -21,7 +20,7 @@ from abuse_damage import (
     json_text,
     pick,
 )
-from abuse_sound import RefusedError, Sound, command, training_state, with_model
+from abuse_sound import N_BOMBS, RefusedError, Sound, command, training_state, with_model
 
 from napari_wnet.commands.config_file import read_config
 from napari_wnet.errors import WNetError
@@ -81,9 +80,7 @@ def _zarr(rng: Rng, case: Path, sound: Sound) -> None:
         one, other = pick(rng, chunks), pick(rng, files)
         one.write_bytes(other.read_bytes())
     elif kind == 8:
-        size = int(pick(rng, (10**4, 3 * 10**7, 10**8)))
-        packing = pick(rng, (numcodecs.Zstd(), numcodecs.GZip(1), numcodecs.Blosc()))
-        pick(rng, chunks).write_bytes(bytes(packing.encode(bytes(size))))
+        pick(rng, chunks).write_bytes(sound.path(f"bomb{int(rng.integers(N_BOMBS))}").read_bytes())
     else:
         file = pick(rng, files)
         file.unlink()

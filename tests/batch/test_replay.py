@@ -88,6 +88,18 @@ def test_the_thread_count_is_that_of_the_first_time_and_is_put_back(results, mon
     assert torch.get_num_threads() == before
 
 
+def test_of_more_threads_than_any_machine_has_a_few_are_made_and_that_is_told(results):
+    info = json.loads((results / "a.json").read_text())
+    info["run"]["threads"] = 1000
+    info["result"]["labels_sha256"] = "0" * 64
+    (results / "a.json").write_text(json.dumps(info))
+    steps = replay_steps(results / "a.json")
+    next(steps)
+    most = torch.get_num_threads()
+    assert most < 1000
+    assert f"threads: 1000 then, {most} now" in drain(steps).differences
+
+
 def test_labels_that_differ_are_told_with_what_may_be_why(results, capsys):
     info = json.loads((results / "a.json").read_text())
     labels = tifffile.imread(results / "a_labels.tif")

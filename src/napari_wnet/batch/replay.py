@@ -21,7 +21,7 @@ from napari_wnet.io.images import read_labels
 from napari_wnet.io.ngff import is_zarr
 from napari_wnet.io.sidecar import RunRecord, file_sha256, labels_sha256, read_sidecar, record_from, versions
 from napari_wnet.network.checkpoint import Model, read_model
-from napari_wnet.network.device import choose_device, fast_dtype, threads
+from napari_wnet.network.device import choose_device, fast_dtype, threads, usable_threads
 from napari_wnet.network.registry import list_models, load_model
 from napari_wnet.pipeline import predict_steps
 from napari_wnet.reports import Progress
@@ -180,7 +180,12 @@ def _first_labels(
 def differences(record: RunRecord, info: Mapping[str, Any], device: str) -> Iterator[str]:
     """Yield what is not as it was the first time, and may be why labels differ."""
     precision = str(fast_dtype(choose_device(device))).removeprefix("torch.")
-    for what, before, now in (("device", record.device, device), ("precision", record.precision, precision)):
+    n_threads = usable_threads(record.threads)
+    for what, before, now in (
+        ("device", record.device, device),
+        ("precision", record.precision, precision),
+        ("threads", record.threads, n_threads),
+    ):
         if before != now:
             yield f"{what}: {before} then, {now} now"
     told = info.get("versions")

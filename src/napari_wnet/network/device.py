@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Literal
 
 import torch
 
 from napari_wnet.errors import DeviceError
+
+MOST_THREADS = 64
+"""More than there are processors serve the same order of sums alone; where the system refuses one, all of it ends."""
 
 
 def available_devices() -> list[str]:
@@ -47,14 +51,19 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
+def usable_threads(count: int) -> int:
+    """Return how many processor threads to have where so many are asked for, as by a file from a larger machine."""
+    return min(count, max(MOST_THREADS, os.cpu_count() or 1))
+
+
 @contextlib.contextmanager
 def threads(count: int | None) -> Iterator[None]:
     """Compute with a number of processor threads, None: with as many as it is.
 
-    Sums come out in another order with another number, and so a few pixels of labels.
+    Sums come out in another order with another number, and so a few pixels of labels. See :func:`usable_threads`.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
+    torch.set_num_threads(usable_threads(count or before))
     try:
         yield
     finally:
