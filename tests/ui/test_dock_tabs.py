@@ -34,10 +34,14 @@ def opened(viewer):
 
 def test_a_second_dock_is_a_tab_in_front(viewer, opened, qtbot):
     window = viewer.window._qt_window
+    window.resize(1200, 800)
     first = opened(MeasureWidget)
+    qtbot.waitUntil(lambda: first.isVisible() and first.height() > 400, timeout=TIMEOUT)
+    height = window.height()
     second = opened(ModelsWidget)
     qtbot.waitUntil(lambda: window.tabifiedDockWidgets(first) == [second], timeout=TIMEOUT)
     qtbot.waitUntil(lambda: first.inner_widget().measurer.resting, timeout=TIMEOUT)  # as one does that is behind
+    qtbot.waitUntil(lambda: window.height() <= height, timeout=TIMEOUT)
 
 
 def test_a_dock_elsewhere_stays_there(viewer, opened, qtbot):

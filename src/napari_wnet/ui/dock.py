@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal
-from qtpy.QtWidgets import QDockWidget, QFrame, QLabel, QMainWindow, QProgressBar, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QFrame,
+    QLabel,
+    QMainWindow,
+    QProgressBar,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -75,6 +85,12 @@ class Dock(QWidget):
         self._docked = False
         self._frame: QDockWidget | None = None
         self._earlier: list[QDockWidget] = []
+        self._room = self._size_of_window()
+
+    def _size_of_window(self) -> QSize | None:
+        """Return how large the window is before this dock is put into it, if another dock knows the window."""
+        docks = (one for one in QApplication.allWidgets() if isinstance(one, Dock) and one is not self)
+        return next((one.window().size() for one in docks if one._viewer is self._viewer and one._frame), None)
 
     def showEvent(self, event: QEvent) -> None:  # noqa: N802
         """Find the frame that napari has put around the dock, which knows whether it is to be seen."""
@@ -99,6 +115,13 @@ class Dock(QWidget):
             window.tabifyDockWidget(beside[-1], frame)
             frame.show()
             frame.raise_()
+            QTimer.singleShot(0, self._give_back)
+
+    def _give_back(self) -> None:
+        """Bring the window back to its size: it grew while there was one dock below the other."""
+        window = self.window()
+        if self._room is not None and not (window.isMaximized() or window.isFullScreen()):
+            window.resize(window.size().boundedTo(self._room))
 
     def event(self, event: QEvent) -> bool:
         """Notice that the dock is closed: napari then takes this widget out of its parent."""
