@@ -198,7 +198,7 @@ def _stacks(child: Any, arena: Path) -> str:
     os.kill(child.pid, signal.SIGUSR1)
     time.sleep(1)
     child.kill()
-    return (arena / "own" / SAID).read_text(errors="replace")[-4000:]
+    return (arena / "own" / SAID).read_text(errors="replace")[-20_000:]
 
 
 class Result:
@@ -227,7 +227,7 @@ class Result:
         self.counts[kind][found] += 1
         self.slowest, self.most = max(self.slowest, seconds), max(self.most, taken)
         if found not in ("read", "refused"):
-            print(f"{number} {kind}: {found}\n{text[-4000:]}", flush=True)
+            print(f"{number} {kind}: {found}\n{text[-20_000:]}", flush=True)
             if len(self.examples[found]) < KEPT:
                 self.examples[found].append({"number": number, "kind": kind, "said": text[-800:]})
         if self.next % 500 == 0:

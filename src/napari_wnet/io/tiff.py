@@ -20,6 +20,7 @@ from PIL import Image, ImageSequence
 
 from napari_wnet.errors import ImageError, OutputError
 from napari_wnet.io.memory import check_room
+from napari_wnet.io.tiff_chain import check_chain
 
 Array = npt.NDArray[Any]
 PixelSize = tuple[float, float]
@@ -95,6 +96,7 @@ def read_tiff(path: Path) -> tuple[Array, str, PixelSize | None, tuple[str, ...]
     Exception
         Whatever tifffile raises for a damaged file.
     """
+    check_chain(path)
     with listen() as messages, tifffile.TiffFile(path) as file:
         if not file.series:
             raise ImageError(f"{path} has no image in it; export it again.")
@@ -283,6 +285,7 @@ class LazyTiff:
     @classmethod
     def of(cls, path: Path) -> LazyTiff:
         """Open a file; an ImageError where it is cut short, else whatever tifffile raises where it is damaged."""
+        check_chain(path)
         with listen() as messages, tifffile.TiffFile(path) as file:
             series = file.series[0]
             check_complete(path, file, series, messages)

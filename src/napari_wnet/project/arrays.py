@@ -22,6 +22,7 @@ import tifffile
 from napari_wnet.atomic import atomic_path
 from napari_wnet.errors import ImageError
 from napari_wnet.io.tiff import listen, read_tiff, write_tiff
+from napari_wnet.io.tiff_chain import check_chain
 
 Array = npt.NDArray[Any]
 FILE_NAME = re.compile(r"(?:labels|cleared)-(?P<project>[0-9a-f]{8})-[0-9a-f]{32}\.tif")
@@ -129,6 +130,7 @@ def file_size(path: Path) -> int | None:
 
 
 def _check_layout(path: Path, record: ArrayRecord) -> None:
+    check_chain(path)
     with listen(), tifffile.TiffFile(path) as file:
         series, page = file.series[0], file.pages.first
         alike = series.dtype == record.dtype and math.prod(series.shape) == math.prod(record.shape)
