@@ -162,6 +162,8 @@ def test_a_file_that_is_no_sidecar_is_refused(tmp_path, capsys):
     ("part", "change"),
     [
         ("input", {"absolute_path": 3}),
+        ("input", {"path": None}),
+        ("foreground", {"path": None}),
         ("input", {"path": "a\0b", "absolute_path": "a\0b"}),
         ("input", {"shape": "wide"}),
         ("foreground", {}),

@@ -214,6 +214,8 @@ def _check_file_info(file: Mapping[str, Any]) -> None:
             _text(file[name], name)
     if file and not {"path", "absolute_path", "sha256"} <= set(file):
         raise KeyError("path, absolute_path and sha256")
+    if file.get("path") is None and file.get("absolute_path") is not None:
+        raise ValueError("path")
 
 
 def _integers(value: Any, what: str) -> tuple[int, ...] | None:
