@@ -14,19 +14,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from crowding import Scene, print_scores
 from skimage.io import imread
 
-from napari_wnet.clustering_params import BY_SEEDS
-from napari_wnet.core.clustering import cluster
-from napari_wnet.core.metrics import evaluate
 from napari_wnet.datasets.rosettes.draw import rosette
 from napari_wnet.datasets.rosettes.params import RosetteParams
 from napari_wnet.network.registry import load_model
 from napari_wnet.pipeline import predict_steps
 from napari_wnet.reports import drain
-
-CROWDED = 13
-"""Plants with so many leaves or more count as crowded."""
 
 
 def plants(count: int, seed: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -56,23 +51,13 @@ def main() -> None:
     model = load_model(given.model)
     params = model.header.params
     scenes = pots(given.pots) if given.pots else plants(given.plants, given.seed)
-    found = [(name, labels, drain(predict_steps(image, model, params, device="cpu"))) for name, image, labels in scenes]
-    crowded = np.array([labels.max() >= CROWDED for _, labels, _ in found])
-    print(f"{model.name} ({model.sha256[:12]}), {len(found)} plants, {crowded.sum()} of them crowded")
-    for method in BY_SEEDS:
-        chosen = params.clustering.replace(method=method)
-        for what in ("true", "own"):
-            scores = evaluate(
-                (name, labels, cluster(maps, chosen, labels > 0 if what == "true" else None))
-                for name, labels, maps in found
-            )
-            sbd = np.array([image.symmetric_best_dice for image in scores.images])
-            parts = [f"{sbd[part].mean():.3f}" if part.any() else "-" for part in (~crowded, crowded)]
-            print(
-                f"{method:10} {what:4} foreground: mSBD {sbd.mean():.3f} (others {parts[0]}, crowded {parts[1]})  "
-                f"AP .5 {scores.mean['average_precision_0.5']:.3f}  |DiC| {scores.mean['abs_count_difference']:.2f}  "
-                f"foreground Dice {scores.mean['foreground_dice']:.3f}"
-            )
+    found = [
+        Scene(name=name, labels=labels, maps=drain(predict_steps(image, model, params, device="cpu")))
+        for name, image, labels in scenes
+    ]
+    print(f"model {model.name} ({model.sha256[:12]})")
+    for true_foreground in (True, False):
+        print_scores(found, params.clustering, true_foreground=true_foreground)
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import napari
@@ -21,6 +19,7 @@ import numpy as np
 import tifffile
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
+from stage import SIZE, settle, wait_until
 
 from napari_wnet.io.images import read_image
 from napari_wnet.network.addition import Addition
@@ -29,26 +28,6 @@ from napari_wnet.ui.batch_table import STATE
 from napari_wnet.ui.launch import prepare
 from napari_wnet.ui.section import Section
 from napari_wnet.ui.segment_widget import SegmentWidget
-
-SIZE = (1280, 800)
-PATIENCE_S = 300
-SETTLE_S = 0.6
-
-
-def wait_until(done: Callable[[], bool]) -> None:
-    """Let the viewer work until something has happened."""
-    began = time.monotonic()
-    while not done():
-        QApplication.processEvents()
-        time.sleep(0.01)
-        if time.monotonic() - began > PATIENCE_S:
-            raise TimeoutError("The dock did not get there.")
-
-
-def settle() -> None:
-    """Let the viewer draw what has changed."""
-    end = time.monotonic() + SETTLE_S
-    wait_until(lambda: time.monotonic() > end)
 
 
 def take_pictures(image: Path, model: str, out: Path) -> None:

@@ -26,6 +26,14 @@ def test_a_sample_is_one_image_layer(name):
     assert options["rgb"] == (name == "rosette")
 
 
+def test_a_dark_sample_is_shown_bright_and_its_pixels_are_left_alone():
+    ((array, options, _),) = sample_data.nuclei()
+    low, white = options["contrast_limits"]
+    assert low == array.min()
+    assert np.percentile(array, 99.5) < white < array.max() < 255
+    assert (array == imread(sample_path("nuclei"))).all()
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 def test_napari_takes_the_layer_as_it_is(name):
     layers = pytest.importorskip("napari.layers")

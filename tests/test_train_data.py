@@ -60,6 +60,19 @@ def test_a_folder_of_its_own_validates(tmp_path: Path, many: Path) -> None:
         load(many, tmp_path / "missing")
 
 
+@pytest.mark.parametrize("factor", [0.5, 1.0, 1.5, 3.0])
+def test_images_are_enlarged_in_their_own_numbers(many: Path, factor: float) -> None:
+    own, larger = load(many), load(many, enlarge=factor)
+    for one, other in zip((*own.train, *own.validation), (*larger.train, *larger.validation), strict=True):
+        assert other.image.dtype == one.image.dtype
+        assert other.image.shape == (1, *other.labels.shape)
+        assert other.labels.shape == tuple(round(side * factor) for side in one.labels.shape)
+        assert other.n_objects == one.n_objects
+        assert other.diameter() == pytest.approx(factor * one.diameter(), rel=0.15)
+        assert other.image.min() >= one.image.min()
+        assert other.image.max() <= one.image.max()
+
+
 def test_images_and_labels_that_validate_may_lie_in_one_folder(tmp_path: Path, many: Path) -> None:
     both = tmp_path / "both"
     both.mkdir()

@@ -95,6 +95,25 @@ def test_an_interrupted_training_resumes_to_the_same_model(folders, monkeypatch)
         assert np.array_equal(value.numpy(), parts.network.state_dict()[name].numpy()), name
 
 
+def test_a_model_that_sees_images_enlarged_has_them_shown_so(folders):
+    assert train(folders, "--steps", 1) == 0
+    assert train(folders, "--steps", 1, "--enlarge", 2, out="larger.safetensors") == 0
+    plain, larger = (read_model(folders / name).header for name in ("model.safetensors", "larger.safetensors"))
+    assert plain.params.normalize.diameter == 0
+    assert larger.diameter == pytest.approx(2 * plain.diameter, rel=0.05)
+    assert larger.params.normalize.diameter == pytest.approx(larger.diameter / 2, abs=0.01)
+    assert larger.provenance["enlarge"] == 2
+    image = disks(7)[0]
+    found = segment(image, folders / "larger.safetensors", device="cpu")
+    assert found.labels.shape == image.shape
+    assert found.params.normalize.diameter == larger.params.normalize.diameter
+
+
+def test_fine_tuning_takes_a_diameter_instead_of_enlarging(folders, capsys):
+    assert train(folders, "--steps", 1, "--fine-tune", "--enlarge", 2) == 2
+    assert "leave out --enlarge" in capsys.readouterr().err
+
+
 def test_a_training_that_diverges_leaves_its_best_model_and_says_so(folders, capsys, monkeypatch):
     real = training.total_loss
     calls = []
@@ -128,6 +147,20 @@ def test_what_a_killed_training_left_is_not_overwritten_unasked(folders, capsys)
     assert train(folders, "--steps", 3, "--validate-every", 1, "--resume") == 0
     (folders / "model.safetensors").unlink()
     assert train(folders, "--steps", 1, "--overwrite") == 0
+
+
+def test_beginning_anew_leaves_no_older_checkpoint_to_resume_from(folders, monkeypatch):
+    assert train(folders, "--steps", 2, "--validate-every", 1) == 0
+    state = folders / "model.state.safetensors"
+    assert state.exists()
+
+    def killed(*_):
+        raise RuntimeError("as if killed before the first checkpoint")
+
+    monkeypatch.setattr(training, "total_loss", killed)
+    with pytest.raises(RuntimeError, match="as if killed"):
+        train(folders, "--steps", 2, "--overwrite")
+    assert not state.exists()
 
 
 def test_a_folder_that_cannot_be_made_is_said_before_anything_is_read(folders, capsys):

@@ -187,13 +187,13 @@ class WNetConfig(Params):
     the defaults are this project's choice, measured in ``docs/training-notes.md``.
     """
 
-    in_channels: Annotated[int, {"min": 1, "max": 64}] = 1
-    embedding_dim: Annotated[int, {"min": 2, "max": 64}] = 8
-    widths: Annotated[tuple[int, ...], {"min": 4, "max": 2048}] = (24, 48, 96)
-    stem: Annotated[int, {"min": 1, "max": 4}] = 2
-    norm: Literal["none", "batch", "channel"] = "batch"
-    upsample: Literal["conv2x2", "conv1x1"] = "conv1x1"
-    decoder_convs: Annotated[int, {"min": 1, "max": 4}] = 1
+    in_channels: Annotated[int, {"min": 1, "max": 64, "tooltip": "Channels of the image."}] = 1
+    embedding_dim: Annotated[int, {"min": 2, "max": 64, "tooltip": "Dimensions of the embedding."}] = 8
+    widths: Annotated[tuple[int, ...], {"min": 4, "max": 2048, "tooltip": "Channels of each level."}] = (24, 48, 96)
+    stem: Annotated[int, {"min": 1, "max": 4, "tooltip": "Side in pixels of what the first level sees as one."}] = 2
+    norm: Annotated[Literal["none", "batch", "channel"], {"tooltip": "How activations are normalised."}] = "batch"
+    upsample: Annotated[Literal["conv2x2", "conv1x1"], {"tooltip": "Convolution after enlarging."}] = "conv1x1"
+    decoder_convs: Annotated[int, {"min": 1, "max": 4, "tooltip": "Convolutions of each level on the way up."}] = 1
     concat: Annotated[
         Literal["dfeat", "efeat", "dfeat+efeat", "distmap", "coordinates", "none"],
         {
@@ -202,10 +202,10 @@ class WNetConfig(Params):
             "there is no second one, the first has all heads; coordinates: the same, each pixel's place as input.",
         },
     ] = "dfeat"
-    concat_channels: Annotated[int, {"min": 1, "max": 256}] = 32
-    normalize_features: bool = True
-    detach_features: bool = False
-    foreground_head: bool = True
+    concat_channels: Annotated[int, {"min": 1, "max": 256, "tooltip": "How many features the second reads."}] = 32
+    normalize_features: Annotated[bool, {"tooltip": "Those features have unit length at each pixel."}] = True
+    detach_features: Annotated[bool, {"tooltip": "The second does not teach the first."}] = False
+    foreground_head: Annotated[bool, {"tooltip": "The network says what is foreground."}] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

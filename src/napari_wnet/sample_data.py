@@ -29,17 +29,20 @@ class Sample:
         Size of a pixel along each spatial axis; empty where the source does not say.
     unit : str
         Unit of `scale`.
+    white : int
+        Value shown as white, where the camera used a small part of its range; 0: as napari chooses.
     """
 
     file: str
     title: str
     scale: tuple[float, ...] = ()
     unit: str = "pixel"
+    white: int = 0
 
 
 SAMPLES = MappingProxyType(
     {
-        "nuclei": Sample(file="nuclei.png", title="nuclei"),
+        "nuclei": Sample(file="nuclei.png", title="nuclei", white=70),
         "cells": Sample(file="cells.png", title="phase-contrast cells"),
         "rosette": Sample(file="rosette.png", title="Arabidopsis rosette"),
         "cell_walls": Sample(file="cell_walls.tif", title="plant cell walls", scale=(0.235, 0.15, 0.15), unit="um"),
@@ -93,4 +96,6 @@ def _layer(name: str) -> list[LayerData]:
     options: dict[str, Any] = {"name": sample.title, "rgb": file.rgb}
     if sample.scale:
         options |= {"scale": sample.scale, "units": (sample.unit,) * len(sample.scale)}
+    if sample.white:
+        options["contrast_limits"] = (0, sample.white)
     return [(file.array, options, "image")]

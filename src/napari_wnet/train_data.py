@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_wnet.core.image import is_informative
+from napari_wnet.core.image import is_informative, nearest_plane, resize_plane
 from napari_wnet.datasets.folder import FolderPairs, Pair, load_image, load_steps, pairs
 from napari_wnet.datasets.split import split
 from napari_wnet.errors import ImageError, ParamsError, TrainingError
@@ -48,6 +48,15 @@ class DataParams(Params):
             "tooltip": "At most so many of the validation images are looked at, evenly spread over them; 0: all.",
         },
     ] = 0
+    enlarge: Annotated[
+        float,
+        {
+            "min": 0.25,
+            "max": 8.0,
+            "tooltip": "The network sees images so many times larger than they are, now and whenever it is used: it "
+            "finds smaller objects, and takes the square of that as long.",
+        },
+    ] = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,6 +72,19 @@ class TrainingData:
     def n_without_objects(self) -> int:
         """How many of the training images have no object."""
         return sum(sample.n_objects == 0 for sample in self.train)
+
+
+def enlarged(sample: Sample, factor: float) -> Sample:
+    """Return a sample so many times as large: the image interpolated, in its own numeric type, and its labels."""
+    if factor == 1:
+        return sample
+    kind = sample.image.dtype
+    shape = (max(2, round(sample.labels.shape[0] * factor)), max(2, round(sample.labels.shape[1] * factor)))
+    image = resize_plane(sample.image, shape)
+    whole = np.issubdtype(kind, np.integer)
+    return Sample.checked(
+        sample.name, (np.rint(image) if whole else image).astype(kind), nearest_plane(sample.labels, shape)
+    )
 
 
 Parts = Mapping[str, tuple[Pair, ...]]
@@ -94,10 +116,10 @@ def load_data_steps(job: DataParams) -> Generator[Progress, None, TrainingData]:
     for use in ("train", "validation"):
         if parts[use]:
             loaded = yield from load_steps(FolderPairs(pairs=parts[use], problems=()))
-            samples[use] = loaded.samples
             problems = (*problems, *loaded.problems)
             paths = {pair.name: pair for pair in parts[use]}
             _note_hashes(hashes, use, ((paths[sample.name], sample.image) for sample in loaded.samples))
+            samples[use] = tuple(enlarged(sample, job.enlarge) for sample in loaded.samples)
     yield from _compare_test_images(hashes, parts["test"])
     _check_validation(samples["validation"], wanted=job.split != "none" or bool(parts["validation"]))
     return TrainingData(

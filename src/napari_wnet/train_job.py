@@ -113,6 +113,8 @@ def train_job_steps(
         state=state,
         resume=resume,
     )
+    if overwrite and not resume:  # else, killed before its first checkpoint, it would be resumed from that of another
+        state.unlink(missing_ok=True)
     with contextlib.ExitStack() as open_logs:
         also = [open_logs.enter_context(tensorboard(job.tensorboard, resume=resume))] if job.tensorboard else []
         if job.pictures:
@@ -178,13 +180,16 @@ def _write_model(out: Path, job: TrainJob, data: TrainingData, trained: Trained)
             params = params.replace(clustering=ranking.chosen.params)
             scores["validation_by_method"] = _best_of_each_method(ranking.choices)
         scores["validation"] = summary(evaluate_network(trained.network, data.validation, params, device))
+    known = float(np.median([sample.diameter() for sample in data.train if sample.n_objects]))
+    if job.enlarge != 1:  # whoever uses the model is to show it images as large as it saw them
+        params = params.replace(normalize__diameter=round(known / job.enlarge, 2))
     header = ModelHeader(
         name=job.name or out.stem,
         config=trained.network.config,
         params=params,
         description=job.description,
         channels=job.channels,
-        diameter=float(np.median([sample.diameter() for sample in data.train if sample.n_objects])),
+        diameter=known,
         licence=job.licence,
         provenance=provenance(job, data, trained),
         scores=scores,
@@ -218,6 +223,7 @@ def provenance(job: TrainJob, data: TrainingData, trained: Trained) -> dict[str,
         "data": job.data or Path(job.images).name,
         "split": "folders" if job.validation_images else job.split,
         "n_images": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test_names)},
+        "enlarge": job.enlarge,
         "n_objects": sum(sample.n_objects for sample in data.train),
         "train_names_sha256": names_sha256(data.train),
         "validation_names_sha256": names_sha256(data.validation),

@@ -95,14 +95,14 @@ class LossParams(Params):
 class AugmentParams(Params):
     """How training crops are varied; 0 or off switches a transformation off."""
 
-    flip: bool = True
+    flip: Annotated[bool, {"tooltip": "Mirrored at random."}] = True
     rotate: Annotated[bool, {"tooltip": "Any angle, not only quarter turns."}] = True
-    scale_low: Annotated[float, {"min": 0.1, "max": 1.0}] = 0.7
-    scale_high: Annotated[float, {"min": 1.0, "max": 10.0}] = 1.4
+    scale_low: Annotated[float, {"min": 0.1, "max": 1.0, "tooltip": "Least factor of the size."}] = 0.7
+    scale_high: Annotated[float, {"min": 1.0, "max": 10.0, "tooltip": "Largest factor of the size."}] = 1.4
     elastic: Annotated[float, {"min": 0.0, "max": 50.0, "tooltip": "Displacement of the elastic grid in px."}] = 3.0
     gamma: Annotated[float, {"min": 0.0, "max": 2.0, "tooltip": "Largest |log gamma|."}] = 0.4
     contrast: Annotated[float, {"min": 0.0, "max": 1.0, "tooltip": "Largest relative change of contrast."}] = 0.2
-    brightness: Annotated[float, {"min": 0.0, "max": 1.0}] = 0.1
+    brightness: Annotated[float, {"min": 0.0, "max": 1.0, "tooltip": "Largest shift of all intensities."}] = 0.1
     blur: Annotated[float, {"min": 0.0, "max": 10.0, "tooltip": "Largest sigma in px."}] = 1.2
     noise: Annotated[float, {"min": 0.0, "max": 1.0, "tooltip": "Largest standard deviation."}] = 0.06
 
@@ -146,9 +146,9 @@ class TrainParams(Params):
         Literal["cosine", "staircase", "constant"],
         {"tooltip": "cosine: warm-up, then down to 0; staircase: x0.9 every 5000 steps (paper)."},
     ] = "cosine"
-    warmup_steps: Annotated[int, {"min": 0, "max": 100_000}] = 200
-    optimizer: Literal["adamw", "adam"] = "adamw"
-    weight_decay: Annotated[float, {"min": 0.0, "max": 1.0}] = 1e-4
+    warmup_steps: Annotated[int, {"min": 0, "max": 100_000, "tooltip": "Steps until the rate is at its peak."}] = 200
+    optimizer: Annotated[Literal["adamw", "adam"], {"tooltip": "How a step follows from the gradient."}] = "adamw"
+    weight_decay: Annotated[float, {"min": 0.0, "max": 1.0, "tooltip": "Pull of the weights to 0."}] = 1e-4
     clip: Annotated[float, {"min": 0.0, "max": 1e6, "tooltip": "Largest gradient norm; 0: no clipping."}] = 1.0
     ema: Annotated[float, {"min": 0.0, "max": 0.99999, "tooltip": "Decay of the averaged weights; 0: none."}] = 0.998
     freeze_norm: Annotated[
@@ -158,7 +158,7 @@ class TrainParams(Params):
     keep: Annotated[
         Literal["best", "last"], {"tooltip": "Which weights are kept: those that validate best, or the last ones."}
     ] = "best"
-    seed: Annotated[int, {"min": 0, "max": 2**31 - 1}] = 0
+    seed: Annotated[int, {"min": 0, "max": 2**31 - 1, "tooltip": "Of all chance."}] = 0
     precision: Annotated[
         Literal["auto", "float32", "bfloat16"], {"tooltip": "auto: bfloat16 where the hardware multiplies it fast."}
     ] = "auto"

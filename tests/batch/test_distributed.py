@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import socket
@@ -165,7 +166,8 @@ def test_ctrl_c_ends_the_command_and_its_processes_without_a_word_of_theirs(tmp_
     out = tmp_path / "out"
     words = ["segment", str(tmp_path / "slow.tif"), "--out", str(out), "--tile-size", "64", "--device", "cpu"]
     command = [sys.executable, "-m", "napari_wnet.cli", *words, "--scheduler", "processes"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    heeded = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what a shell began with '&' ignores it
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=heeded)
     while not list(out.glob(f"{WORK}/*{MODEL}")):  # the workers are there then
         assert process.poll() is None
         time.sleep(0.01)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from fine_tuning import TINY_MODEL
+from napari_wnet.core.image import nearest_plane
 from napari_wnet.errors import ImageError, TrainingError, WNetError
 from napari_wnet.fine_tune import TrainingPair, fine_tune_params, plan_splits
-from napari_wnet.fine_tune.data import nearest, prepare
+from napari_wnet.fine_tune.data import prepare
 from scenes import cells, disks_picture
 
 PARAMS = fine_tune_params(TINY_MODEL).replace(largest_diameter=0.0)
@@ -80,8 +81,8 @@ def test_large_objects_are_shrunk_to_the_size_asked_for() -> None:
 
 def test_labels_are_resampled_at_pixel_centres() -> None:
     labels = cells(60, 9)
-    assert np.array_equal(nearest(labels.repeat(3, 0).repeat(3, 1), (60, 60)), labels)
-    assert np.array_equal(nearest(labels, (120, 120)), labels.repeat(2, 0).repeat(2, 1))
+    assert np.array_equal(nearest_plane(labels.repeat(3, 0).repeat(3, 1), (60, 60)), labels)
+    assert np.array_equal(nearest_plane(labels, (120, 120)), labels.repeat(2, 0).repeat(2, 1))
 
 
 def test_partial_labels_go_with_the_pieces() -> None:

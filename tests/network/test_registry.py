@@ -22,7 +22,7 @@ import torch
 
 from model_server import Server, make_model
 from napari_wnet.errors import DownloadError, ModelError
-from napari_wnet.network import download
+from napari_wnet.network import catalog, download
 from napari_wnet.network.checkpoint import read_model
 from napari_wnet.network.outline.file import save_outline
 from napari_wnet.network.outline.net import OutlineConfig, OutlineNet
@@ -351,6 +351,27 @@ def test_own_models_are_the_files_in_a_folder(places: Places) -> None:
     assert load_model("tiny", places).header.name == "tiny"
     with pytest.raises(ModelError, match="damaged"):
         load_model("bad", places)
+
+
+def test_own_models_are_read_through_again_only_where_they_changed(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places.user.mkdir()
+    mine = make_model(places.user / "mine.safetensors", name="mine")
+    read: list[str] = []
+    digest = hashlib.file_digest
+
+    def counting(file: Any, kind: str) -> Any:
+        read.append(file.name)
+        return digest(file, kind)
+
+    monkeypatch.setattr(catalog.hashlib, "file_digest", counting)
+    for _ in range(3):
+        (entry,) = [entry for entry in list_models(places) if entry.source == "user"]
+    assert read == [str(mine)]
+    make_model(places.package / "another.safetensors", name="another").replace(mine)
+    (changed,) = [entry for entry in list_models(places) if entry.source == "user"]
+    assert changed.sha256 == hashlib.sha256(mine.read_bytes()).hexdigest() != entry.sha256
 
 
 def test_a_model_can_be_given_as_a_file(

@@ -60,6 +60,8 @@ def run(given: argparse.Namespace, job: TrainJob, configured: Mapping[str, Any])
             "A fine-tuning holds pieces of its images out and shows nothing on the way; leave out --validation-images, "
             "--validation-labels, --tensorboard and --pictures."
         )
+    if job.enlarge != 1:
+        raise ParamsError("How large a fine-tuning sees its objects is said by --diameter; leave out --enlarge.")
     out = model_file(job.out, overwrite=given.overwrite)
     base = load_model(job.init or DEFAULT_MODEL)
     params = apply_flags(_merged(fine_tune_params(base), configured), vars(given))

@@ -26,6 +26,7 @@ FLAGS = (
     "init",
     "split",
     "validate_on",
+    "enlarge",
     "name",
     "description",
     "licence",
@@ -80,6 +81,13 @@ def _add_job(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=argparse.SUPPRESS,
         help="validate on so many images at most, evenly spread (default 0: all)",
+    )
+    parser.add_argument(
+        "--enlarge",
+        type=float,
+        metavar="TIMES",
+        default=argparse.SUPPRESS,
+        help="have the network see images so many times larger, now and whenever it is used: for small objects",
     )
     parser.add_argument(
         "--tensorboard", metavar="FOLDER", default=argparse.SUPPRESS, help="write TensorBoard's event files there, too"

@@ -233,6 +233,16 @@ def resize_plane(image: Array, shape: tuple[int, int]) -> FloatImage:
     return np.asarray(resized, np.float32)
 
 
+def nearest_plane(array: Array, shape: tuple[int, int]) -> Array:
+    """Resample (Y, X) to another shape, each pixel the value of the one under its centre."""
+    rows, columns = (
+        np.minimum(((np.arange(new) + 0.5) * old / new).astype(int), old - 1)
+        for new, old in zip(shape, array.shape, strict=True)
+    )
+    found: Array = array[np.ix_(rows, columns)]
+    return found
+
+
 def as_image(array: Array, in_channels: int) -> tuple[Array, str | None]:
     """Return a single image as (in_channels, Y, X), and a note where it was converted.
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_wnet.core.holdout import ImageSplit, Rectangle, hold_out
-from napari_wnet.core.image import FloatImage, check_image, normalize, resize_plane, to_planes
+from napari_wnet.core.image import FloatImage, check_image, nearest_plane, normalize, resize_plane, to_planes
 from napari_wnet.core.partial import Mask, Supervision, n_known, supervision
 from napari_wnet.errors import TrainingError, WNetError
 from napari_wnet.network.checkpoint import Model
@@ -250,19 +250,9 @@ def _sample(pair: TrainingPair, normed: FloatImage, where: tuple[Rectangle, floa
     region = None if pair.region is None else np.asarray(pair.region)[part] != 0
     if scale != 1.0:
         shape = (max(2, round(labels.shape[0] * scale)), max(2, round(labels.shape[1] * scale)))
-        image, labels = resize_plane(image, shape), nearest(labels, shape)
-        region = None if region is None else nearest(region, shape)
+        image, labels = resize_plane(image, shape), nearest_plane(labels, shape)
+        region = None if region is None else nearest_plane(region, shape)
     return Sample.checked(pair.name, np.ascontiguousarray(image), labels, region=region, done=pair.done)
-
-
-def nearest(array: Array, shape: tuple[int, int]) -> Array:
-    """Resample (Y, X) to another shape, each pixel the value of the one under its centre."""
-    rows, columns = (
-        np.minimum(((np.arange(new) + 0.5) * old / new).astype(int), old - 1)
-        for new, old in zip(shape, array.shape, strict=True)
-    )
-    found: Array = array[np.ix_(rows, columns)]
-    return found
 
 
 def _held_known(true: Supervision, part: Rectangle) -> Mask | None:
@@ -291,4 +281,4 @@ def _piece(
 def _with_known(sample: Sample, known: Mask | None) -> Sample:
     if known is None:
         return sample
-    return replace(sample, known=nearest(known, (sample.labels.shape[0], sample.labels.shape[1])), ring=None)
+    return replace(sample, known=nearest_plane(known, (sample.labels.shape[0], sample.labels.shape[1])), ring=None)

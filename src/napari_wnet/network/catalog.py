@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -199,8 +200,8 @@ def _user_entry(path: Path) -> ModelEntry:
     try:
         header = read_header(path)
         description, licence = header.description, header.licence
-        with path.open("rb") as file:
-            sha256, size = hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
+        found = path.stat()
+        sha256, size = _sha256(path, found.st_size, found.st_mtime_ns, found.st_ctime_ns), found.st_size
     except (ModelError, OSError) as error:  # one bad file must not hide the others
         description, licence, sha256, size = str(error), "", "", 0
     return ModelEntry(
@@ -212,3 +213,10 @@ def _user_entry(path: Path) -> ModelEntry:
         licence=licence,
         source="user",
     )
+
+
+@lru_cache(maxsize=1024)
+def _sha256(path: Path, size: int, modified: int, changed: int) -> str:
+    """Return a file's SHA-256, read anew only where one of its marks has changed: the list is asked for often."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -130,7 +130,25 @@ def load_steps(name_or_path: str | Path, places: Places | None = None) -> Genera
 
 
 def load_model(name_or_path: str | Path, places: Places | None = None) -> Model:
-    """Run :func:`load_steps` to its end."""
+    """Load a model by its name, or from a file.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        A name that ``napari-wnet models list`` shows, or the path of a .safetensors file.
+    places : Places, optional
+        Where models come from; by default as the environment variables say.
+
+    Returns
+    -------
+    Model
+        On the CPU; what segments takes it to its device.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model or file, or it cannot be used; the message names the remedy.
+    """
     return drain(load_steps(name_or_path, places))
 
 

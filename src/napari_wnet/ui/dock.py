@@ -5,8 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtWidgets import QDockWidget, QFrame, QLabel, QProgressBar, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QFrame,
+    QLabel,
+    QMainWindow,
+    QProgressBar,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -74,16 +84,44 @@ class Dock(QWidget):
         self.status = StatusLine(lines)
         self._docked = False
         self._frame: QDockWidget | None = None
+        self._earlier: list[QDockWidget] = []
+        self._room = self._size_of_window()
+
+    def _size_of_window(self) -> QSize | None:
+        """Return how large the window is before this dock is put into it, if another dock knows the window."""
+        docks = (one for one in QApplication.allWidgets() if isinstance(one, Dock) and one is not self)
+        return next((one.window().size() for one in docks if one._viewer is self._viewer and one._frame), None)
 
     def showEvent(self, event: QEvent) -> None:  # noqa: N802
         """Find the frame that napari has put around the dock, which knows whether it is to be seen."""
         super().showEvent(event)
-        frame = self.parentWidget()
-        while frame is not None and not isinstance(frame, QDockWidget):
-            frame = frame.parentWidget()
+        frame = _frame_of(self)
         if frame is not None and frame is not self._frame:
+            docks = [dock for dock in self.window().findChildren(Dock) if dock is not self]
+            self._earlier = [dock._frame for dock in docks if dock._frame is not None]
             self._frame = frame
             frame.visibilityChanged.connect(self.fronted)
+            QTimer.singleShot(0, self._join)  # napari still lays the docks out
+
+    def _join(self) -> None:
+        """Become a tab of the plugin's earlier docks: one below the other, as menus open them, they have no room."""
+        window, frame, earlier = self.window(), self._frame, self._earlier
+        self._earlier = []
+        if frame is None or not isinstance(window, QMainWindow) or window.tabifiedDockWidgets(frame):
+            return
+        area = window.dockWidgetArea(frame)
+        beside = [one for one in earlier if window.dockWidgetArea(one) == area and not one.isFloating()]
+        if beside:
+            window.tabifyDockWidget(beside[-1], frame)
+            frame.show()
+            frame.raise_()
+            QTimer.singleShot(0, self._give_back)
+
+    def _give_back(self) -> None:
+        """Bring the window back to its size: it grew while there was one dock below the other."""
+        window = self.window()
+        if self._room is not None and not (window.isMaximized() or window.isFullScreen()):
+            window.resize(window.size().boundedTo(self._room))
 
     def event(self, event: QEvent) -> bool:
         """Notice that the dock is closed: napari then takes this widget out of its parent."""
@@ -92,6 +130,14 @@ class Dock(QWidget):
                 self.left.emit()
             self._docked = self.parent() is not None
         return bool(super().event(event))
+
+
+def _frame_of(widget: QWidget) -> QDockWidget | None:
+    """Return what napari has put around a dock."""
+    frame = widget.parentWidget()
+    while frame is not None and not isinstance(frame, QDockWidget):
+        frame = frame.parentWidget()
+    return frame
 
 
 def set_bar(bar: QProgressBar, done: int, total: int, text: str = "") -> None:
