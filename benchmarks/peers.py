@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -66,7 +67,7 @@ PEERS = (
 
 def slug(peer: Peer) -> str:
     """Return the name of a peer's folder."""
-    return peer.name.lower().replace(" ", "-").replace(",", "").replace("+-", "")
+    return re.sub("[^a-z0-9]+", "-", peer.name.lower())
 
 
 def python_of(peer: Peer, work: Path) -> Path:
@@ -93,9 +94,9 @@ def version_of(peer: Peer, python: Path) -> str:
 
 def write_split(given: argparse.Namespace) -> Path:
     """Write the parts as TIFF, grey images and labels, and return their folder."""
-    folder = given.work / "data"
+    folder: Path = given.work / "data"
     if (folder / "done").exists():
-        return Path(folder)
+        return folder
     found = pairs(given.images, given.labels)
     names = split([pair.name for pair in found.pairs])
     for sample in drain(load_steps(found)).samples:
@@ -105,7 +106,7 @@ def write_split(given: argparse.Namespace) -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             tifffile.imwrite(path, array)
     (folder / "done").touch()
-    return Path(folder)
+    return folder
 
 
 def run(peer: Peer, task: str, given: argparse.Namespace, *more: str | Path) -> None:

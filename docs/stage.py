@@ -19,7 +19,11 @@ SIZE = (1280, 800)
 PATIENCE_S = 1200
 SETTLE_S = 0.6
 RING = (255, 196, 0)
+STEPS = 150
+"""Of training, as the tutorial says."""
+NAME = "my cells"
 Point = tuple[float, float]
+Press = Callable[[QWidget], None]
 MERGED: tuple[Point, ...] = ((400.0, 231.0), (414.0, 217.0))
 """In the sample of nuclei: two that the model takes for one, as row and column of a pixel in each."""
 THREE: tuple[Point, ...] = ((132.0, 369.0), (148.0, 377.0), (161.0, 377.0))
@@ -56,7 +60,7 @@ class Stage:
 
     def dock(self, name: str) -> Any:
         """Open a dock of the plugin, or bring it to the front, and return it."""
-        dock, widget = self.viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=True)
+        dock, widget = self.viewer.window.add_plugin_dock_widget(PLUGIN, name)
         dock.show()
         dock.raise_()
         settle()
@@ -104,6 +108,53 @@ class Stage:
         """Return what the window shows."""
         settle()
         return Image.fromarray(self.viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
+
+
+def open_cells(stage: Stage) -> Any:
+    """Close what is open, open the sample of cells, and return the Segment dock."""
+    stage.viewer.layers.clear()
+    settle()  # as for a person, the window is drawn in between
+    stage.viewer.open_sample(PLUGIN, "cells")
+    dock = stage.dock("Segment")
+    stage.viewer.reset_view()
+    return dock
+
+
+def run(dock: Any, press: Press, model: str = "") -> None:
+    """Press Run, with a model if one is named, and wait for the labels."""
+    if model:
+        dock.inputs.model_box.setValue(model)
+    wait_until(lambda: dock.ready)
+    press(dock.run_button)
+    wait_until(lambda: not dock.segmenter.busy)
+
+
+def start_learning(stage: Stage, press: Press) -> tuple[Any, list[int]]:
+    """Have `nuclei` learn from the open labels; return the dock, and the steps done, which grow."""
+    dock = stage.dock("Fine-tune")
+    wait_until(lambda: bool(dock.base_box.value()))
+    dock.base_box.setValue("nuclei")
+    dock.form.setValue(dock.form.value().replace(steps=STEPS))
+    stage.viewer.reset_view()
+    steps = [0]
+    dock.trainer.reported.connect(lambda report: steps.append(getattr(report, "step", 0)))
+    press(dock.start_button)
+    return dock, steps
+
+
+def wait_for_verdict(dock: Any) -> None:
+    """Wait until both models have their scores, and name the new one."""
+    wait_until(lambda: not dock.trainer.busy)
+    dock.verdict.name_edit.setText(NAME)
+
+
+def adopt(stage: Stage, dock: Any, press: Press) -> None:
+    """Adopt the new model, and segment with it."""
+    press(dock.verdict.adopt_button)
+    wait_until(lambda: not dock.verdict.isVisible())
+    segmenting = stage.dock("Segment")
+    wait_until(lambda: segmenting.inputs.model_box.value() == NAME)
+    run(segmenting, press)
 
 
 def ring(image: Image.Image, place: tuple[int, int], text: str = "", radius: int = 26) -> None:

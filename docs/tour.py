@@ -12,14 +12,22 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 from qtpy.QtWidgets import QWidget
-from stage import MERGED, Stage, settle, wait_until
+from stage import (
+    MERGED,
+    STEPS,
+    Stage,
+    adopt,
+    open_cells,
+    run,
+    start_learning,
+    wait_for_verdict,
+    wait_until,
+)
 
 WIDTH = 900
 COLOURS = 240
-STEPS = 150
 EVERY = 10
 """Steps from picture to picture while it learns."""
-NAME = "my cells"
 POINTER = ((0, 0), (0, 17), (4, 13), (7, 20), (10, 19), (7, 12), (13, 12))
 GREEN = (47, 133, 90)
 Place = tuple[int, int]
@@ -87,8 +95,7 @@ def segment(film: Film) -> None:
     wait_until(lambda: dock.ready)
     stage.viewer.reset_view()
     film.show(700)
-    film.press(dock.run_button)
-    wait_until(lambda: not dock.segmenter.busy)
+    run(dock, film.press)
     film.show(800)
 
 
@@ -112,47 +119,25 @@ def split(film: Film) -> None:
 def unknown(film: Film) -> None:
     """Show what the model makes of a kind of image that it has never seen, and label that by another model."""
     stage, film.caption = film.stage, "Images that the model has never seen?"
-    stage.viewer.layers.clear()
-    settle()  # as for a person, the window is drawn in between
-    stage.viewer.open_sample("napari-wnet", "cells")
-    dock = stage.dock("Segment")
-    stage.viewer.reset_view()
-    stage.press(dock.run_button)
-    wait_until(lambda: not dock.segmenter.busy)
+    dock = open_cells(stage)
+    run(dock, stage.press)
     film.show(1000)
-    dock.inputs.model_box.setValue("cells")
-    wait_until(lambda: dock.ready)
-    stage.press(dock.run_button)
-    wait_until(lambda: not dock.segmenter.busy)
+    run(dock, stage.press, "cells")
     film.caption = "Have it learn from an image with labels ..."
     film.show(800)
 
 
 def learn(film: Film) -> None:
     """Have a model learn from that, adopt it, and use it."""
-    stage = film.stage
-    dock = stage.dock("Fine-tune")
-    wait_until(lambda: bool(dock.base_box.value()))
-    dock.base_box.setValue("nuclei")
-    dock.form.setValue(dock.form.value().replace(steps=STEPS))
-    stage.viewer.reset_view()
-    steps = [0]
-    dock.trainer.reported.connect(lambda report: steps.append(getattr(report, "step", 0)))
-    film.press(dock.start_button)
+    dock, steps = start_learning(film.stage, film.press)
     film.caption = "... in the background, in a minute or two"
     for step in range(EVERY, STEPS + 1, EVERY):
         wait_until(lambda step=step: max(steps) >= step)
         film.show(120)
-    wait_until(lambda: not dock.trainer.busy)
-    dock.verdict.name_edit.setText(NAME)
+    wait_for_verdict(dock)
     film.caption = "Better on a piece that never trained: adopt it"
     film.show(800)
-    film.press(dock.verdict.adopt_button)
-    wait_until(lambda: not dock.verdict.isVisible())
-    segmenting = stage.dock("Segment")
-    wait_until(lambda: segmenting.ready and segmenting.inputs.model_box.value() == NAME)
-    film.press(segmenting.run_button)
-    wait_until(lambda: not segmenting.segmenter.busy)
+    adopt(film.stage, dock, film.press)
     film.caption = "It is yours, for the next image too"
     film.show(1500)
 

@@ -10,15 +10,26 @@ import os
 import tempfile
 from pathlib import Path
 
-from stage import MERGED, SPECKS, THREE, Stage, ring, save_beside, save_small, settle, wait_until
+from stage import (
+    MERGED,
+    SPECKS,
+    THREE,
+    Stage,
+    adopt,
+    open_cells,
+    ring,
+    run,
+    save_beside,
+    save_small,
+    start_learning,
+    wait_for_verdict,
+    wait_until,
+)
 
 AROUND = ((366.0, 197.0), (434.0, 265.0))
 """Two corners of what is shown of the merged pair."""
-STEPS = 150
-"""Of training, as the tutorial says."""
 SHOWN = 100
 """After which the picture of the curves is taken."""
-NAME = "my cells"
 
 
 def segment(stage: Stage, out: Path) -> None:
@@ -30,8 +41,7 @@ def segment(stage: Stage, out: Path) -> None:
     opened = stage.picture()
     ring(opened, stage.place_of(dock.run_button), radius=40)
     save_small(opened, out / "tutorial-open.png")
-    stage.press(dock.run_button)
-    wait_until(lambda: not dock.segmenter.busy)
+    run(dock, stage.press)
     save_small(stage.picture(), out / "tutorial-run.png")
 
 
@@ -66,43 +76,22 @@ def repair(stage: Stage, out: Path) -> None:
 
 def unknown(stage: Stage, out: Path) -> None:
     """Show what the model makes of a kind of image that it has never seen, and label that by another model."""
-    stage.viewer.layers.clear()
-    settle()  # as for a person, the window is drawn in between
-    stage.viewer.open_sample("napari-wnet", "cells")
-    dock = stage.dock("Segment")
-    stage.viewer.reset_view()
-    stage.press(dock.run_button)
-    wait_until(lambda: not dock.segmenter.busy)
+    dock = open_cells(stage)
+    run(dock, stage.press)
     before = stage.picture()
-    dock.inputs.model_box.setValue("cells")
-    wait_until(lambda: dock.ready)
-    stage.press(dock.run_button)
-    wait_until(lambda: not dock.segmenter.busy)
+    run(dock, stage.press, "cells")
     corners = ((0, 0), stage.viewer.layers[0].data.shape)
     save_beside([stage.part(picture, *corners) for picture in (before, stage.picture())], out / "tutorial-unknown.png")
 
 
 def fine_tune(stage: Stage, out: Path) -> None:
     """Learn from these labels, adopt the new model, and use it."""
-    dock = stage.dock("Fine-tune")
-    wait_until(lambda: bool(dock.base_box.value()))
-    dock.base_box.setValue("nuclei")
-    dock.form.setValue(dock.form.value().replace(steps=STEPS))
-    stage.viewer.reset_view()
-    steps = [0]
-    dock.trainer.reported.connect(lambda report: steps.append(getattr(report, "step", 0)))
-    stage.press(dock.start_button)
+    dock, steps = start_learning(stage, stage.press)
     wait_until(lambda: max(steps) >= SHOWN)
     save_small(stage.picture(), out / "tutorial-learn.png")
-    wait_until(lambda: not dock.trainer.busy)
-    dock.verdict.name_edit.setText(NAME)
+    wait_for_verdict(dock)
     save_small(stage.picture(), out / "tutorial-verdict.png")
-    stage.press(dock.verdict.adopt_button)
-    wait_until(lambda: not dock.verdict.isVisible())
-    segmenting = stage.dock("Segment")
-    wait_until(lambda: segmenting.ready and segmenting.inputs.model_box.value() == NAME)
-    stage.press(segmenting.run_button)
-    wait_until(lambda: not segmenting.segmenter.busy)
+    adopt(stage, dock, stage.press)
     save_small(stage.picture(), out / "tutorial-adopted.png")
 
 

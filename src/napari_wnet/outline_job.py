@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from napari_wnet.datasets.split import names_sha256
 from napari_wnet.fields import Params
 from napari_wnet.network.outline.file import save_outline
 from napari_wnet.network.outline.net import OutlineConfig
 from napari_wnet.network.outline.training import OutlineRun, TrainedOutline, train_outline_steps
 from napari_wnet.reports import EpochReport
 from napari_wnet.train_data import TrainingData
-from napari_wnet.train_job import STATE, code_and_machine, model_file, names_sha256
+from napari_wnet.train_job import STATE, code_and_machine, model_file
 from napari_wnet.train_log import logged
 from napari_wnet.train_params import OutlineParams
 
@@ -93,7 +94,7 @@ def _card(job: OutlineJob, sets: Sequence[TrainingData], trained: TrainedOutline
                 "test": [len(data.test_names) for data in sets],
             },
             "n_objects": [sum(sample.n_objects for sample in data.train) for data in sets],
-            "train_names_sha256": [names_sha256(data.train) for data in sets],
+            "train_names_sha256": [names_sha256(one.name for one in data.train) for data in sets],
             "best_step": trained.step,
             "steps_done": trained.steps_done,
             "seconds": round(trained.seconds),

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from napari_wnet.core.image import is_informative, nearest_plane, resize_plane
+from napari_wnet.core.image import is_informative, nearest_plane, resize_plane, scaled_shape
 from napari_wnet.datasets.folder import FolderPairs, Pair, load_image, load_steps, pairs
 from napari_wnet.datasets.split import split
 from napari_wnet.errors import ImageError, ParamsError, TrainingError
@@ -79,7 +79,8 @@ def enlarged(sample: Sample, factor: float) -> Sample:
     if factor == 1:
         return sample
     kind = sample.image.dtype
-    shape = (max(2, round(sample.labels.shape[0] * factor)), max(2, round(sample.labels.shape[1] * factor)))
+    height, width = sample.labels.shape
+    shape = scaled_shape((height, width), factor)
     image = resize_plane(sample.image, shape)
     whole = np.issubdtype(kind, np.integer)
     return Sample.checked(

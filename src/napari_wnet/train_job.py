@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import hashlib
 import platform
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import torch
 
 import napari_wnet
 from napari_wnet.core.metrics import DatasetScores
+from napari_wnet.datasets.split import names_sha256
 from napari_wnet.errors import OutputError, TrainingError
 from napari_wnet.network.checkpoint import ModelHeader, save_model
 from napari_wnet.network.dataset import Sample
@@ -225,8 +225,8 @@ def provenance(job: TrainJob, data: TrainingData, trained: Trained) -> dict[str,
         "n_images": {"train": len(data.train), "validation": len(data.validation), "test": len(data.test_names)},
         "enlarge": job.enlarge,
         "n_objects": sum(sample.n_objects for sample in data.train),
-        "train_names_sha256": names_sha256(data.train),
-        "validation_names_sha256": names_sha256(data.validation),
+        "train_names_sha256": names_sha256(one.name for one in data.train),
+        "validation_names_sha256": names_sha256(one.name for one in data.validation),
         "init": job.init,
         "best_step": trained.step,
         "steps_done": trained.steps_done,
@@ -234,12 +234,6 @@ def provenance(job: TrainJob, data: TrainingData, trained: Trained) -> dict[str,
         "params": job.params.to_dict(),
         **code_and_machine(),
     }
-
-
-def names_sha256(samples: Sequence[Sample]) -> str:
-    """Return a hash of the sorted names of samples, by which a split can be told from another."""
-    names = "\n".join(sorted(sample.name for sample in samples))
-    return hashlib.sha256(names.encode(errors="surrogatepass")).hexdigest()
 
 
 def code_and_machine() -> dict[str, str]:

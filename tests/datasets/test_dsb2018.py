@@ -12,9 +12,9 @@ from napari_wnet.datasets.dsb2018 import (
     REFERENCE_PAIRS,
     REMOVED,
     convert,
-    names_sha256,
     read_steps,
 )
+from napari_wnet.datasets.split import names_sha256
 from napari_wnet.errors import ImageError, OutputError
 from napari_wnet.reports import drain
 

@@ -219,6 +219,9 @@ def test_a_plane_of_a_stack_has_the_labels_of_that_plane_and_is_made_again(tmp_p
     assert one["result"]["labels_sha256"] == two["result"]["labels_sha256"]
     assert cli.main(["replay", str(tmp_path / "out" / "a.json")]) == 0
     assert "identical labels" in capsys.readouterr().out
+    (tmp_path / "out" / "a.json").write_text(json.dumps(one | {"input": one["input"] | {"plane": [1, 0]}}))
+    assert cli.main(["replay", str(tmp_path / "out" / "a.json")]) != 0
+    assert "misstates the plane; segment the image again" in capsys.readouterr().err
     assert segment(tmp_path / "a.npy", "--axes", "ZYX", "--plane", "Z=0", *flags, "--out", tmp_path / "out") == 1
     assert "exists already" in capsys.readouterr().err
     assert segment(tmp_path / "b.tif", "--plane", "Z=0", "--out", tmp_path / "out") == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from qtpy.QtWidgets import QApplication
 
 from napari_wnet.ui.models_widget import ModelsWidget
 from napari_wnet.ui.table_widget import MeasureWidget
@@ -42,6 +43,25 @@ def test_a_second_dock_is_a_tab_in_front(viewer, opened, qtbot):
     qtbot.waitUntil(lambda: window.tabifiedDockWidgets(first) == [second], timeout=TIMEOUT)
     qtbot.waitUntil(lambda: first.inner_widget().measurer.resting, timeout=TIMEOUT)  # as one does that is behind
     qtbot.waitUntil(lambda: window.height() <= height, timeout=TIMEOUT)
+
+
+def test_a_dock_in_a_window_of_its_own_does_not_tell_how_large_napari_is(viewer, opened, qtbot, monkeypatch):
+    window = viewer.window._qt_window
+    window.resize(1200, 800)
+    docked, alone = opened(MeasureWidget), opened(ModelsWidget)
+    qtbot.waitUntil(lambda: window.tabifiedDockWidgets(docked) == [alone], timeout=TIMEOUT)
+    alone.setFloating(True)
+    alone.resize(300, 400)
+    qtbot.waitUntil(lambda: alone.inner_widget().window() is alone, timeout=TIMEOUT)
+    qtbot.wait(50)
+    size = window.size()
+    every = QApplication.allWidgets  # in no order: here the dock that floats comes first
+    with monkeypatch.context() as patch:
+        patch.setattr(QApplication, "allWidgets", lambda: sorted(every(), key=lambda one: one.window() is window))
+        opened(ModelsWidget)
+    qtbot.waitUntil(lambda: len(window.tabifiedDockWidgets(docked)) == 1, timeout=TIMEOUT)
+    qtbot.wait(50)  # and what follows from that
+    assert window.size() == size
 
 
 def test_a_dock_elsewhere_stays_there(viewer, opened, qtbot):

@@ -46,7 +46,7 @@ def replay_slide_steps(
     """
     info = read_sidecar(sidecar)
     record, params = record_from(info)
-    name, block = _labels_name(record, sidecar), _block(info, sidecar)
+    name, block, plane = _labels_name(record, sidecar), _block(info, sidecar), _plane(record, sidecar)
     path, model = source_path(info["input"], sidecar), known_model(record)
     with tempfile.TemporaryDirectory(dir=sidecar.parent, prefix=".replay-") as spare, threads(record.threads):
         result = yield from segment_zarr_steps(
@@ -58,7 +58,7 @@ def replay_slide_steps(
             device=device or record.device,
             axes=record.axes,
             channels=None if record.channels is None else ",".join(map(str, record.channels)),
-            plane=",".join(f"{axis}={at}" for axis, at in zip(record.lead, record.plane or (), strict=False)) or None,
+            plane=plane,
             foreground=None if info["foreground"] is None else source_path(info["foreground"], sidecar),
             geojson=out is not None and "geojson" in record.outputs,
             overwrite=overwrite,
@@ -80,6 +80,14 @@ def _labels_name(record: RunRecord, sidecar: Path) -> str:
     if not name or Outputs.beside(sidecar.with_name(name)).sidecar.name != sidecar.name:
         raise ParamsError(f"{sidecar.name} was renamed, its results were not; give it its name back.")
     return name
+
+
+def _plane(record: RunRecord, sidecar: Path) -> str | None:
+    """Return which plane of several was segmented, as the user writes it."""
+    places = record.plane or ()
+    if len(places) != len(record.lead):
+        raise ParamsError(f"{sidecar} misstates the plane; segment the image again to make one.")
+    return ",".join(f"{axis}={at}" for axis, at in zip(record.lead, places, strict=True)) or None
 
 
 def _block(info: Mapping[str, Any], sidecar: Path) -> int:

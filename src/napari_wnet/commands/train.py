@@ -35,6 +35,21 @@ FLAGS = (
     "pictures",
 )
 
+TEXTS = (
+    ("images", "folder of images"),
+    ("labels", "folder of labels, matched by name"),
+    ("validation-images", "folder of images that validate, in place of a part of --images"),
+    ("validation-labels", "folder of their labels (default: the same folder)"),
+    ("out", "model file to write (.safetensors); the log and the checkpoint go beside it"),
+    ("init", "model to start from: a name or a file"),
+    ("split", "tenths, validation or none (default validation): see the documentation"),
+    ("name", "name of the model"),
+    ("description", "what the model is for"),
+    ("licence", "licence of the weights"),
+    ("data", "what the data is, for the model's card"),
+)
+"""Flags whose value is a text, and what they say."""
+
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
@@ -57,19 +72,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 def _add_job(parser: argparse.ArgumentParser) -> None:
     """Declare the flags of what a job says beside its parameters."""
-    for name, help_text in (
-        ("images", "folder of images"),
-        ("labels", "folder of labels, matched by name"),
-        ("validation-images", "folder of images that validate, in place of a part of --images"),
-        ("validation-labels", "folder of their labels (default: the same folder)"),
-        ("out", "model file to write (.safetensors); the log and the checkpoint go beside it"),
-        ("init", "model to start from: a name or a file"),
-        ("split", "tenths, validation or none (default validation): see the documentation"),
-        ("name", "name of the model"),
-        ("description", "what the model is for"),
-        ("licence", "licence of the weights"),
-        ("data", "what the data is, for the model's card"),
-    ):
+    for name, help_text in TEXTS:
         parser.add_argument(f"--{name}", default=argparse.SUPPRESS, help=help_text)
     parser.add_argument(
         "--preset",

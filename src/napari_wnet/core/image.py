@@ -233,6 +233,11 @@ def resize_plane(image: Array, shape: tuple[int, int]) -> FloatImage:
     return np.asarray(resized, np.float32)
 
 
+def scaled_shape(shape: tuple[int, int], scale: float) -> tuple[int, int]:
+    """Return a height and width times a factor, rounded, and no less than two pixels."""
+    return max(2, round(shape[0] * scale)), max(2, round(shape[1] * scale))
+
+
 def nearest_plane(array: Array, shape: tuple[int, int]) -> Array:
     """Resample (Y, X) to another shape, each pixel the value of the one under its centre."""
     rows, columns = (

@@ -14,8 +14,7 @@ colours, and its objects are numbered in the order of their file names.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ import numpy.typing as npt
 
 from napari_wnet.datasets.annotated import AnnotatedImage, DataSet, Entry, Listing, Selection, read_listing
 from napari_wnet.datasets.converted import Converted, write_steps
+from napari_wnet.datasets.split import names_sha256
 from napari_wnet.errors import ImageError
 from napari_wnet.io.images import read_image, read_mask
 from napari_wnet.reports import Progress, drain
@@ -113,11 +113,6 @@ def list_steps(source: str | Path) -> Generator[Progress, None, Listing]:
         for folder in _picture_folders(source)
     ]
     return Listing(entries=tuple(entries))
-
-
-def names_sha256(names: Iterable[str]) -> str:
-    """Return the hash by which a set of names is recognised."""
-    return hashlib.sha256("\n".join(sorted(names)).encode(errors="surrogatepass")).hexdigest()
 
 
 def _find(source: Path) -> list[Path]:

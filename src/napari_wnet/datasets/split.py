@@ -55,6 +55,11 @@ def halves(names: Iterable[str], seed: int) -> tuple[tuple[str, ...], tuple[str,
     return tuple(sorted(shuffled[:middle])), tuple(sorted(shuffled[middle:]))
 
 
+def names_sha256(names: Iterable[str]) -> str:
+    """Return the hash by which a set of names is recognised, in whatever order they come."""
+    return hashlib.sha256("\n".join(sorted(names)).encode(errors="surrogatepass")).hexdigest()
+
+
 def _once(names: Iterable[str]) -> list[str]:
     ordered = sorted(names)
     twice = sorted({first for first, second in itertools.pairwise(ordered) if first == second})

@@ -11,7 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_wnet.core.holdout import ImageSplit, Rectangle, hold_out
-from napari_wnet.core.image import FloatImage, check_image, nearest_plane, normalize, resize_plane, to_planes
+from napari_wnet.core.image import (
+    FloatImage,
+    check_image,
+    nearest_plane,
+    normalize,
+    resize_plane,
+    scaled_shape,
+    to_planes,
+)
 from napari_wnet.core.partial import Mask, Supervision, n_known, supervision
 from napari_wnet.errors import TrainingError, WNetError
 from napari_wnet.network.checkpoint import Model
@@ -249,7 +257,7 @@ def _sample(pair: TrainingPair, normed: FloatImage, where: tuple[Rectangle, floa
     image, labels = normed[:, *part], np.asarray(pair.labels)[part]
     region = None if pair.region is None else np.asarray(pair.region)[part] != 0
     if scale != 1.0:
-        shape = (max(2, round(labels.shape[0] * scale)), max(2, round(labels.shape[1] * scale)))
+        shape = scaled_shape((labels.shape[0], labels.shape[1]), scale)
         image, labels = resize_plane(image, shape), nearest_plane(labels, shape)
         region = None if region is None else nearest_plane(region, shape)
     return Sample.checked(pair.name, np.ascontiguousarray(image), labels, region=region, done=pair.done)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from napari_wnet.atomic import write_bytes
-from napari_wnet.core.image import resize_plane
+from napari_wnet.core.image import nearest_plane, resize_plane, scaled_shape
 from napari_wnet.core.render import RGBImage, overlay
 
 SIDE = 384
@@ -76,18 +76,10 @@ def draw_panel(rows: Sequence[Row], title: str) -> RGBImage:
 def _tiles(row: Row) -> tuple[RGBImage, RGBImage, RGBImage]:
     """Return the three pictures of an image; labels are resized before outlines are drawn, so that none gets lost."""
     scale = SIDE / max(row.true.shape)
-    shape = (max(2, round(row.true.shape[0] * scale)), max(2, round(row.true.shape[1] * scale)))
+    shape = scaled_shape((row.true.shape[0], row.true.shape[1]), scale)
     image = resize_plane(row.image, shape)
-    true, found = (_nearest(labels, shape) for labels in (row.true, row.found))
+    true, found = (nearest_plane(labels, shape) for labels in (row.true, row.found))
     return overlay(image, np.zeros(shape, np.int32)), overlay(image, true), overlay(image, found)
-
-
-def _nearest(labels: npt.NDArray[np.int32], shape: tuple[int, int]) -> npt.NDArray[np.int32]:
-    rows, columns = (
-        ((np.arange(length) + 0.5) * there / length).astype(int)
-        for length, there in zip(shape, labels.shape, strict=True)
-    )
-    return labels[np.ix_(rows, columns)]
 
 
 def _count(labels: npt.NDArray[np.int32]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from napari_wnet.core.image import resize_plane
+from napari_wnet.core.image import resize_plane, scaled_shape
 from napari_wnet.core.maps import Maps
 from napari_wnet.errors import ParamsError
 from napari_wnet.network.inference import Network, predict_group
@@ -56,7 +56,7 @@ def network_shape(shape: tuple[int, int], model_diameter: float, params: Normali
     if params.square:
         return params.square, params.square
     scale = rescaling(model_diameter, params)
-    return (shape[0], shape[1]) if scale == 1 else (max(2, round(shape[0] * scale)), max(2, round(shape[1] * scale)))
+    return (shape[0], shape[1]) if scale == 1 else scaled_shape(shape, scale)
 
 
 def predict_rescaled(

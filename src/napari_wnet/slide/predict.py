@@ -19,7 +19,7 @@ from napari_wnet.core.tiling import Window
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.device import choose_device
 from napari_wnet.network.inference import Network, Part, fused, predict_tiles
-from napari_wnet.network.rescaling import rescaling
+from napari_wnet.network.rescaling import network_shape, rescaling
 from napari_wnet.network.wnet import WNetOutput
 from napari_wnet.params import WNetConfig
 from napari_wnet.reports import drain
@@ -73,8 +73,8 @@ def _possible(job: SlideJob, maps: Maps, window: Window) -> Mask:
 def network_scale(job: SlideJob, model: Model) -> tuple[float, tuple[int, int]]:
     """Return by how much the slide is rescaled for the network, and its size then."""
     shape = job.grid.shape
-    scale = rescaling(model.header.diameter, job.params.normalize)
-    return scale, shape if scale == 1 else (max(2, round(shape[0] * scale)), max(2, round(shape[1] * scale)))
+    known, params = model.header.diameter, job.params.normalize
+    return rescaling(known, params), network_shape(shape, known, params)
 
 
 def _maps(job: SlideJob, model: Model, window: Window) -> Maps:

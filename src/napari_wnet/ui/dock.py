@@ -90,7 +90,9 @@ class Dock(QWidget):
     def _size_of_window(self) -> QSize | None:
         """Return how large the window is before this dock is put into it, if another dock knows the window."""
         docks = (one for one in QApplication.allWidgets() if isinstance(one, Dock) and one is not self)
-        return next((one.window().size() for one in docks if one._viewer is self._viewer and one._frame), None)
+        windows = (one.window() for one in docks if one._viewer is self._viewer)
+        # A dock that was closed, or floats, is in a window of its own.
+        return next((window.size() for window in windows if isinstance(window, QMainWindow)), None)
 
     def showEvent(self, event: QEvent) -> None:  # noqa: N802
         """Find the frame that napari has put around the dock, which knows whether it is to be seen."""
