@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from napari_wnet.errors import DeviceError
+from napari_wnet.network import device as device_module
 from napari_wnet.network.device import available_devices, choose_device, fast_dtype, is_out_of_memory
 
 CPU, CUDA, MPS = torch.device("cpu"), torch.device("cuda"), torch.device("mps")
@@ -64,15 +65,51 @@ def test_a_precision_that_is_asked_for_is_taken(device: torch.device) -> None:
     assert fast_dtype(device, "bfloat16") == torch.bfloat16
 
 
-@pytest.mark.parametrize("instructions", [True, False])
-def test_bfloat16_is_used_where_the_hardware_has_it(monkeypatch: pytest.MonkeyPatch, instructions: bool) -> None:
-    expected = torch.bfloat16 if instructions else torch.float32
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: instructions, raising=False)
+@pytest.mark.parametrize(("gain", "expected"), [(0.5, torch.float32), (1.0, torch.float32), (2.0, torch.bfloat16)])
+def test_bfloat16_is_used_where_the_processor_is_faster_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+    gain: float,
+    expected: torch.dtype,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
     monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False, raising=False)
+    monkeypatch.setattr(device_module, "_gain", lambda: gain)
     assert fast_dtype(CPU) == expected
+
+
+def test_a_processor_without_the_instructions_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would emulate them, which can take minutes."""
+
+    def never() -> float:
+        raise AssertionError("measured")
+
+    for check in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, check, lambda: False, raising=False)
+    monkeypatch.setattr(device_module, "_gain", never)
+    assert fast_dtype(CPU) == torch.float32
+
+
+@pytest.mark.parametrize("instructions", [True, False])
+def test_bfloat16_is_used_where_the_card_has_it(monkeypatch: pytest.MonkeyPatch, instructions: bool) -> None:
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: instructions)
-    assert fast_dtype(CUDA) == expected
+    assert fast_dtype(CUDA) == (torch.bfloat16 if instructions else torch.float32)
     assert fast_dtype(MPS) == torch.float32
+
+
+def test_the_gain_is_the_middle_of_what_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([3.0, 1.0] * 2 + [1.0, 9.0] + [3.0, 1.0] * 2)
+    monkeypatch.setattr(device_module, "_seconds", lambda dtype: next(times))
+    device_module._gain.cache_clear()
+    try:
+        assert device_module._gain() == 3
+        assert device_module._gain() == 3  # and not measured again: there are no more times
+        assert next(times, None) is None
+    finally:
+        device_module._gain.cache_clear()
+
+
+def test_a_convolution_takes_time() -> None:
+    assert device_module._seconds(torch.float32) > 0
 
 
 def test_the_processors_own_want_of_memory_is_recognised() -> None:
