@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import statistics
 import tempfile
 import time
 from contextlib import nullcontext
@@ -22,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 import torch
+from results import parse
 
 from napari_wnet.batch.inputs import find_inputs
 from napari_wnet.batch.job import BatchJob
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--repeats", type=int, default=3)
-    given = parser.parse_args()
+    given, results = parse(parser)
     torch.set_num_threads(given.threads)
     device = choose_device(given.device)
     model = load_model("nuclei")
@@ -53,7 +53,7 @@ def main() -> None:
     arrays = [array for array in files if array.shape == SHAPE]
     network = fused(model.network).to(device)
     normed = [torch.from_numpy(normalize(array[None], model.header.params.normalize))[None] for array in arrays]
-    ratios = []
+    ratios, rates = [], []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "images").mkdir()
@@ -69,19 +69,22 @@ def main() -> None:
             bare = time.perf_counter() - began
             job = BatchJob(model=model, params=model.header.params, out=folder / "out", device=given.device)
             began = time.perf_counter()
-            results = drain(batch_steps(job, find_inputs([str(folder / "images")], job.out).items))
+            finished = drain(batch_steps(job, find_inputs([str(folder / "images")], job.out).items))
             whole = time.perf_counter() - began
-            assert all(result.state == "done" for result in results)
+            assert all(result.state == "done" for result in finished)
             shutil.rmtree(folder / "out")
             ratios.append(whole / bare)
-            objects = np.mean([result.n_objects for result in results])
+            rates.append(given.count / whole)
             print(
                 f"{given.count} images: forward {bare:.1f} s, batch {whole:.1f} s, {given.count / whole:.1f} images/s, "
-                f"ratio {whole / bare:.2f}; {objects:.0f} objects an image",
+                f"ratio {whole / bare:.2f}; {np.mean([result.n_objects for result in finished]):.0f} objects an image",
                 flush=True,
             )
+    ratio = results.add("batch over bare forward passes", "times", ratios, images=given.count, device=str(device))
+    results.add("batch", "images/s", rates, images=given.count, device=str(device))
+    results.write()
     print(
-        f"ratio {statistics.median(ratios):.2f}, median of {given.repeats}; {given.threads} threads of "
+        f"ratio {ratio:.2f}, median of {given.repeats}; {given.threads} threads of "
         f"{os.cpu_count()} processors, {device}, {fast_dtype(device)}, load {os.getloadavg()[0]:.1f}"
     )
 

@@ -18,6 +18,7 @@ import napari
 import numpy as np
 import numpy.typing as npt
 from qtpy.QtWidgets import QApplication
+from results import parse
 
 from napari_wnet.core import changes, edits
 from napari_wnet.core.clustering import cluster
@@ -167,7 +168,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=2048)
     parser.add_argument("--objects", type=int, default=1500)
     parser.add_argument("--repeats", type=int, default=9)
-    given = parser.parse_args()
+    given, results = parse(parser)
+    at = {"pixels": given.size**2, "objects": given.objects}
     bench = made(given.size, given.objects)
     window = Window(bench)
     number, beside, point, other = bench.number, bench.beside, bench.point, bench.other
@@ -185,6 +187,8 @@ def main() -> None:
     print(f"{given.size} x {given.size} px, {len(bench.seeds)} objects, median of {given.repeats}")
     for name, (own, start, tool, clicks) in rows.items():
         own_ms, all_ms = median_ms(own, given.repeats), window.median_ms(start, tool, clicks, given.repeats)
+        results.add(f"{name}, own time", "ms", own_ms, **at)
+        results.add(f"{name}, in the window", "ms", all_ms, **at)
         print(f"  {name}: {own_ms:.1f} ms; in the window {all_ms:.0f} ms")
     moved = [*bench.seeds[: bench.middle], (point[0] + 4, point[1]), *bench.seeds[bench.middle + 1 :]]
     rows_columns = np.nonzero(bench.labels == number)
@@ -192,6 +196,7 @@ def main() -> None:
     corners = ((box[0][0], box[1][0]), (box[0][1], box[1][1]))
     for name, start in (("missed", bench.missing), ("merged", bench.merged)):
         own_ms = median_ms(lambda start=start: box_in(start, bench, corners, seen), given.repeats)
+        results.add(f"box around a {name} object, own time", "ms", own_ms, **at)
         by_maps_ms = median_ms(lambda start=start: edits.enclose(start, bench.maps, corners), given.repeats)
         print(f"  a box around a {name} object: {own_ms:.1f} ms; by the maps alone {by_maps_ms:.1f} ms")
     by_maps_ms = median_ms(lambda: edits.add(bench.missing, bench.maps, point, PARAMS), given.repeats)
@@ -200,6 +205,8 @@ def main() -> None:
     print(f"  split by the maps alone: {by_maps_ms:.1f} ms")
     own_ms = median_ms(lambda: reseed(bench.labels, bench.maps, (bench.seeds, moved), PARAMS), given.repeats)
     print(f"  move a seed: {own_ms:.1f} ms")
+    results.add("move a seed, own time", "ms", own_ms, **at)
+    results.write()
     window.close()
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from results import parse
 
 from napari_wnet.core.clustering import cluster
 from napari_wnet.core.metrics import DatasetScores, evaluate
@@ -107,7 +108,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--quiet", action="store_true")
     add_flags(parser, TrainParams)
-    given = parser.parse_args()
+    given, results = parse(parser)
     torch.set_num_threads(given.threads)
     judge = partial(scored, device=given.device)
     base = load_model(given.base)
@@ -131,6 +132,9 @@ def main() -> None:
             )
             began, cpu = time.monotonic(), time.process_time()
             tuned, to_best = followed(job, quiet=given.quiet)
+            at = {"images": count, "ticked": ticked, "base": base.name, "device": given.device}
+            results.add("fine-tuning until the best weights", "s", to_best, **at)
+            results.add("fine-tuning", "s", time.monotonic() - began, **at)
             held = [scores["average_precision_0.5"] for scores in (tuned.comparison.current, tuned.comparison.new)]
             print(
                 f"{count} image(s), {ticked:.0%} ticked: step {tuned.step} of {tuned.steps_done}, best after "
@@ -138,10 +142,10 @@ def main() -> None:
                 f"processor time), better: {tuned.better}, held out AP .5 {held[0]:.3f} -> {held[1]:.3f}"
             )
             for part, samples in judging.items():
-                print(
-                    f"  after, {part}  {shown(judge(tuned.model, tuned.header.params, samples))}",
-                    flush=True,
-                )
+                scores = judge(tuned.model, tuned.header.params, samples)
+                results.add("AP .5 after fine-tuning", "", scores.mean["average_precision_0.5"], part=part, **at)
+                print(f"  after, {part}  {shown(scores)}", flush=True)
+    results.write()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import napari
 import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
+from results import parse
 from skimage.io import imread
 
 from napari_wnet.pipeline import segment
@@ -42,7 +43,8 @@ def main() -> None:
     """Measure idle, then while training."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60)
-    seconds = parser.parse_args().seconds
+    given, results = parse(parser)
+    seconds = given.seconds
     image = imread(sample_path("nuclei"))
     labels = segment(image).labels
     viewer = napari.Viewer(show_welcome_screen=False)
@@ -61,7 +63,9 @@ def main() -> None:
     print(f"reports meanwhile: {len(dock.plot.points('loss')[0])}, still training: {dock.trainer.busy}")
     for name, late in rows.items():
         middle, high, highest = np.percentile(late, [50, 99.9, 100])
+        results.add("lateness of the window's events, 99.9th percentile", "ms", float(high), meanwhile=name)
         print(f"{name}: median {middle:.1f} ms late, 99.9th percentile {high:.1f} ms, most {highest:.1f} ms")
+    results.write()
     dock.close_down()
     viewer.close()
 

@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import resource
-import threading
 import time
-from pathlib import Path
 
 import numpy as np
-from skimage.io import imread
+from memory import PeakMemory, resident_mb
+from results import parse
 
 from napari_wnet.network.registry import load_model
 from napari_wnet.pipeline import segment
-from napari_wnet.sample_data import sample_path
-
-
-def resident_mb() -> float:
-    """Return the resident memory of this process in MB."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 1e6
-
-
-class PeakMemory(threading.Thread):
-    """Samples resident memory every 20 ms until stopped."""
-
-    def __init__(self) -> None:
-        super().__init__(daemon=True)
-        self.peak = 0.0
-        self.running = True
-
-    def run(self) -> None:
-        """Sample until told to stop."""
-        while self.running:
-            self.peak = max(self.peak, resident_mb())
-            time.sleep(0.02)
+from scenes import repeated_sample
 
 
 def main() -> None:
@@ -44,12 +21,10 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=8192)
     parser.add_argument("--tile", type=int, default=1024)
     parser.add_argument("--device", default="cpu")
-    given = parser.parse_args()
+    given, results = parse(parser)
     model = load_model(given.model)
     params = model.header.params.replace(tiles__size=given.tile)
-    sample = imread(sample_path("nuclei"))
-    repeats = -(-given.size // min(sample.shape))
-    image = np.tile(sample, (repeats, repeats))[: given.size, : given.size].copy()
+    image = repeated_sample(given.size)
     small = image[: given.tile, : given.tile]
     times: list[float] = []
 
@@ -61,19 +36,22 @@ def main() -> None:
             times.append(time.perf_counter() - began)
 
     time_one_tile()
-    before, watch = resident_mb(), PeakMemory()
-    watch.start()
+    before = resident_mb()
     began = time.perf_counter()
-    result = segment(image, model, params, device=given.device)
+    with PeakMemory() as watch:
+        result = segment(image, model, params, device=given.device)
     seconds = time.perf_counter() - began
-    watch.running = False
-    watch.join()
     time_one_tile()  # before and after, as the machine's speed may drift
     one_tile = float(np.median(times)) / (small.size / 1e6)
     per_megapixel = seconds / (image.size / 1e6)
     print(f"{given.size}x{given.size} uint8, tiles of {given.tile}, {result.n_objects} objects, {seconds:.0f} s")
     print(f"peak memory over the loaded model {(watch.peak - before) / 1000:.2f} GB (image included before)")
     print(f"{per_megapixel:.3f} s/MP against {one_tile:.3f} in one tile: {per_megapixel / one_tile:.2f}")
+    at = {"pixels": image.size, "objects": result.n_objects, "tile": given.tile}
+    results.add("image to labels in tiles", "s/MP", per_megapixel, **at)
+    results.add("one tile", "s/MP", one_tile, **at)
+    results.add("memory over the loaded model", "MB", watch.peak - before, **at)
+    results.write()
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from results import parse
 
 from napari_wnet.core.targets import neighbours
 from napari_wnet.network.device import fast_dtype
@@ -54,7 +55,7 @@ def main() -> None:
     parser.add_argument("--network", nargs="+", choices=CONFIGS, default=list(CONFIGS))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
-    given = parser.parse_args()
+    given, results = parse(parser)
     torch.set_num_threads(given.threads)
     planes = [scene(given.objects, seed) for seed in range(BATCH)]
     labels = torch.from_numpy(np.stack(planes))
@@ -82,11 +83,16 @@ def main() -> None:
             seconds(work)
         rows = [[seconds(work) for work in (embedding, mask, whole)] for _ in range(given.repeats)]
         loss, soft, network_s = (statistics.median(column) for column in zip(*rows, strict=True))
+        at = {"network": name, "objects": given.objects}
+        results.add("forward and backward of the network", "s", network_s, **at)
+        results.add("embedding loss", "% of it", 100 * loss / network_s, **at)
+        results.add("soft mask loss", "% of it", 100 * soft / network_s, **at)
         print(
             f"{name}: network {network_s:.2f} s, embedding loss {loss:.3f} s ({100 * loss / network_s:.1f} %), "
             f"soft mask loss {soft:.3f} s ({100 * soft / network_s:.1f} %); {given.objects} objects, "
             f"{len(pairs)} pairs, {given.threads} thread(s), {dtype}"
         )
+    results.write()
 
 
 if __name__ == "__main__":

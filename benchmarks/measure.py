@@ -1,5 +1,6 @@
 """Milliseconds to measure the objects of an image, against scikit-image's regionprops_table.
 
+from results import parse
 OMP_NUM_THREADS=1 python benchmarks/measure.py
 """
 
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from results import parse
 from skimage.measure import regionprops_table
 
 from napari_wnet.core.columns import ALL, LIVE
@@ -52,14 +54,16 @@ def main() -> None:
     """Print a row for each scene."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=9)
-    given = parser.parse_args()
+    given, results = parse(parser)
     rng = np.random.default_rng(0)
     for name, shape, size, n_objects in SCENES:
         labels = np.ascontiguousarray(touching_cells(size, n_objects)[: shape[0], : shape[1]])
         image = rng.integers(0, 4096, (1, *shape)).astype(np.uint16)
         print(f"{name}, {len(np.unique(labels)) - 1} objects, one channel, median of {given.repeats}")
         for what, run in rows(labels, image).items():
-            print(f"  {what}: {median_ms(run, given.repeats):.1f} ms")
+            taken = results.add(what, "ms", median_ms(run, given.repeats), pixels=labels.size, objects=n_objects)
+            print(f"  {what}: {taken:.1f} ms")
+    results.write()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from unittest import mock
 import numpy as np
 import numpy.typing as npt
 import torch
+from results import parse
 
 from napari_wnet import cli
 from napari_wnet.core.overlaps import overlap_table
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--labels", type=Path, required=True)
     parser.add_argument("--part", choices=("train", "validation", "test"), default="validation")
-    given = parser.parse_args()
+    given, results = parse(parser)
     model = load_model("nuclei")
     files = pairs(given.images, given.labels).pairs
     names = set(getattr(split([pair.name for pair in files]), given.part))
@@ -78,11 +79,14 @@ def main() -> None:
     for name, labels in ways.items():
         exact = sum(int(np.count_nonzero(a != b)) for a, b in zip(base, labels, strict=True))
         renamed = sum(renamed_difference(a, b) for a, b in zip(base, labels, strict=True))
+        results.add("pixels that differ", "%", 100 * exact / pixels, way=name)
+        results.add("pixels that differ, once renamed", "%", 100 * renamed / pixels, way=name)
         same = sum(np.array_equal(a, b) for a, b in zip(base, labels, strict=True))
         print(
             f"  {name:17} {same} images identical; {100 * exact / pixels:.4f} % of pixels differ, "
             f"{100 * renamed / pixels:.4f} % once renamed"
         )
+    results.write()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Made-up maps of touching objects, as a trained network would return them, with noise: the same for every seed."""
+"""What is measured on: the sample image, repeated, and made-up maps of touching objects, as a network returns them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
+from skimage.io import imread
 
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.targets import distance_map, neighbours
+from napari_wnet.sample_data import sample_path
+
+
+def repeated_sample(size: int) -> npt.NDArray[np.uint8]:
+    """Return the sample image of nuclei, repeated until it is (size, size)."""
+    sample = imread(sample_path("nuclei"))
+    times = -(-size // min(sample.shape))
+    return np.tile(sample, (times, times))[:size, :size].copy()
 
 
 def touching_cells(size: int, n_objects: int, seed: int = 0) -> npt.NDArray[np.int32]:
@@ -28,13 +37,15 @@ def touching_cells(size: int, n_objects: int, seed: int = 0) -> npt.NDArray[np.i
     return np.where(distance < 0.6 * spacing, numbers[nearest[0], nearest[1]], 0).astype(np.int32)
 
 
-def maps_of(labels: npt.NDArray[Any], noise: float = 0.15, dimensions: int = 8, seed: int = 0) -> Maps:
-    """Return maps whose clustering should give `labels` back, with Gaussian noise on every pixel's embedding."""
-    rng = np.random.default_rng(seed)
+def maps_of(
+    labels: npt.NDArray[Any], noise: float = 0.15, dimensions: int = 8, *, distance_noise: float = 0.05
+) -> Maps:
+    """Return maps whose clustering should give `labels` back, with Gaussian noise on every pixel."""
+    rng = np.random.default_rng(0)
     colours = _colours(labels, dimensions - 1)
     directions = np.eye(dimensions)[colours]
     embedding = directions[labels] + noise * rng.standard_normal((*labels.shape, dimensions))
-    distance = distance_map(labels) + 0.05 * rng.standard_normal(labels.shape)
+    distance = distance_map(labels) + distance_noise * rng.standard_normal(labels.shape)
     foreground = (labels > 0) * 0.9 + 0.03 * rng.standard_normal(labels.shape)
     return Maps.from_floats(np.clip(distance, 0, 1), np.moveaxis(embedding, -1, 0), np.clip(foreground, 0, 1))
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import zarr
+from results import Results, parse
 from skimage.io import imread
 
 from napari_wnet.network.registry import load_model
@@ -127,6 +128,19 @@ def differing(one: np.ndarray, other: np.ndarray) -> tuple[int, int]:
     return len(values) - len(same & whole), len(values)
 
 
+def compare(folder: Path, given: argparse.Namespace, pool: list[np.ndarray], results: Results) -> None:
+    """Print how a part's result in blocks differs from the untiled one."""
+    make(folder / "part.ome.zarr", given.part, pool)
+    in_its_own_process(folder / "part.ome.zarr", folder / "part" / "labels.ome.zarr", given.block)
+    blocks = np.asarray(zarr.open_array(str(folder / "part" / "labels.ome.zarr" / "0"), mode="r")[:], np.int32)
+    image = np.asarray(zarr.open_array(str(folder / "part.ome.zarr" / "0"), mode="r")[:])
+    whole = segment(image, "nuclei", device="cpu").labels
+    wrong, count = differing(whole, blocks)
+    print(f"{given.part} x {given.part}: {wrong} of {count} objects differ from the untiled result")
+    print(f"  pixels whose number differs: {int((whole != blocks).sum())}")
+    results.add("objects that differ from the untiled result", f"of {count}", wrong, pixels=given.part**2)
+
+
 def main() -> None:
     """Print peak memory, seconds per megapixel and objects that differ."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -136,7 +150,7 @@ def main() -> None:
     parser.add_argument("--block", type=int, default=BLOCK)
     parser.add_argument("--folder", type=Path, help="where to put the slide and the results")
     parser.add_argument("--run", type=Path, nargs=2, help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    given, results = parse(parser)
     if given.run:
         run(*given.run, given.block)
         return
@@ -149,6 +163,10 @@ def main() -> None:
         out = folder / f"out_{side}_{len(costs)}"
         told = in_its_own_process(folder / f"{side}.ome.zarr", out / "labels.ome.zarr", given.block)
         costs.append((told["seconds"] / (side**2 / 1e6), told["cpu_seconds"] / (side**2 / 1e6)))
+        at = {"pixels": side**2, "objects": told["objects"]}
+        results.add("slide", "s/MP", costs[-1][0], **at)
+        results.add("slide, processor time", "s/MP", costs[-1][1], **at)
+        results.add("slide: memory", "GB", told["peak_gb"], **at)
         stages = ", ".join(f"{name} {seconds:.0f}" for name, seconds in told["stages"].items() if seconds >= 1)
         print(
             f"{side} x {side}: {told['objects']} objects, {told['seconds']:.0f} s, {costs[-1][0]:.3f} s/MP ({stages})"
@@ -158,14 +176,8 @@ def main() -> None:
     ratio, cpu_ratio = costs[1] / np.mean(costs[::2], axis=0)
     print(f"cost per megapixel over that of 2048 x 2048: {ratio:.2f}; of processor time {cpu_ratio:.2f}")
     if given.part:
-        make(folder / "part.ome.zarr", given.part, pool)
-        in_its_own_process(folder / "part.ome.zarr", folder / "part" / "labels.ome.zarr", given.block)
-        blocks = np.asarray(zarr.open_array(str(folder / "part" / "labels.ome.zarr" / "0"), mode="r")[:], np.int32)
-        image = np.asarray(zarr.open_array(str(folder / "part.ome.zarr" / "0"), mode="r")[:])
-        whole = segment(image, "nuclei", device="cpu").labels
-        wrong, count = differing(whole, blocks)
-        print(f"{given.part} x {given.part}: {wrong} of {count} objects differ from the untiled result")
-        print(f"  pixels whose number differs: {int((whole != blocks).sum())}")
+        compare(folder, given, pool, results)
+    results.write()
     if given.folder is None:
         shutil.rmtree(folder)
 

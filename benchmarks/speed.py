@@ -11,14 +11,14 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from skimage.io import imread
+from results import Results, parse
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_wnet.network.device import choose_device, fast_dtype
 from napari_wnet.network.inference import fused, inference
 from napari_wnet.network.registry import load_model
 from napari_wnet.pipeline import Segmentation, segment
-from napari_wnet.sample_data import sample_path
+from scenes import repeated_sample
 
 
 def timed(work: Callable[[], object], device: torch.device, repeats: int) -> list[float]:
@@ -47,6 +47,17 @@ def card_memory(work: Callable[[], object]) -> int:
     return torch.cuda.max_memory_allocated()
 
 
+def print_limit(results: Results, device: torch.device, reached: float) -> None:
+    """Print which part of the machine's own rate is reached, and its rate in the other number format."""
+    used = fast_dtype(device)
+    rate = results.add("rate of a matrix product", "GFLOP/s", matrix_rate(device, used), precision=str(used))
+    print(f"matrix product {rate:.0f} GFLOP/s in {used}; the forward pass reaches {100 * reached / rate:.0f} %")
+    if used != torch.bfloat16:
+        other = matrix_rate(device, torch.bfloat16, side=256)  # a larger one takes minutes without the instructions
+        results.add("rate of a matrix product", "GFLOP/s", other, precision="torch.bfloat16")
+        print(f"matrix product {other:.1f} GFLOP/s in torch.bfloat16, so not used here")
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -54,12 +65,10 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--repeats", type=int, default=7)
-    given = parser.parse_args()
+    given, results = parse(parser)
     device = choose_device(given.device)
     model = load_model(given.model)
-    sample = imread(sample_path("nuclei"))
-    tiles = -(-given.size // min(sample.shape))
-    image = np.tile(sample, (tiles, tiles))[: given.size, : given.size]
+    image = repeated_sample(given.size)
     megapixels = image.size / 1e6
     network = fused(model.network).to(device)
     batch = torch.from_numpy(image.astype(np.float32) / 255)[None, None].to(device, memory_format=torch.channels_last)
@@ -76,22 +85,22 @@ def main() -> None:
         forward()
     # Alternating, so that a drift of the machine's speed cannot favour one of the two.
     pairs = [(timed(forward, device, 1)[0], timed(whole, device, 1)[0]) for _ in range(given.repeats)]
-    bare, full = (np.median(times) for times in zip(*pairs, strict=True))
-    ratio = np.median([second / first for first, second in pairs])
-    dtype = fast_dtype(device)
-    rate = matrix_rate(device, dtype)
-    work = counter.get_total_flops() / 1e9
+    at = {"model": model.name, "pixels": image.size, "device": str(device)}
+    names = ("network", "image to labels")
+    per_megapixel = [[one / megapixels for one in times] for times in zip(*pairs, strict=True)]
+    bare, full = (results.add(what, "s/MP", times, **at) for what, times in zip(names, per_megapixel, strict=True))
+    ratio = results.add("image to labels over network", "times", [second / first for first, second in pairs], **at)
     print(f"model {model.name}, {given.size}x{given.size}, {whole().n_objects} objects, {device}")
-    print(f"threads {torch.get_num_threads()}, {dtype}, median of {given.repeats}")
-    print(f"end to end     {full / megapixels:.3f} s/MP")
-    print(f"bare forward   {bare / megapixels:.3f} s/MP; end to end over it: {ratio:.3f}")
+    print(f"end to end     {full:.3f} s/MP, median of {given.repeats}, {torch.get_num_threads()} threads")
+    print(f"bare forward   {bare:.3f} s/MP; end to end over it: {ratio:.3f}")
     if device.type == "cuda":
-        print(f"memory         {card_memory(whole) / 1e6:.0f} MB at most on {torch.cuda.get_device_name()}")
-    print(f"network        {work / megapixels:.1f} GFLOP/MP, {work / bare:.0f} GFLOP/s")
-    print(f"matrix product {rate:.0f} GFLOP/s in {dtype}; the forward pass reaches {100 * work / bare / rate:.0f} %")
-    if dtype != torch.bfloat16:
-        emulated = matrix_rate(device, torch.bfloat16, side=256)  # a larger one takes minutes without the instructions
-        print(f"matrix product {emulated:.1f} GFLOP/s in torch.bfloat16, so not used here")
+        memory = results.add("memory of the card", "MB", card_memory(whole) / 1e6, **at)
+        print(f"memory         {memory:.0f} MB at most on {torch.cuda.get_device_name()}")
+    work = counter.get_total_flops() / 1e9 / megapixels
+    results.add("network's rate", "GFLOP/s", work / bare, **at)
+    print(f"network        {work:.1f} GFLOP/MP, {work / bare:.0f} GFLOP/s")
+    print_limit(results, device, work / bare)
+    results.write()
 
 
 if __name__ == "__main__":

@@ -12,12 +12,12 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import statistics
 import tempfile
 import time
 from pathlib import Path
 
 import tifffile
+from results import parse
 
 from napari_wnet.batch.distributed import distributed_work, segment_item
 from napari_wnet.batch.inputs import Item, find_inputs
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True)
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--repeats", type=int, default=9)
-    given = parser.parse_args()
+    given, results = parse(parser)
     model = load_model("nuclei")
     files = (read_image(path).array for path in sorted(given.images.glob("*.png")))
     arrays = [array for array in files if array.shape == SHAPE]
@@ -67,12 +67,14 @@ def main() -> None:
                 f"one worker {taken[1][-1]:.1f} s, two {taken[2][-1]:.1f} s, {taken[1][-1] / taken[2][-1]:.2f} times",
                 flush=True,
             )
-    ratio = statistics.median(one / two for one, two in zip(taken[1], taken[2], strict=True))
+    gains = [one / two for one, two in zip(taken[1], taken[2], strict=True)]
+    ratio = results.add("images a second of two workers over one", "times", gains, images=given.count)
     print(
         f"{given.count} images: two workers do {ratio:.2f} times as many a second as one, median of {given.repeats}, "
         f"{min(taken[1]) / min(taken[2]):.2f} by the shortest of each; "
         f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"
     )
+    results.write()
 
 
 if __name__ == "__main__":
