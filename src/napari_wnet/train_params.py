@@ -160,7 +160,7 @@ class TrainParams(Params):
     ] = "best"
     seed: Annotated[int, {"min": 0, "max": 2**31 - 1, "tooltip": "Of all chance."}] = 0
     precision: Annotated[
-        Literal["auto", "float32", "bfloat16"], {"tooltip": "auto: bfloat16 where the hardware multiplies it fast."}
+        Literal["auto", "float32", "bfloat16"], {"tooltip": "auto: bfloat16 where the hardware is faster with it."}
     ] = "auto"
     workers: Annotated[int, {"min": 0, "max": 64, "tooltip": "Processes that prepare crops; 0: none."}] = 0
     balance: Annotated[
