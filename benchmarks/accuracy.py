@@ -11,7 +11,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from crowding import Scene, print_scores
+from crowding import Scene, print_directions, print_scores
 
 from napari_wnet.core.image import match_channels
 from napari_wnet.datasets.folder import load_steps, pairs
@@ -41,6 +41,7 @@ def main() -> None:
         maps = drain(predict_steps(image, model, params, device=given.device))
         scenes.append(Scene(name=sample.name, labels=sample.labels, maps=maps))
     print(f"model {model.name} ({model.sha256[:12]}), {given.part}")
+    print_directions(scenes)
     for true_foreground in (False, True):
         print_scores(scenes, params.clustering, true_foreground=true_foreground)
 

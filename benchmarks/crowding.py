@@ -12,11 +12,15 @@ from napari_wnet.core.clustering import cluster
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.metrics import evaluate
 from napari_wnet.core.targets import neighbours
+from napari_wnet.core.whole import mean_directions
 from napari_wnet.params import BY_SEEDS, ClusteringParams
 
 TOUCH_PX = 2.0
 CROWDED_FROM, CROWDED_OBJECTS = 0.5, 13
 """An image is crowded if it has so many objects or more, and so large a part of them touch another."""
+
+ALIKE = 0.7
+"""Two directions whose cosine is above this, about 45 degrees, are one to the clustering."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,18 @@ def is_crowded(labels: npt.NDArray[np.int32]) -> bool:
     """Say whether there are many objects, and at least half of them touch another one."""
     n_objects = np.count_nonzero(np.unique(labels))
     return n_objects >= CROWDED_OBJECTS and len(np.unique(neighbours(labels, TOUCH_PX))) >= CROWDED_FROM * n_objects
+
+
+def print_directions(scenes: Sequence[Scene]) -> None:
+    """Print how many pairs of touching objects have nearly one direction, whatever the clustering."""
+    cosines = []
+    for scene in scenes:
+        pairs = neighbours(scene.labels, TOUCH_PX)
+        pairs = pairs[pairs[:, 0] < pairs[:, 1]] - 1
+        directions = mean_directions(np.moveaxis(scene.maps.embedding, 0, -1), scene.labels)
+        cosines.append(np.abs((directions[pairs[:, 0]] * directions[pairs[:, 1]]).sum(axis=1)))
+    every = np.concatenate(cosines)
+    print(f"{len(every)} pairs of touching objects; |cosine| above {ALIKE}: {100 * np.mean(every > ALIKE):.0f} %")
 
 
 def print_scores(scenes: Sequence[Scene], params: ClusteringParams, *, true_foreground: bool) -> None:

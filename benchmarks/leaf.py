@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from crowding import Scene, print_scores
+from crowding import Scene, print_directions, print_scores
 from skimage.io import imread
 
 from napari_wnet.datasets.rosettes.draw import rosette
@@ -56,6 +56,7 @@ def main() -> None:
         for name, image, labels in scenes
     ]
     print(f"model {model.name} ({model.sha256[:12]})")
+    print_directions(found)
     for true_foreground in (True, False):
         print_scores(found, params.clustering, true_foreground=true_foreground)
 
