@@ -40,7 +40,8 @@ def shown() -> list[str]:
 
 def test_every_picture_of_the_page_is_drawn_and_small(pictures, tmp_path):
     script = pictures("how_it_works")
-    assert sorted(script.FIGURES) == sorted(shown())
+    of_runs = pictures("pictures.runs").DRAWN
+    assert sorted([*script.FIGURES, *of_runs]) == sorted(shown())
     written = script.write(tmp_path)
     assert [path.stem for path in written] == list(script.FIGURES)
     for path in written:
@@ -97,8 +98,9 @@ def test_runs_that_are_there_are_compared(pictures, monkeypatch, tmp_path):
     short = job.SMALL_TRAINING.replace(steps=2, crop_size=32, batch_size=1, warmup_steps=0)
     monkeypatch.setattr(job, "SMALL_TRAINING", short)
     runs = pictures("pictures.runs")
-    variants = tuple(variant for variant in STUDIES["table1"].variants if variant.key in ("none", "dfeat-32"))
-    for count in (1, 2):
+    every = (*STUDIES["table1"].variants, *STUDIES["fig6b"].variants)
+    variants = tuple(variant for variant in every if variant.key in ("none", "dfeat-32", "lambda-10"))
+    for count in (1, 2, 3):
         study = replace(STUDIES["table1"], variants=variants[:count])
         drain(
             reproduce_steps(
@@ -110,8 +112,11 @@ def test_runs_that_are_there_are_compared(pictures, monkeypatch, tmp_path):
         if count == 1:
             with pytest.raises(SystemExit, match="no two finished runs"):
                 runs.run_figures(tmp_path)
+        if count == 2:
+            assert list(runs.run_figures(tmp_path)) == ["how-networks"]
     drawn = runs.run_figures(tmp_path)
-    assert list(drawn) == ["how-networks"]
+    assert list(drawn) == ["how-networks", "how-lambda"]
+    assert [axes.get_title() for axes in drawn["how-lambda"].axes][:3] == ["image", "lambda 4", "lambda 10"]
     titles = [axes.get_title() for axes in drawn["how-networks"].axes]
     assert titles[:3] == ["image", "U-Net", "W-Net"]
     assert all(title.endswith("(has not learnt)") for title in titles[4:])

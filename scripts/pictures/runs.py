@@ -35,16 +35,12 @@ COMPARED: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "how-networks": {"none": "U-Net", "dfeat-32": "W-Net"},
         "how-constraint": {"dfeat-32": "local", "global-8": "global"},
-        "how-lambda": {
-            "lambda-0.5": "lambda 0.5",
-            "lambda-1": "lambda 1",
-            "lambda-10": "lambda 10",
-            "lambda-100": "lambda 100",
-            "lambda-500": "lambda 500",
-        },
     }
 )
 """For each picture, the runs that it compares and what they are called in it."""
+LAMBDA, LAMBDAS = "how-lambda", ("lambda-0.5", "lambda-1", "lambda-10", "lambda-100", "lambda-500", "dfeat-32")
+"""The picture of lambda, and the runs that may differ in it; the last has the recipe's own."""
+DRAWN = (*COMPARED, LAMBDA)
 CANDIDATES = 24
 """The image shown is the one of the median score among so many test images: neither the best nor the worst."""
 NEAR_PX = 10
@@ -64,12 +60,15 @@ class Run:
     learnt : bool
         Whether it has learnt the images that it was trained on.
     n_train : int
+    weight : float
+        Lambda, the weight of the push between neighbours.
     """
 
     model: Model
     network: WNet
     learnt: bool
     n_train: int
+    weight: float
 
     def predict(self, image: AnnotatedImage) -> tuple[Maps, Labels]:
         """Return the maps of an image, and labels within its true foreground, as the study scores them."""
@@ -94,9 +93,11 @@ def run_figures(folder: Path) -> dict[str, Figure]:
     WNetError
         If the images are no longer where they were.
     """
-    keys = dict.fromkeys(key for row in COMPARED.values() for key in row)
+    keys = dict.fromkeys([*(key for row in COMPARED.values() for key in row), *LAMBDAS])
     runs = {key: run for key in keys if (run := read_run(folder, key)) is not None}
     wanted = {name: {key: row[key] for key in row if key in runs} for name, row in COMPARED.items()}
+    weights = {run.weight: key for key in reversed(LAMBDAS) if (run := runs.get(key)) is not None}
+    wanted[LAMBDA] = {weights[weight]: f"lambda {weight:g}" for weight in sorted(weights)}
     wanted = {name: row for name, row in wanted.items() if len(row) > 1}
     if not wanted:
         raise SystemExit(
@@ -119,6 +120,7 @@ def read_run(folder: Path, key: str) -> Run | None:
         network=fused(model.network),
         learnt=found["scores"]["train_symmetric_best_dice"] >= LEARNT,
         n_train=len(found["settings"]["train"]),
+        weight=found["settings"]["params"]["loss"]["inter_weight"],
     )
 
 
