@@ -69,6 +69,10 @@ def test_a_line_meets_every_pixel_on_its_way():
     labels = np.arange(1, 121).reshape(10, 12)
     assert objects_along(labels, (4, 2), (4, 9)) == tuple(labels[4, 2:10].tolist())
     assert objects_along(labels, (8, 5), (1, 5)) == tuple(labels[8:0:-1, 5].tolist())
+    assert objects_along(labels, (0, 9), (9, 9)) == tuple(labels[:, 9].tolist())
+    assert objects_along(labels, (0, 0), (0, 11)) == tuple(labels[0].tolist())
+    long = np.arange(1, 201).reshape(1, 200)
+    assert objects_along(long, (0, 0), (0, 199)) == tuple(range(1, 201))
     # One row down on the way of eight columns: nothing is skipped, and nothing met that lies off the line.
     met = objects_along(labels, (3, 0), (4, 8))
     rows, columns = np.divmod(np.array(met) - 1, 12)

@@ -193,3 +193,9 @@ def test_an_object_is_counted_where_its_centre_lies():
     held = centres(labels, split.held_out)
     assert held >= 2
     assert held + centres(labels, split.train) == 3
+
+
+def test_where_a_line_has_one_object_after_it_the_two_before_may_be_held_out():
+    (split,) = hold_out([squares((2, 2), (2, 30), (40, 15))], [None])
+    assert split.held_out == Rectangle(top=0, left=0, bottom=24, right=80)
+    assert split.train == Rectangle(top=24, left=0, bottom=60, right=80)
