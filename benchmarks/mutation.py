@@ -33,8 +33,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-COPIED = ("src", "tests", "pyproject.toml")
-DECIDES = ("src/napari_wnet", "tests/core", "tests/conftest.py", "pyproject.toml")
+FOLDERS = ("src", "tests")
+DECIDES = ("src/napari_wnet/**/*.py", "tests/core/*.py", "tests/*.py", "pyproject.toml")
 CAUGHT = ("killed", "timeout", "segfault")
 STATES = ("killed", "survived", "timeout", "segfault", "no tests", "suspicious")
 
@@ -42,10 +42,8 @@ STATES = ("killed", "survived", "timeout", "segfault", "no tests", "suspicious")
 def fingerprint() -> str:
     """Return what tells this state of sources and tests from another."""
     digest = hashlib.sha256()
-    for name in DECIDES:
-        path = ROOT / name
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
+    for file in sorted(file for pattern in DECIDES for file in ROOT.glob(pattern)):
+        digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
     return digest.hexdigest()
 
 
@@ -54,12 +52,13 @@ def make_copy(work: Path) -> None:
     mark = work / "fingerprint"
     if mark.exists() and mark.read_text() == fingerprint():
         return
-    for name in ("mutants", "fingerprint", *COPIED):  # whatever else is there isn't ours
-        old = work / name
-        shutil.rmtree(old) if old.is_dir() else old.unlink(missing_ok=True)
-    for name in COPIED:
-        source = ROOT / name
-        shutil.copytree(source, work / name) if source.is_dir() else shutil.copy2(source, work / name)
+    mark.unlink(missing_ok=True)
+    for name in ("mutants", *FOLDERS):  # whatever else is there isn't ours
+        if (work / name).exists():
+            shutil.rmtree(work / name)
+    for name in FOLDERS:
+        shutil.copytree(ROOT / name, work / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy2(ROOT / "pyproject.toml", work)
     mark.write_text(fingerprint())
 
 
@@ -85,7 +84,8 @@ def mutmut(work: Path, lock: int, *arguments: str) -> subprocess.CompletedProces
 def states(work: Path, lock: int) -> dict[str, str]:
     """Return what is known of each mutant, by its name."""
     lines = mutmut(work, lock, "results", "--all", "true").stdout.splitlines()
-    return dict(line.strip().rsplit(": ", 1) for line in lines if ": " in line)  # type: ignore[misc]
+    pairs = (line.strip().rsplit(": ", 1) for line in lines if ": " in line)
+    return {name: state for name, state in pairs}
 
 
 def interval(caught: int, tried: int, z: float = 1.96) -> list[float]:
