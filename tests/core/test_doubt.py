@@ -120,3 +120,10 @@ def test_each_side_of_the_frame_is_a_border():
     np.testing.assert_allclose(found.doubt, [BORDER_DOUBT] * 4 + [0])
     assert found.labels.tolist() == [1, 2, 3, 4, 5]  # of equal doubt, in the order of their numbers
     assert len(doubts(np.zeros((0, 5), np.int32), None).labels) == 0
+
+
+def test_distances_beyond_one_make_nothing_surer():
+    labels = np.ones((6, 6), np.int32)
+    vectors, distance = np.ones((2, 6, 6)), np.full((6, 6), 1.25)
+    for foreground in (None, np.ones((6, 6))):
+        assert doubts(labels, Maps.from_floats(distance, vectors, foreground)).certainty.tolist() == [1]

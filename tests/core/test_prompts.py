@@ -88,3 +88,8 @@ def test_the_part_of_an_image_that_was_looked_at_ends_at_its_frame():
     inside = Outline(frame=Frame(top=4, left=0, side=10), log_odds=np.zeros((10, 10), np.float32))
     assert inside.window((20, 18)) == (slice(4, 14), slice(0, 10))
     assert inside.part((slice(0, 20), slice(0, 18))).dtype == np.float32
+
+
+def test_prompts_of_a_box_and_a_click_in_numbers():
+    assert Prompt.box(((3, 9), (7, 2))) == Prompt(rows=(3.0, 8.0), columns=(2.0, 10.0), exact=True)
+    assert Prompt.click((3, 9), 5.0) == Prompt(rows=(1.0, 6.0), columns=(7.0, 12.0), exact=False, more=((3, 9),))
