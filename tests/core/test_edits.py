@@ -341,6 +341,18 @@ def test_a_line_that_ends_on_the_ground_goes_on_by_a_little(gap):
     assert (after[25 + gap, 5] != after[25 + gap, 25]) == (gap <= reach)
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_line_that_has_reached_the_edge_cuts_nothing_beyond(backwards):
+    """The edge is 3 px beyond, which the little by which any line goes on covers; half its length is not needed."""
+    labels = np.zeros((60, 31), np.int32)
+    labels[16:44, 5:26] = 1
+    labels[10:12, 5:26], labels[48:50, 5:26] = 2, 3
+    path = [(20, 15), (40, 15)]
+    after = edits.cut(labels, path[::-1] if backwards else path).applied(labels)
+    assert set(np.unique(after[labels == 1])) == {1, 4}
+    assert (after[labels > 1] == labels[labels > 1]).all()
+
+
 def test_a_line_without_length_goes_nowhere():
     labels = np.zeros((9, 9), np.int32)
     labels[3:6, 4] = 1

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from napari_wnet.core.maps import Maps
 from napari_wnet.core.seeding import reseed, seed_points
 from napari_wnet.params import EditParams
 from scenes import cells, maps_of
@@ -195,3 +196,42 @@ def test_the_region_holds_neighbours_however_far_they_reach():
     maps, points = maps_of(labels), [tuple(place) for place in seed_points(labels).tolist()]
     made = reseed(labels, maps, (points, [points[1]]), PARAMS).applied(labels)
     assert (made == np.where(labels > 0, 2, 0)).all()
+
+
+def test_where_in_a_large_plane_the_objects_lie_does_not_matter():
+    labels = np.pad(cells(48, 6, seed=3), 3)  # at the frame there is no pixel beyond to compare with
+    maps, points = maps_of(labels, 0.1, seed=3), [tuple(place) for place in seed_points(labels).tolist()]
+    big = int(np.bincount(labels.ravel())[1:].argmax()) + 1
+    rows, columns = np.nonzero(labels == big)
+    ways = (
+        [*points, (int(rows[0]), int(columns[0]))],
+        points[1:],
+        [(int(rows[5]), int(columns[5])) if labels[point] == big else point for point in points],
+    )
+    shift, shape = (110, 60), ((110, 40), (60, 90))
+    wide = np.pad(labels, shape)
+    far = Maps(
+        distance=np.pad(maps.distance, shape),
+        embedding=np.moveaxis(np.pad(np.moveaxis(maps.embedding, 0, -1), (*shape, (0, 0))), -1, 0),
+        foreground=np.pad(maps.foreground, shape),
+    )
+    for after in ways:
+        here = reseed(labels, maps, (points, after), PARAMS)
+        there = reseed(
+            wide, far, tuple([(y + shift[0], x + shift[1]) for y, x in some] for some in (points, after)), PARAMS
+        )
+        np.testing.assert_array_equal(there.applied(wide), np.pad(here.applied(labels), shape))
+        assert there.objects == here.objects
+        assert there.values.dtype == np.int32
+
+
+def test_seeds_on_each_side_of_the_frame_count():
+    labels = np.zeros((20, 20), np.int32)
+    labels[0, 4:8], labels[19, 4:8], labels[8:12, 0], labels[8:12, 19] = 1, 2, 3, 4
+    points = [(0, 5), (19, 5), (9, 0), (9, 19)]
+    for number, point in enumerate(points, start=1):
+        left = [other for other in points if other != point]
+        assert (
+            reseed(labels, None, (points, left), PARAMS).applied(labels) == np.where(labels == number, 0, labels)
+        ).all()
+    assert not reseed(labels, None, (points, points[:1]), PARAMS).applied(labels)[1:].any()
