@@ -25,6 +25,7 @@ from napari_wnet.core.enclosing import (
     ROUND,
 )
 from napari_wnet.core.maps import UNIT, Maps
+from napari_wnet.core.prompts import Frame, Outline
 from napari_wnet.errors import EditError
 from scenes import cells, maps_of
 
@@ -406,3 +407,33 @@ def test_with_maps_the_log_odds_are_those_that_were_fitted(seed, foreground):
     sure = ~ndimage.binary_dilation(np.abs(odds) < 0.02, iterations=1)
     assert sure.mean() > 0.9
     np.testing.assert_array_equal(made[sure], expected[sure])
+
+
+def test_what_is_in_the_middle_of_the_box_is_no_neighbour_however_much_there_is_of_another():
+    labels = np.zeros((70, 70), np.int32)
+    labels[2:68, 30:39], labels[2:68, 41:60] = 4, 6
+    box = ((23, 23), (46, 46))
+    after = edits.enclose(labels, None, box).applied(labels)
+    radius = ellipse_of(box, labels.shape)
+    np.testing.assert_array_equal(after == 7, ROUND * (1 - radius) - OTHERS * (labels == 6) > 0)
+
+
+def test_of_several_parts_the_one_in_the_middle_is_the_object_not_the_largest_at_the_rim():
+    odds = np.full((40, 40), -3, np.float32)
+    odds[19:22, 19:22] = 2
+    odds[10:30, 29] = odds[10:30, 30] = 2  # beside the ellipse, and four times as large
+    outline = Outline(frame=Frame(top=0, left=0, side=40), log_odds=odds)
+    empty = np.zeros((40, 40), np.int32)
+    after = edits.enclose(empty, None, ((10, 10), (30, 30)), outline=outline).applied(empty)
+    assert (after[19:22, 19:22] == 1).all()
+    assert (after == 1).sum() == 9
+
+
+def test_an_outline_in_which_there_is_nothing_leaves_the_ellipse_and_what_is_kept_cuts_it():
+    outline = Outline(frame=Frame(top=0, left=0, side=40), log_odds=np.full((40, 40), -3, np.float32))
+    labels = np.zeros((40, 40), np.int32)
+    labels[:, 25:] = 2
+    box = ((10, 10), (29, 29))
+    after = edits.enclose(labels, None, box, kept=[2], outline=outline).applied(labels)
+    np.testing.assert_array_equal(after == 3, (ellipse_of(box, labels.shape) <= 1) & (labels == 0))
+    assert (after[labels == 2] == 2).all()
