@@ -391,9 +391,11 @@ def test_combined_divides_by_a_valley_or_by_an_angle(depth: float, angle: float,
     assert symmetric_best_dice(expected, found) > 0.95
 
 
-def test_combined_joins_nothing_with_what_stays() -> None:
+@pytest.mark.parametrize("method", ["combined", "angular"])
+def test_nothing_is_joined_with_what_stays(method: str) -> None:
     halves, maps = valley(0.2, 5)
-    params = ClusteringParams(method="combined", seed_threshold=0.85, seed_sigma=0)
+    params = ClusteringParams(method=method, seed_threshold=0.85, seed_sigma=0)
+    assert cluster(maps, params).max() == 1
     found = cluster(maps, params, kept=Kept.of(halves, [1]))
     np.testing.assert_array_equal(found == 1, halves == 1)
     assert found.max() == 2

@@ -116,10 +116,11 @@ def test_growing_is_the_best_claim_on_each_pixel(scene):
     np.testing.assert_array_equal(groups, merged(apart, len(stack)))
 
 
-@given(st.integers(0, 10**6), st.integers(0, 4), st.integers(0, 4))
-def test_seeds_are_ordered_by_direction_area_and_distance_from_the_middle(seed, top, left):
+@given(st.integers(0, 10**6), st.integers(0, 4), st.integers(0, 4), st.booleans())
+def test_seeds_are_ordered_by_direction_area_and_distance_from_the_middle(seed, top, left, side_by_side):
     rng = np.random.default_rng(seed)
-    numbers = np.asarray(ndimage.label(rng.random((7, 11)) < 0.4)[0], np.int32) * 2  # with gaps
+    parts = rng.integers(0, 5, (7, 11)) if side_by_side else ndimage.label(rng.random((7, 11)) < 0.4)[0]
+    numbers = np.asarray(np.unique(parts, return_inverse=True)[1].reshape(7, 11), np.int32) * 2  # with gaps
     embedding = at_angles(rng.choice([0.0, 90], (7, 11)))
     place = Place(corner=(top, left), frame=(13, 17))
     keys, found = [], canonical(embedding, numbers.copy(), place)
