@@ -159,6 +159,17 @@ def test_smoothing_is_gaussian(shape: tuple[int, int], sigma: float, pixels: int
     np.testing.assert_allclose(smooth, expected, atol=5e-3)
 
 
+def test_distances_beyond_nought_and_one_count_as_these() -> None:
+    """A network's output may overshoot: that must make no seed larger."""
+    distance = np.random.default_rng(0).uniform(-1, 2, (20, 30)).astype(np.float16)
+    vectors = np.ones((2, 20, 30))
+    beyond, within = (
+        smoothed_distance(Maps.from_floats(values, vectors), ClusteringParams(seed_sigma=1.0))
+        for values in (distance, distance.clip(0, 1))
+    )
+    np.testing.assert_array_equal(beyond, within)
+
+
 @pytest.mark.parametrize("sigma", [0.4, 1.0, 3.0])
 def test_smoothing_turns_with_the_image_to_the_last_digit(sigma: float) -> None:
     field = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((150, 200)), 3) * 4 + 0.5
