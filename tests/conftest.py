@@ -9,13 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 DATA = Path(__file__).parent / "data"
 
 
 # How long an example takes depends on what else the machine is doing.
 settings.register_profile("napari-wnet", deadline=None)
+# For benchmarks/mutation.py: the same examples each time; that a test fails is enough, no smaller one is looked for.
+settings.register_profile(
+    "mutation", deadline=None, derandomize=True, max_examples=40, phases=[Phase.explicit, Phase.generate]
+)
 settings.load_profile("napari-wnet")
 
 

@@ -159,6 +159,17 @@ def test_smoothing_is_gaussian(shape: tuple[int, int], sigma: float, pixels: int
     np.testing.assert_allclose(smooth, expected, atol=5e-3)
 
 
+def test_distances_beyond_nought_and_one_count_as_these() -> None:
+    """A network's output may overshoot: that must make no seed larger."""
+    distance = np.random.default_rng(0).uniform(-1, 2, (20, 30)).astype(np.float16)
+    vectors = np.ones((2, 20, 30))
+    beyond, within = (
+        smoothed_distance(Maps.from_floats(values, vectors), ClusteringParams(seed_sigma=1.0))
+        for values in (distance, distance.clip(0, 1))
+    )
+    np.testing.assert_array_equal(beyond, within)
+
+
 @pytest.mark.parametrize("sigma", [0.4, 1.0, 3.0])
 def test_smoothing_turns_with_the_image_to_the_last_digit(sigma: float) -> None:
     field = ndimage.gaussian_filter(np.random.default_rng(0).standard_normal((150, 200)), 3) * 4 + 0.5
@@ -391,9 +402,11 @@ def test_combined_divides_by_a_valley_or_by_an_angle(depth: float, angle: float,
     assert symmetric_best_dice(expected, found) > 0.95
 
 
-def test_combined_joins_nothing_with_what_stays() -> None:
+@pytest.mark.parametrize("method", ["combined", "angular"])
+def test_nothing_is_joined_with_what_stays(method: str) -> None:
     halves, maps = valley(0.2, 5)
-    params = ClusteringParams(method="combined", seed_threshold=0.85, seed_sigma=0)
+    params = ClusteringParams(method=method, seed_threshold=0.85, seed_sigma=0)
+    assert cluster(maps, params).max() == 1
     found = cluster(maps, params, kept=Kept.of(halves, [1]))
     np.testing.assert_array_equal(found == 1, halves == 1)
     assert found.max() == 2

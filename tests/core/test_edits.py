@@ -9,6 +9,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_wnet.core import edits
+from napari_wnet.core.adding import FAR_FROM_USUAL, LEAST_LIKELY, RELATIVE_LEVEL
+from napari_wnet.core.clustering import BACKGROUND_DISTANCE
+from napari_wnet.core.cutting import END_PART, END_PX, LEAST_PART_PX, MOST_PART
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.parting import part
 from napari_wnet.core.seeding import seed_points
@@ -300,3 +303,204 @@ def test_a_line_that_cuts_nothing_is_explained():
         edits.cut(labels, [(15, 15), (20, 20)])
     with pytest.raises(EditError, match="no object"):
         edits.cut(labels, [(1, 1), (1, 30)])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("beyond", [6, 7])
+def test_how_far_a_cut_goes_on_is_a_part_of_its_length(turned, backwards, beyond):
+    """A line of 12 px goes on over 6 more pixels of the object; a seventh holds its sides together."""
+    assert MOST_PART * 12 == 6
+    labels = np.zeros((60, 30), np.int32)
+    labels[10 : 10 + 13 + 2 * beyond, 4:26] = 4
+    path = [(10 + beyond, 15), (10 + beyond + 12, 15)]
+    if backwards:
+        path.reverse()
+    if turned:
+        labels, path = labels.T, [(column, row) for row, column in path]
+    if beyond == 7:
+        with pytest.raises(EditError, match="edge to edge"):
+            edits.cut(labels, path)
+        return
+    after = edits.cut(labels, path).applied(labels)
+    assert sorted(np.unique(after).tolist()) == [0, 4, 5]
+    assert after[(20, 5) if not turned else (5, 20)] != after[(20, 25) if not turned else (25, 20)]
+
+
+@pytest.mark.parametrize("gap", [3, 4, 5, 6])
+def test_a_line_that_ends_on_the_ground_goes_on_by_a_little(gap):
+    """Of 20 px, beyond each end by 5 more: what begins there is cut too, up to its far side if it is that near."""
+    reach = END_PX + END_PART * 20
+    assert reach == 5
+    labels = np.zeros((50, 31), np.int32)
+    labels[4:20, 5:26] = 1  # crossed
+    labels[25 + gap, 5:26] = 2  # one row
+    path = [(5, 15), (25, 15)]
+    after = edits.cut(labels, path).applied(labels)
+    assert after[10, 5] != after[10, 25]
+    assert (after[25 + gap, 5] != after[25 + gap, 25]) == (gap <= reach)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_line_that_has_reached_the_edge_cuts_nothing_beyond(backwards):
+    """The edge is 3 px beyond, which the little by which any line goes on covers; half its length is not needed."""
+    labels = np.zeros((60, 31), np.int32)
+    labels[16:44, 5:26] = 1
+    labels[10:12, 5:26], labels[48:50, 5:26] = 2, 3
+    path = [(20, 15), (40, 15)]
+    after = edits.cut(labels, path[::-1] if backwards else path).applied(labels)
+    assert set(np.unique(after[labels == 1])) == {1, 4}
+    assert (after[labels > 1] == labels[labels > 1]).all()
+
+
+def test_a_line_without_length_goes_nowhere():
+    labels = np.zeros((9, 9), np.int32)
+    labels[3:6, 4] = 1
+    with pytest.raises(EditError, match="edge to edge"):
+        edits.cut(labels, [(4, 4), (4, 4)])
+    labels[4, 0:9] = 1
+    labels[3], labels[5] = 0, 0
+    with pytest.raises(EditError, match="edge to edge"):
+        edits.cut(labels, [(4, 2), (4, 2)])  # what is left of it is too small to be a part
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_crumbs_beside_a_cut_are_no_parts(rows):
+    labels = np.zeros((30, 30), np.int32)
+    labels[10:20, 10:20] = 3
+    labels[10 : 10 + rows, 20:23] = 3
+    assert 1 * 3 < LEAST_PART_PX < 2 * 3
+    cut = [(4, 20), (26, 20)]
+    if rows == 1:
+        with pytest.raises(EditError, match="edge to edge"):
+            edits.cut(labels, cut)
+    else:
+        labels[10:12, 20:24] = 3
+        after = edits.cut(labels, cut).applied(labels)
+        assert set(after[10:12, 21:24].ravel().tolist()) == {4}
+
+
+def test_a_cut_gives_new_numbers_in_the_order_of_sizes_and_objects():
+    labels = np.zeros((30, 60), np.int32)
+    labels[5:25, 5:25], labels[5:25, 30:50] = 8, 2
+    change = edits.cut(labels, [(15, 0), (15, 57)])
+    assert change.objects == (8, 9, 2, 10)
+    after = change.applied(labels)
+    for number, new in ((8, 9), (2, 10)):
+        assert sorted(np.unique(after[labels == number]).tolist()) == sorted([number, new])
+        areas = np.bincount(after[labels == number], minlength=new + 1)
+        assert areas[number] >= areas[new] > 150
+
+
+# What counts as an object's pixel
+
+
+def flat_maps(foreground, distance=None) -> Maps:
+    """Return maps of one direction everywhere."""
+    vectors = np.zeros((4, *foreground.shape))
+    vectors[0] = 1
+    return Maps.from_floats(np.ones(foreground.shape) if distance is None else distance, vectors, foreground)
+
+
+@pytest.mark.parametrize(("likely", "threshold", "grows"), [
+    (LEAST_LIKELY + 0.01, 0.5, True),
+    (LEAST_LIKELY - 0.01, 0.5, False),
+    (LEAST_LIKELY - 0.01, 0.02, True),  # whoever lowers the threshold means it
+    (0.01, 0.02, False),
+])  # fmt: skip
+def test_from_how_little_an_object_grows(likely, threshold, grows):
+    empty = np.zeros((20, 20), np.int32)
+    maps = flat_maps(np.full(empty.shape, likely))
+    params = EditParams(foreground_threshold=threshold)
+    if grows:
+        assert edits.add(empty, maps, (10, 10), params).n_pixels == 400
+    else:
+        with pytest.raises(EditError, match="brush"):
+            edits.add(empty, maps, (10, 10), params)
+
+
+@pytest.mark.parametrize("clicked", [1.0, 0.5])
+def test_an_object_ends_where_the_foreground_falls_to_the_threshold_or_a_part_of_what_it_is_at_the_click(clicked):
+    limit = min(0.5, RELATIVE_LEVEL * clicked)  # exact in half precision
+    foreground = np.full((9, 30), clicked)
+    foreground[:, 20] = limit + 0.01
+    foreground[:, 21:] = limit
+    empty = np.zeros(foreground.shape, np.int32)
+    maps = flat_maps(foreground)
+    after = edits.add(empty, maps, (4, 4), EditParams(foreground_threshold=0.5)).applied(empty)
+    assert (after[:, :21] == 1).all()
+    assert not after[:, 21:].any()
+    core = edits.core_of(after, maps, 1)
+    again = edits.regrow(after, maps, core, EditParams(foreground_threshold=0.5))
+    assert again.n_pixels == 0
+
+
+def test_without_a_foreground_head_an_object_ends_where_the_distance_does():
+    distance = np.full((9, 30), 1.0)
+    distance[:, 20] = BACKGROUND_DISTANCE + 0.01
+    distance[:, 21:] = BACKGROUND_DISTANCE - 0.01
+    vectors = np.zeros((4, 9, 30))
+    vectors[0] = 1
+    empty = np.zeros((9, 30), np.int32)
+    after = edits.add(empty, Maps.from_floats(distance, vectors), (4, 4)).applied(empty)
+    assert (after[:, :21] == 1).all()
+    assert not after[:, 21:].any()
+
+
+def test_what_grows_encloses_no_ground_and_leaves_others_their_place():
+    foreground = np.ones((30, 30))
+    foreground[10:14, 10:14] = 0  # a hole
+    labels = np.zeros((30, 30), np.int32)
+    labels[20:24, 20:24] = 7
+    change = edits.add(labels, flat_maps(foreground), (2, 2))
+    after = change.applied(labels)
+    assert change.objects == (8,)
+    assert (after == np.where(labels == 7, 7, 8)).all()
+    over = edits.add(labels, flat_maps(foreground), (2, 2), over=True).applied(labels)
+    assert (over == np.where(foreground > 0, 8, 0)).all()
+
+
+@pytest.mark.parametrize("off", [19, 21])
+def test_the_angle_is_that_to_the_objects_direction(off):
+    vectors = np.zeros((2, 9, 40))
+    vectors[0] = 1
+    vectors[:, :, 20:] = np.array([np.cos(np.radians(off)), np.sin(np.radians(off))])[:, np.newaxis, np.newaxis]
+    maps = Maps.from_floats(np.ones((9, 40)), vectors, np.ones((9, 40)))
+    labels = np.zeros((9, 40), np.int32)
+    labels[:, :20] = 3
+    core = edits.core_of(labels, maps, 3)
+    assert core.number == 3
+    np.testing.assert_allclose(core.direction, [1, 0], atol=1e-3)
+    after = edits.regrow(labels, maps, core, EditParams(angle=20)).applied(labels)
+    assert (after == np.where(off < 20, 3, labels)).all()
+
+
+def test_the_core_of_an_object_is_its_innermost_pixel():
+    labels = np.zeros((30, 40), np.int32)
+    labels[4:9, 6:11] = 2
+    labels[6, 6:31] = 2  # a whisker
+    assert edits.core_of(labels, maps_of(labels), 2).point == (6, 8)
+    labels[:] = 0
+    labels[0:7, 33:40] = 2  # the frame is a rim
+    assert edits.core_of(labels, maps_of(labels), 2).point == (3, 36)
+
+
+def test_an_object_that_grows_anew_loses_what_is_not_connected_any_more():
+    labels = np.zeros((20, 60), np.int32)
+    labels[5:15, 5:25], labels[5:15, 40:50], labels[5:15, 25:30] = 1, 1, 2
+    maps = flat_maps((labels > 0).astype(float))
+    core = edits.core_of(labels, maps, 1)
+    change = edits.regrow(labels, maps, core, EditParams())
+    assert change.objects == (1,)
+    after = change.applied(labels)
+    assert (after[:, :35] == labels[:, :35]).all()
+    assert not after[:, 35:].any()
+
+
+def test_lengths_far_from_the_usual_are_not_believed():
+    foreground = np.zeros((40, 60))
+    foreground[5:17, 10:40] = 1
+    maps, empty = flat_maps(foreground), np.zeros((40, 60), np.int32)
+    for usual, expected in ((30, 30), (11, 30), (9, 9 * FAR_FROM_USUAL), (80, 30), (120, 120 / FAR_FROM_USUAL)):
+        assert edits.expected_length(empty, maps, (10, 20), usual) == expected
+    assert edits.expected_length(empty, maps, (30, 50), 17.0) == 17

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_wnet.core.embedding_view import DARKEST, ColourAxes, angle_between, embedding_rgb
+from napari_wnet.core.embedding_view import (
+    DARKEST,
+    MAX_FIT_PIXELS,
+    SMALLEST_SPAN,
+    STRETCH,
+    ColourAxes,
+    angle_between,
+    embedding_rgb,
+)
 from napari_wnet.core.maps import Maps, to_fixed
 from napari_wnet.errors import ImageError
 from scenes import label_pair
@@ -166,3 +174,38 @@ def test_pixels_outside_or_without_embedding_have_no_angle(pixel: tuple[int, int
         angle_between(np.ones((4, 2, 3)), (0, 0), pixel)
     with pytest.raises(ImageError, match="no embedding"):
         angle_between(np.zeros((4, 2, 3)), (0, 0), (1, 1))
+
+
+@pytest.mark.parametrize("n_dims", [2, 3, 5])
+def test_colours_are_the_principal_components_stretched_over_their_percentiles(n_dims: int) -> None:
+    rng = np.random.default_rng(n_dims)
+    spread = np.array([3, 1, 0.1, 0.05, 0.02])[:n_dims]  # the third varies less than a tenth of the first
+    embedding = (rng.gamma(2, size=(n_dims, 30, 31)).T * spread @ np.linalg.qr(rng.normal(size=(n_dims, n_dims)))[0]).T
+    foreground = rng.random(embedding.shape[1:])
+    rows = embedding[:, foreground > 0.5].T
+    axes = np.linalg.svd(rows - rows.mean(axis=0))[2][:3]
+    axes = np.array([axis * np.sign(axis[np.abs(axis).argmax()]) for axis in axes])
+    low, high = np.percentile((rows - rows.mean(axis=0)) @ axes.T, STRETCH, axis=0)
+    span = np.maximum(high - low, SMALLEST_SPAN * (high - low).max())
+    middle = (low + high) / 2
+    values = np.full((30, 31, 3), 0.5)
+    values[..., : len(axes)] = 0.5 + ((embedding.T.swapaxes(0, 1) - rows.mean(axis=0)) @ axes.T - middle) / span
+    expected = 255 * foreground[..., np.newaxis] * (DARKEST + (1 - DARKEST) * np.clip(values, 0, 1))
+    picture = embedding_rgb(embedding, foreground)
+    assert np.abs(picture - expected).max() < 0.6
+
+
+def test_where_nothing_is_foreground_everything_gives_the_colours() -> None:
+    embedding = np.random.default_rng(0).standard_normal((4, 20, 20))
+    everything, nothing = ColourAxes.fit(embedding), ColourAxes.fit(embedding, np.full((20, 20), 0.5))
+    np.testing.assert_array_equal(everything.projection, nothing.projection)
+    np.testing.assert_array_equal(everything.offset, nothing.offset)
+
+
+def test_a_large_image_has_the_colours_of_pixels_in_regular_distances() -> None:
+    embedding = np.random.default_rng(0).standard_normal((3, 150, 400))
+    assert embedding[0].size == 3 * MAX_FIT_PIXELS
+    every_third = embedding.reshape(3, -1)[:, ::3].reshape(3, 50, 400)
+    whole, part = ColourAxes.fit(embedding), ColourAxes.fit(every_third)
+    np.testing.assert_array_equal(whole.projection, part.projection)
+    np.testing.assert_array_equal(whole.offset, part.offset)

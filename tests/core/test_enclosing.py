@@ -9,8 +9,23 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_wnet.core import edits
-from napari_wnet.core.enclosing import MARGIN_PART, MARGIN_PX
-from napari_wnet.core.maps import Maps
+from napari_wnet.core.clustering import BACKGROUND_DISTANCE
+from napari_wnet.core.enclosing import (
+    BEYOND,
+    CONTRAST,
+    GUESS,
+    HIDDEN_PART,
+    LEAST_CONTRAST,
+    LIKE_INSIDE,
+    LIKE_OUTSIDE,
+    MARGIN_PART,
+    MARGIN_PX,
+    OFFSET,
+    OTHERS,
+    ROUND,
+)
+from napari_wnet.core.maps import UNIT, Maps
+from napari_wnet.core.prompts import Frame, Outline
 from napari_wnet.errors import EditError
 from scenes import cells, maps_of
 
@@ -276,3 +291,149 @@ def test_labels_of_any_integer_type_and_number_are_taken(truth, dtype):
     box = box_of(truth == 2)
     change = edits.enclose(np.where(truth == 2, 0, large).astype(dtype), maps_of(truth), box)
     assert change.objects[0] == int(large.max()) + 1
+
+
+# The rule without maps, pixel by pixel
+
+
+def ellipse_of(box, shape):
+    """Return how far pixels lie from the middle of the ellipse in a box, 1 on it; at the frame it goes on beyond."""
+    across = []
+    for axis, length in enumerate(shape):
+        low, high = box[0][axis], box[1][axis] + 1
+        hidden = HIDDEN_PART * (high - low)
+        low, high = low - hidden * (low == 0), high + hidden * (high == length)
+        across.append((2 * (np.arange(length) + 0.5) - low - high) / (high - low))
+    return np.hypot(across[0][:, np.newaxis], across[1])
+
+
+@pytest.mark.parametrize(
+    "box",
+    [((10, 8), (29, 39)), ((5, 20), (24, 25)), ((0, 10), (14, 30)), ((20, 0), (40, 11)), ((30, 10), (49, 35)),
+     ((12, 40), (30, 59)), ((0, 0), (20, 17))],
+)  # fmt: skip
+def test_without_maps_the_object_is_exactly_the_ellipse_in_the_box(box):
+    empty = np.zeros((50, 60), np.int32)
+    radius = ellipse_of(box, empty.shape)
+    rows, columns = np.mgrid[:50, :60]
+    beyond = np.maximum.reduce(
+        [box[0][0] - rows, rows - box[1][0], box[0][1] - columns, columns - box[1][1], np.zeros_like(rows)]
+    )
+    expected = ROUND * (1 - radius) > BEYOND * beyond
+    change = edits.enclose(empty, None, box)
+    assert change.objects == (1,)
+    np.testing.assert_array_equal(change.applied(empty) == 1, expected)
+
+
+def test_a_neighbour_gives_only_what_is_far_inside():
+    labels = np.zeros((40, 60), np.int32)
+    labels[:, 30:] = 7
+    box = ((8, 12), (31, 35))
+    radius = ellipse_of(box, labels.shape)
+    after = edits.enclose(labels, None, box).applied(labels)
+    inside = ROUND * (1 - radius) - OTHERS * (labels == 7) > 0
+    assert (inside & (labels == 7)).any()
+    np.testing.assert_array_equal(after == 8, inside)
+
+
+@pytest.mark.parametrize("n_columns", [10, 11])
+def test_what_lies_mostly_in_the_box_is_no_neighbour(n_columns):
+    """Of twenty columns, ten in the box are not most of it; the middle of the box is somewhere else."""
+    labels = np.zeros((41, 70), np.int32)
+    labels[8:33, 30:50] = 3
+    box = ((8, 9), (32, 29 + n_columns))
+    radius = ellipse_of(box, labels.shape)
+    change = edits.enclose(labels, None, box)
+    inside = ROUND * (1 - radius) - OTHERS * (labels == 3) * (n_columns == 10) > 0
+    assert change.objects == ((4,) if n_columns == 10 else (3,))
+    np.testing.assert_array_equal(change.applied(labels) == change.objects[0], inside)
+
+
+@pytest.mark.parametrize("side", [2, 3])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_a_box_has_three_pixels_a_side_at_least(side, axis):
+    empty = np.zeros((30, 30), np.int32)
+    end = [24, 24]
+    end[axis] = 10 + side - 1
+    if side < 3:
+        with pytest.raises(EditError, match="larger box"):
+            edits.enclose(empty, None, ((10, 10), tuple(end)))
+    else:
+        assert edits.enclose(empty, None, ((10, 10), tuple(end))).n_pixels > 20
+
+
+@pytest.mark.parametrize(("box", "refused"), [
+    (((5, -6), (15, -1)), True), (((5, -6), (15, 0)), False), (((30, 5), (40, 15)), True), (((5, 30), (15, 40)), True),
+])  # fmt: skip
+def test_a_box_beside_the_image_is_refused_as_outside(box, refused):
+    empty = np.zeros((30, 30), np.int32)
+    with pytest.raises(EditError, match="outside" if refused else "too small"):
+        edits.enclose(empty, None, box)
+
+
+@pytest.mark.parametrize("foreground", [True, False])
+@pytest.mark.parametrize("seed", range(4))
+def test_with_maps_the_log_odds_are_those_that_were_fitted(seed, foreground):
+    """Pixel by pixel: the place in the box, and what the maps say, compared with both sides of the ellipse."""
+    labels = cells(48, 9, seed=seed)
+    maps = maps_of(labels, 0.1, seed=seed, foreground=foreground)
+    number = int(labels[24, 24]) or 5
+    box = box_of(labels == number)
+    (top, left), (bottom, right) = box
+    margin = max(MARGIN_PX, round(MARGIN_PART * max(bottom - top + 1, right - left + 1)))
+    rows, columns = (slice(max(0, a - margin), min(48, b + 1 + margin)) for a, b in ((top, bottom), (left, right)))
+    radius = ellipse_of(box, labels.shape)
+    inside = 1 / (1 + np.exp(-GUESS * (1 - radius)))
+    presence = np.clip(maps.distance.astype(float) / (2 * BACKGROUND_DISTANCE), 0, 1)
+    if foreground:
+        presence = maps.foreground.astype(float)
+    vectors = np.moveaxis(maps.embedding, 0, -1).astype(float) / UNIT
+    means, likeness = [], []
+    for weight in (inside[rows, columns], 1 - inside[rows, columns]):
+        means.append((weight * presence[rows, columns]).sum() / weight.sum())
+        towards = (weight[..., np.newaxis] * vectors[rows, columns]).sum(axis=(0, 1))
+        likeness.append(vectors @ (towards / np.linalg.norm(towards)))
+    contrast = (presence - (means[0] + means[1]) / 2) / (abs(means[0] - means[1]) + LEAST_CONTRAST)
+    y, x = np.mgrid[:48, :48]
+    beyond = np.maximum.reduce([top - y, y - bottom, left - x, x - right, np.zeros_like(y)])
+    odds = ROUND * (1 - radius) - BEYOND * beyond + OFFSET
+    odds += CONTRAST * contrast + LIKE_INSIDE * likeness[0] + LIKE_OUTSIDE * likeness[1]
+    seen = np.zeros(labels.shape, bool)
+    seen[rows, columns] = True
+    parts, _ = ndimage.label((odds > 0) & seen, np.ones((3, 3)))
+    expected = ndimage.binary_fill_holes(parts == np.bincount(parts.ravel())[1:].argmax() + 1)
+    empty = np.zeros_like(labels)
+    made = edits.enclose(empty, maps, box).applied(empty) == 1
+    sure = ~ndimage.binary_dilation(np.abs(odds) < 0.02, iterations=1)
+    assert sure.mean() > 0.9
+    np.testing.assert_array_equal(made[sure], expected[sure])
+
+
+def test_what_is_in_the_middle_of_the_box_is_no_neighbour_however_much_there_is_of_another():
+    labels = np.zeros((70, 70), np.int32)
+    labels[2:68, 30:39], labels[2:68, 41:60] = 4, 6
+    box = ((23, 23), (46, 46))
+    after = edits.enclose(labels, None, box).applied(labels)
+    radius = ellipse_of(box, labels.shape)
+    np.testing.assert_array_equal(after == 7, ROUND * (1 - radius) - OTHERS * (labels == 6) > 0)
+
+
+def test_of_several_parts_the_one_in_the_middle_is_the_object_not_the_largest_at_the_rim():
+    odds = np.full((40, 40), -3, np.float32)
+    odds[19:22, 19:22] = 2
+    odds[10:30, 29] = odds[10:30, 30] = 2  # beside the ellipse, and four times as large
+    outline = Outline(frame=Frame(top=0, left=0, side=40), log_odds=odds)
+    empty = np.zeros((40, 40), np.int32)
+    after = edits.enclose(empty, None, ((10, 10), (30, 30)), outline=outline).applied(empty)
+    assert (after[19:22, 19:22] == 1).all()
+    assert (after == 1).sum() == 9
+
+
+def test_an_outline_in_which_there_is_nothing_leaves_the_ellipse_and_what_is_kept_cuts_it():
+    outline = Outline(frame=Frame(top=0, left=0, side=40), log_odds=np.full((40, 40), -3, np.float32))
+    labels = np.zeros((40, 40), np.int32)
+    labels[:, 25:] = 2
+    box = ((10, 10), (29, 29))
+    after = edits.enclose(labels, None, box, kept=[2], outline=outline).applied(labels)
+    np.testing.assert_array_equal(after == 3, (ellipse_of(box, labels.shape) <= 1) & (labels == 0))
+    assert (after[labels == 2] == 2).all()

@@ -13,12 +13,15 @@ from hypothesis.extra.numpy import arrays
 
 from napari_wnet.core.image import (
     apply_range,
+    as_image,
     check_image,
     intensity_range,
     is_informative,
     match_channels,
+    nearest_plane,
     normalize,
     resize_plane,
+    scaled_shape,
     to_planes,
 )
 from napari_wnet.errors import ImageError
@@ -411,3 +414,67 @@ def test_pixel_centres_stay_where_they_are(factor: int) -> None:
 def test_shrinking_smooths_first() -> None:
     board = np.indices((64, 64)).sum(axis=0)[None] % 2
     assert resize_plane(board, (16, 16))[0, 2:-2, 2:-2].std() < 0.05
+
+
+def test_scaled_shapes_are_rounded_and_have_two_pixels_at_least() -> None:
+    assert scaled_shape((100, 31), 0.5) == (50, 16)
+    assert scaled_shape((7, 9), 2.2) == (15, 20)
+    assert scaled_shape((3, 1000), 0.1) == (2, 100)
+    assert scaled_shape((1000, 3), 0.1) == (100, 2)
+
+
+@given(arrays(np.int32, st.tuples(st.integers(1, 9), st.integers(1, 9))), st.integers(1, 20), st.integers(1, 20))
+@steady
+def test_the_nearest_pixel_is_the_one_under_the_centre(plane: Array, height: int, width: int) -> None:
+    found = nearest_plane(plane, (height, width))
+    assert found.shape == (height, width)
+    for y, x in np.ndindex(height, width):
+        # In whole numbers: the centre lies at (2 y + 1) / (2 height) of the plane.
+        row, column = (2 * y + 1) * plane.shape[0] // (2 * height), (2 * x + 1) * plane.shape[1] // (2 * width)
+        assert found[y, x] == plane[row, column]
+
+
+@pytest.mark.parametrize(
+    ("shape", "in_channels", "expected"),
+    [
+        ((6, 5), 1, (1, 6, 5)),
+        ((6, 5), 3, (3, 6, 5)),
+        ((2, 6, 5), 2, (2, 6, 5)),
+        ((1, 6, 3), 1, (1, 6, 3)),  # a channel first, though the width would do for colours
+        ((3, 6, 4), 3, (3, 6, 4)),
+        ((6, 5, 3), 3, (3, 6, 5)),
+        ((6, 5, 4), 3, (3, 6, 5)),
+        ((6, 5, 3), 1, (1, 6, 5)),
+        ((6, 5, 4), 1, (1, 6, 5)),
+    ],
+)
+def test_an_array_is_read_as_the_image_that_a_model_takes(
+    shape: tuple[int, ...], in_channels: int, expected: tuple[int, ...]
+) -> None:
+    array = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    image, note = as_image(array, in_channels)
+    assert image.shape == expected
+    colours = len(shape) == 3 and shape[0] != in_channels
+    planes = np.moveaxis(array, -1, 0) if colours else array.reshape(-1, *shape[-2:])
+    if len(planes) == in_channels or (colours and in_channels == 3):
+        np.testing.assert_array_equal(image, planes[:in_channels])
+        assert note is None
+    else:
+        assert ("grey" in note) if colours else ("copied" in note)
+
+
+@pytest.mark.parametrize(
+    ("shape", "in_channels"), [((4, 6, 5), 3), ((2, 6, 5), 1), ((6, 5, 2), 1), ((1, 3, 6, 5), 3), ((6, 5, 5), 1)]
+)
+def test_a_stack_is_no_image(shape: tuple[int, ...], in_channels: int) -> None:
+    with pytest.raises(ImageError, match="not one image"):
+        as_image(np.zeros(shape), in_channels)
+
+
+def test_an_array_that_is_no_image_is_refused_as_such() -> None:
+    with pytest.raises(ImageError, match="at least 2 x 2"):
+        as_image(np.zeros(7), 1)
+    with pytest.raises(ImageError, match="convert it to numbers"):
+        as_image(np.full((4, 4), "a"), 1)
+    with pytest.raises(ImageError, match="Choose 2 of its channels"):
+        as_image(np.zeros((6, 5, 3)), 2)

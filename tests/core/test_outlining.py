@@ -7,6 +7,7 @@ import pytest
 from scipy import ndimage
 
 from napari_wnet.core import edits
+from napari_wnet.core.outlining import OTHERS, REPLACED_PART
 from napari_wnet.core.prompts import Frame, Outline
 from napari_wnet.errors import EditError
 from scenes import cells, maps_of
@@ -160,3 +161,78 @@ def test_a_box_around_one_of_two_leaves_the_other(truth):
     left = after[truth == other]
     assert (left == np.bincount(left).argmax()).mean() > 0.8
     assert np.bincount(left).argmax() not in (0, after[inner(own)])
+
+
+def seen(odds) -> Outline:
+    """Return the outline of a square image that was looked at as a whole."""
+    return Outline(frame=Frame(top=0, left=0, side=len(odds)), log_odds=np.asarray(odds, np.float32))
+
+
+def test_neighbours_keep_what_is_not_clearly_the_objects_and_pieces_within_it_do_not():
+    odds = np.full((40, 40), -4.0)
+    odds[5:25, 5:25] = 4
+    labels = np.zeros((40, 40), np.int32)
+    labels[5:9, 5:9] = 7  # wholly within, at a corner: no hole that is filled anyway
+    labels[5:15, 19:39] = 8  # less than half within
+    labels[15:25, 5:12] = 9  # what was clicked
+    odds[5:25, 5:25][labels[5:25, 5:25] > 0] = OTHERS / 2
+    odds[20:25, 5:12] = 4
+    change = edits.outline_at(labels, seen(odds), [(22, 8)], over=True)
+    after = change.applied(labels)
+    expected = np.zeros((40, 40), bool)
+    expected[5:25, 5:25] = True
+    np.testing.assert_array_equal(after == change.objects[0], expected & (labels != 8))
+    assert change.objects == (9,)
+    assert ((after == 8) == (labels == 8)).all()
+    assert 7 not in after
+
+
+@pytest.mark.parametrize(("columns", "replaced"), [(10, True), (9, False)])
+def test_an_object_is_replaced_if_half_of_it_is_the_new_ones_and_the_rest_a_rim(columns, replaced):
+    """A strip of two rows, 20 px long, whose rest is too thin to be an object of its own."""
+    assert REPLACED_PART * 20 == 10
+    odds = np.full((40, 40), -4.0)
+    odds[10:30, 5:20] = 4
+    labels = np.zeros((40, 40), np.int32)
+    labels[19:21, 20 - columns : 40 - columns] = 3
+    change = edits.outline_at(labels, seen(odds), [(12, 7)], over=True)
+    after = change.applied(labels)
+    assert (after == change.objects[0]).sum() == 300
+    assert change.objects == ((3,) if replaced else (4,))
+    assert (after[19:21, 20 : 40 - columns] == (0 if replaced else 3)).all()
+
+
+@pytest.mark.parametrize("away", [1, 2])
+@pytest.mark.parametrize("way", [(-1, 0), (1, 0), (0, -1), (0, 1)])
+def test_a_click_just_beside_the_outline_means_it_and_one_further_off_does_not(away, way):
+    odds = np.full((30, 30), -4.0)
+    odds[10:20, 10:20] = 4
+    at = tuple(place + side * away for place, side in zip(
+        [(10 if side < 0 else 19) if side else 14 for side in way], way, strict=True
+    ))  # fmt: skip
+    empty = np.zeros((30, 30), np.int32)
+    if away == 1:
+        assert edits.outline_at(empty, seen(odds), [at]).n_pixels == 100
+    else:
+        with pytest.raises(EditError, match="box"):
+            edits.outline_at(empty, seen(odds), [at])
+
+
+def test_a_click_on_what_was_not_looked_at_means_nothing():
+    odds = np.full((10, 10), 4.0, np.float32)
+    outline = Outline(frame=Frame(top=0, left=0, side=10), log_odds=odds)
+    empty = np.zeros((30, 30), np.int32)
+    for place in ((20, 5), (5, 20), (20, 20)):
+        with pytest.raises(EditError, match="box"):
+            edits.outline_at(empty, outline, [place])
+    assert edits.outline_at(empty, outline, [(5, 5), (20, 5)]).n_pixels == 100
+    with pytest.raises(EditError, match="outside"):
+        edits.outline_at(empty, outline, [(5, 5), (5, 99)])
+
+
+def test_pixels_of_no_odds_are_none_of_the_objects_and_holes_are():
+    odds = np.full((20, 20), -4.0)
+    odds[4:16, 4:16] = 3
+    odds[15, 4:16], odds[8:10, 8:10] = 0, -2
+    change = edits.outline_at(np.zeros((20, 20), np.int32), seen(odds), [(6, 6)])
+    assert change.n_pixels == 11 * 12

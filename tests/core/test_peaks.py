@@ -111,3 +111,12 @@ def test_no_foreground_no_seed():
     maps, mask = noisy(0)
     for rule in (paper_labels, authors_labels):
         assert not rule(maps, mask & False, ClusteringParams()).any()
+
+
+def test_peaks_two_pixels_apart_are_two_unless_asked_otherwise():
+    distance = np.zeros((9, 20), np.float32)
+    distance[4, 4], distance[4, 6], distance[4, 12], distance[5, 13] = 1, 0.9, 0.8, 0.95
+    mask = np.ones(distance.shape, bool)
+    assert peaks(distance, mask, 0.5).tolist() == [[4, 4], [5, 13], [4, 6]]
+    assert peaks(distance, mask, 0.5, 2).tolist() == [[4, 4], [5, 13]]
+    assert peaks(distance, mask, 0.95).tolist() == [[4, 4]]

@@ -73,3 +73,23 @@ def test_the_usual_length_is_the_median_of_the_longer_sides():
     labels[0:4, 0:10], labels[10:22, 0:3], labels[30:38, 30:38] = 1, 2, 7
     assert usual_length(labels) == 10
     assert usual_length(np.zeros((5, 5), np.int32)) == 0
+
+
+def test_a_frame_is_square_with_the_prompt_in_its_middle():
+    assert Frame.around(Prompt.box(((10, 20), (29, 59)))) == Frame(top=-12, left=8, side=64)  # 1.6 times 40
+    assert Frame.around(Prompt.click((50, 60), 20.0)) == Frame(top=24, left=34, side=52)  # 2.6 times 20
+    assert Frame.around(Prompt.click((50, 60), 1.0)).side == 8
+
+
+def test_the_part_of_an_image_that_was_looked_at_ends_at_its_frame():
+    outline = Outline(frame=Frame(top=-3, left=15, side=10), log_odds=np.zeros((10, 10), np.float32))
+    assert outline.window((20, 18)) == (slice(0, 7), slice(15, 18))
+    assert outline.window((5, 40)) == (slice(0, 5), slice(15, 25))
+    inside = Outline(frame=Frame(top=4, left=0, side=10), log_odds=np.zeros((10, 10), np.float32))
+    assert inside.window((20, 18)) == (slice(4, 14), slice(0, 10))
+    assert inside.part((slice(0, 20), slice(0, 18))).dtype == np.float32
+
+
+def test_prompts_of_a_box_and_a_click_in_numbers():
+    assert Prompt.box(((3, 9), (7, 2))) == Prompt(rows=(3.0, 8.0), columns=(2.0, 10.0), exact=True)
+    assert Prompt.click((3, 9), 5.0) == Prompt(rows=(1.0, 6.0), columns=(7.0, 12.0), exact=False, more=((3, 9),))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_wnet.core.render import PALETTE, label_colours, outlines, overlay
+from napari_wnet.core.render import CASING, PALETTE, label_colours, outlines, overlay
 from napari_wnet.errors import ImageError
 from scenes import label_pair
 
@@ -170,3 +170,44 @@ def test_shapes_are_checked() -> None:
         overlay(np.zeros((1, 4, 5)), np.zeros((5, 4), int))
     with pytest.raises(ImageError, match="astype"):
         overlay(np.zeros((1, 4, 5)), np.zeros((4, 5)))
+
+
+@pytest.mark.parametrize(("side", "width"), [(250, 1), (374, 1), (376, 2), (626, 3)])
+def test_an_outline_is_so_wide_with_a_dark_rim_inside_and_nothing_beyond(side: int, width: int) -> None:
+    """Of a square far from the frame, on a bright image: a hundred pixels a side, so that a rim has room."""
+    labels = np.zeros((side, side + 100), int)
+    labels[60:160, 60:160] = 1
+    image = np.full((1, *labels.shape), 0.8)
+    image[0, :10], image[0, 10:20] = 0, 1
+    plain, drawn = overlay(image, labels * 0).astype(int), overlay(image, labels).astype(int)
+    assert plain[100, 100].tolist() == [204, 204, 204]
+    depth = ndimage.distance_transform_cdt(np.pad(labels, 1), "chessboard")[1:-1, 1:-1]
+    # Outlines widen by pixels that touch with a side, the corners of a square are as deep in it both ways.
+    line, rim = (depth > 0) & (depth <= width), depth == width + 1
+    colours = np.unique(drawn[line], axis=0)
+    assert len(colours) == 1
+    assert colours[0].tolist() in PALETTE.tolist()
+    np.testing.assert_array_equal(drawn[rim], np.rint(plain[rim] * CASING))
+    rest = ~(line | rim)
+    np.testing.assert_array_equal(drawn[rest], plain[rest])
+
+
+@pytest.mark.parametrize(("radius", "cased"), [(7, False), (9, True)])
+def test_objects_too_small_for_a_dark_rim_have_none(radius: int, cased: bool) -> None:
+    y, x = np.mgrid[:100, :100]
+    labels = ((y - 50) ** 2 + (x - 50) ** 2 <= radius**2).astype(int)
+    image = np.full((1, 100, 100), 0.8)
+    image[0, :10], image[0, 10:20] = 0, 1
+    plain, thin, drawn = (draw(image, labels * own) for draw, own in ((overlay, 0), (outlines, 1), (overlay, 1)))
+    assert (drawn != thin).any() == cased
+    assert (thin != plain).any()
+
+
+def test_channels_have_hues_in_even_distances_and_the_brightest_shows() -> None:
+    image = np.zeros((4, 4, 10))
+    for channel in range(4):
+        image[channel, channel] = 1
+    image[:2, 0, 5:] = 1  # red and the next, a yellowish green, in one place
+    picture = overlay(image, np.zeros((4, 10), int))
+    assert [picture[row, 0].tolist() for row in range(4)] == [[255, 0, 0], [128, 255, 0], [0, 255, 255], [128, 0, 255]]
+    assert picture[0, 9].tolist() == [255, 255, 0]

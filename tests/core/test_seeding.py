@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
+from napari_wnet.core.maps import Maps
 from napari_wnet.core.seeding import reseed, seed_points
 from napari_wnet.params import EditParams
 from scenes import cells, maps_of
@@ -113,3 +114,124 @@ def test_what_is_done_stays_whatever_the_seeds_do():
         made = reseed(labels, maps, (points, after), PARAMS, kept={1}).applied(labels)
         assert ((made == 1) == (labels == 1)).all()
     assert reseed(labels, maps, (points, moved), PARAMS, kept={2}).n_pixels == 0
+
+
+def bars(*widths: int, gap: int = 0):
+    """Return objects 1, 2, ... of 20 rows side by side, their clean maps and their seeds."""
+    labels = np.zeros((30, sum(widths) + gap * len(widths) + 10), np.int32)
+    left = 5
+    for number, width in enumerate(widths, start=1):
+        labels[5:25, left : left + width] = number
+        left += width + gap
+    return labels, maps_of(labels), [tuple(place) for place in seed_points(labels).tolist()]
+
+
+def test_of_equally_deep_pixels_the_first_is_the_seed():
+    labels = np.zeros((9, 12), np.int32)
+    labels[2:4, 3:7], labels[5:8, 1:4] = 9, 4
+    assert seed_points(labels).tolist() == [[6, 2], [2, 3]]
+    assert seed_points(np.zeros((4, 4), np.int32)).shape == (0, 2)
+
+
+def test_a_second_seed_has_the_first_number_that_nobody_has():
+    labels, maps, points = bars(30, 30)
+    change = reseed(labels, maps, (points, [*points, (10, 8), (20, 8)]), PARAMS)
+    assert change.objects == (1, 3, 4)
+    made = change.applied(labels)
+    assert (made[10, 8], made[20, 8]) == (3, 4)
+    assert (made[labels == 2] == 2).all()
+
+
+def test_several_seeds_on_the_ground_grow_objects_of_their_own():
+    labels, maps, points = bars(16, 16, 16, gap=4)
+    missing = np.where(labels == 2, 2, 0)
+    change = reseed(missing, maps, ([points[1]], [points[1], points[0], points[2]]), PARAMS)
+    assert change.objects == (3, 4)
+    made = change.applied(missing)
+    assert iou(made == 3, labels == 1) > 0.9
+    assert iou(made == 4, labels == 3) > 0.9
+    assert (made[labels == 2] == 2).all()
+
+
+def test_without_maps_nothing_grows_on_the_ground():
+    labels, _, points = bars(16, 16, gap=6)
+    missing = np.where(labels == 2, 2, 0)
+    assert reseed(missing, None, ([points[1]], [points[1], points[0]]), PARAMS).n_pixels == 0
+    parted = reseed(labels, None, (points, [*points, (6, 6)]), PARAMS).applied(labels)
+    assert set(np.unique(parted)) == {0, 1, 2, 3}
+
+
+def test_a_seed_moved_to_the_ground_takes_its_number_to_what_grows_there():
+    labels, maps, points = bars(16, 16, gap=6)
+    start = np.where(labels == 1, 1, 0).astype(np.int32)
+    change = reseed(start, maps, ([points[0]], [points[1]]), PARAMS)
+    made = change.applied(start)
+    assert iou(made == 1, labels == 2) > 0.9
+    assert set(np.unique(made)) == {0, 1}
+
+
+def test_a_seed_moved_into_another_object_parts_that_and_gives_its_own_away():
+    labels, maps, points = bars(20, 30)
+    made = reseed(labels, maps, (points, [points[1], (10, 50)]), PARAMS).applied(labels)
+    assert 1 not in made[:, 25:]
+    assert made[points[1]] == 2
+    assert made[10, 50] not in (0, 2)
+    assert ((made > 0) == (labels > 0)).all()
+
+
+def test_a_border_moves_with_its_seed_and_the_others_stay():
+    labels, _, points = bars(20, 20, 20)
+    labels[labels == 2] = 1  # far too large, and its seed far from its middle
+    labels[5:25, 15:45] = 2
+    points = [(15, 9), (15, 30), points[2]]
+    made = reseed(labels, None, (points, [(15, 12), *points[1:]]), PARAMS).applied(labels)
+    assert (made[labels == 3] == 3).all()
+    assert ((made > 0) == (labels > 0)).all()
+    assert not (made[labels == 1] != 1).any()
+
+
+def test_the_region_holds_neighbours_however_far_they_reach():
+    labels = np.zeros((30, 400), np.int32)
+    labels[5:25, 5:25], labels[5:25, 25:390] = 1, 2
+    maps, points = maps_of(labels), [tuple(place) for place in seed_points(labels).tolist()]
+    made = reseed(labels, maps, (points, [points[1]]), PARAMS).applied(labels)
+    assert (made == np.where(labels > 0, 2, 0)).all()
+
+
+def test_where_in_a_large_plane_the_objects_lie_does_not_matter():
+    labels = np.pad(cells(48, 6, seed=3), 3)  # at the frame there is no pixel beyond to compare with
+    maps, points = maps_of(labels, 0.1, seed=3), [tuple(place) for place in seed_points(labels).tolist()]
+    big = int(np.bincount(labels.ravel())[1:].argmax()) + 1
+    rows, columns = np.nonzero(labels == big)
+    ways = (
+        [*points, (int(rows[0]), int(columns[0]))],
+        points[1:],
+        [(int(rows[5]), int(columns[5])) if labels[point] == big else point for point in points],
+    )
+    shift, shape = (110, 60), ((110, 40), (60, 90))
+    wide = np.pad(labels, shape)
+    far = Maps(
+        distance=np.pad(maps.distance, shape),
+        embedding=np.moveaxis(np.pad(np.moveaxis(maps.embedding, 0, -1), (*shape, (0, 0))), -1, 0),
+        foreground=np.pad(maps.foreground, shape),
+    )
+    for after in ways:
+        here = reseed(labels, maps, (points, after), PARAMS)
+        there = reseed(
+            wide, far, tuple([(y + shift[0], x + shift[1]) for y, x in some] for some in (points, after)), PARAMS
+        )
+        np.testing.assert_array_equal(there.applied(wide), np.pad(here.applied(labels), shape))
+        assert there.objects == here.objects
+        assert there.values.dtype == np.int32
+
+
+def test_seeds_on_each_side_of_the_frame_count():
+    labels = np.zeros((20, 20), np.int32)
+    labels[0, 4:8], labels[19, 4:8], labels[8:12, 0], labels[8:12, 19] = 1, 2, 3, 4
+    points = [(0, 5), (19, 5), (9, 0), (9, 19)]
+    for number, point in enumerate(points, start=1):
+        left = [other for other in points if other != point]
+        assert (
+            reseed(labels, None, (points, left), PARAMS).applied(labels) == np.where(labels == number, 0, labels)
+        ).all()
+    assert not reseed(labels, None, (points, points[:1]), PARAMS).applied(labels)[1:].any()

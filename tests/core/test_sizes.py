@@ -65,3 +65,46 @@ def test_a_small_image_is_looked_at_whole() -> None:
     rows, columns = liveliest_window(np.zeros((1, 30, 500)), 60)
     assert rows == slice(0, 30)
     assert columns.stop - columns.start == 60
+
+
+@pytest.mark.parametrize("n_whole", [4, 5])
+def test_five_whole_objects_are_enough(n_whole: int) -> None:
+    labels = np.zeros((100, 100), np.int32)
+    for number in range(n_whole):
+        labels[10 + 12 * number : 20 + 12 * number, 20:30] = number + 1
+    labels[90:, 20:30], labels[:4, 60:80], labels[40:60, :3], labels[40:70, 99] = 10, 11, 12, 13
+    areas = [100] * n_whole + ([] if n_whole == 5 else [100, 80, 60, 30])
+    np.testing.assert_allclose(diameters(labels), np.sqrt(4 * np.array(areas) / np.pi))
+
+
+def test_what_differs_is_summed_over_objects_and_foreground() -> None:
+    labels = np.zeros((6, 8), np.int32)
+    labels[:, :3] = 1
+    distance, foreground = np.zeros((6, 8)), np.zeros((6, 8))
+    distance[:, :4], distance[:, 6] = distance_map(labels)[:, :4], 0.5
+    distance[0, 0] += 0.25 if distance[0, 0] < 0.5 else -0.25
+    foreground[:, 4], foreground[:, 6], foreground[:, 7] = 0.5, 0.51, 0.49
+    error, count = disagreement(maps_of(distance, foreground), labels)
+    assert count == 6 * 3 + 6
+    assert error == pytest.approx(0.25 + 6 * 0.5, abs=2e-3)
+
+
+def test_the_liveliest_window_has_the_greatest_variance_of_all() -> None:
+    rng = np.random.default_rng(3)
+    image = rng.normal(size=(3, 61, 83)) * np.linspace(0.1, 1, 83) * np.linspace(1, 0.5, 61)[:, np.newaxis] + 1e3
+    rows, columns = liveliest_window(image, 20)
+    mean = image.mean(axis=0)
+    variances = {
+        (top, left): mean[top : top + 20, left : left + 20].var() for top in range(61 - 19) for left in range(83 - 19)
+    }
+    assert (rows.start, columns.start) == max(variances, key=variances.__getitem__)
+    assert (rows.stop - rows.start, columns.stop - columns.start) == (20, 20)
+
+
+def test_channels_count_together() -> None:
+    image = np.zeros((2, 40, 40))
+    image[1] = 1
+    chequered = np.indices((10, 10)).sum(axis=0) % 2
+    image[0, :10, :10], image[1, :10, :10] = chequered, 1 - chequered  # what one adds the other takes away
+    image[1, 30:, 30:] -= 0.5 * chequered
+    assert liveliest_window(image, 10) == (slice(30, 40), slice(30, 40))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_wnet.core.tracking import Tracks, link
-from napari_wnet.errors import ImageError
+from napari_wnet.errors import ImageError, ParamsError
 from napari_wnet.track_params import TrackParams
 
 pytest.importorskip("laptrack")
@@ -111,3 +113,58 @@ def test_the_order_of_numbers_in_a_frame_does_not_matter():
     swapped = np.concatenate([[0], rng.permutation(3) + 1])[stack]
     swapped[0] = stack[0]
     np.testing.assert_array_equal(link(swapped).labels, link(stack).labels)
+
+
+@pytest.mark.parametrize(("least", "n_tracks"), [(0.5, 1), (0.51, 2)])
+def test_just_as_much_overlap_as_is_asked_for_links(least, n_tracks):
+    """Half of the smaller of two objects is in the other: six of twelve rows; of the larger it is less."""
+    stack = np.zeros((2, 40, 40), np.int32)
+    stack[0, 4:34, 10:20], stack[1, 28:40, 10:20] = 1, 5
+    assert link(stack, TrackParams(least_overlap=least)).n_tracks == n_tracks
+
+
+@pytest.mark.parametrize("by", ["overlap", "distance"])
+@pytest.mark.parametrize("missing", [1, 2, 3])
+def test_a_gap_is_bridged_that_is_no_longer_than_asked(by, missing):
+    stack = frames({1: (20, 20, 6)}, *[{}] * missing, {4: (20, 20, 6)})
+    found = link(stack, TrackParams(by=by, gap=2))
+    assert found.n_tracks == (1 if missing <= 2 else 2)
+    assert found.points[:, 1].tolist() == [0, missing + 1]
+
+
+def test_overlap_links_by_what_is_shared_not_by_nearness():
+    """The large object's centre is far from its half, which lies beside the centre of another."""
+    stack = np.zeros((2, 60, 60), np.int32)
+    stack[0, 2:50, 2:12], stack[0, 20:30, 14:24] = 1, 2
+    stack[1, 2:14, 2:12], stack[1, 20:30, 15:25] = 7, 6
+    found = link(stack)
+    assert tracks_at(found, (0, 5, 5), (1, 5, 5)) == [1, 1]
+    assert tracks_at(found, (0, 25, 20), (1, 25, 20)) == [2, 2]
+
+
+def test_tracks_are_numbered_as_they_appear_and_the_table_tells_their_parents():
+    stack = frames({5: (50, 50, 4)}, {5: (50, 50, 4), 2: (10, 10, 8)}, {1: (6, 10, 4), 2: (14, 10, 4)})
+    found = link(stack, TrackParams(divisions=True))
+    assert tracks_at(found, (0, 50, 50), (1, 50, 50), (1, 10, 10)) == [1, 1, 2]
+    assert found.parents == {3: (2,), 4: (2,)}
+    assert found.labels.dtype == np.int32
+    table = found.table()
+    assert table.parent.tolist() == [0, 0, 0, 2, 2]
+    assert table.track.tolist() == [1, 1, 2, 3, 4]
+    assert table.t.tolist() == [0, 1, 1, 2, 2]
+    assert [str(kind) for kind in table.dtypes] == ["int64", "int64", "float64", "float64", "int64"]
+    assert table.centroid_y_px.tolist() == [49.5, 49.5, 9.5, 5.5, 13.5]
+
+
+def test_frames_without_background_are_linked_too():
+    stack = np.ones((2, 8, 8), np.int32)
+    stack[:, 4:] = 2
+    found = link(stack)
+    assert found.n_tracks == 2
+    np.testing.assert_array_equal(found.labels, stack)
+
+
+def test_without_its_package_the_message_names_the_remedy(monkeypatch):
+    monkeypatch.setitem(sys.modules, "laptrack", None)
+    with pytest.raises(ParamsError, match=r"laptrack.*napari-wnet\[tracks\]"):
+        link(frames({1: (10, 10, 3)}, {1: (10, 10, 3)}))
