@@ -161,7 +161,7 @@ def main() -> None:
             megabytes = results.add(f"{stage}: memory", "MB", found["megabytes"], **at)
             told = f"{1000 * seconds:.1f} ms, {megabytes:.0f} MB"
             print(f"{stage}, {size} x {size} px, {count} objects: {told}", flush=True)
-    results.write()
+        results.write()  # after each stage, so that what is there stays if the rest is stopped
 
 
 if __name__ == "__main__":
