@@ -124,7 +124,7 @@ def card_html(shelved: ShelvedModel) -> str:
 def _line(name: str, meaning: str, is_list: bool) -> str:
     """Return a row of the card; scores come one below the other."""
     told = escape(meaning.replace("_", " ")).replace(", ", "<br>") if is_list else escape(meaning)
-    return f'<tr><td width="84"><b>{escape(name.replace("_", " "))}</b></td><td>{told}</td></tr>'
+    return f'<tr><td width="25%"><b>{escape(name.replace("_", " "))}</b></td><td>{told}</td></tr>'
 
 
 def _cells(shelved: ShelvedModel) -> list[tuple[str, float | None, str]]:
