@@ -133,6 +133,8 @@ def batch(viewer: napari.Viewer, image: Path, folder: Path) -> None:
     dock.table.sortByColumn(STATE, Qt.SortOrder.AscendingOrder)
     dock.open_place(2)
     wait_until(lambda: dock.reviewer.opened is not None)
+    for edit in (dock.form.folder_edit, dock.form.out_edit):  # as a reader would call it, not as a temporary folder is
+        edit.edit.setText(f"/data/{Path(edit.value()).name}")
     for message in [widget for widget in QApplication.allWidgets() if type(widget).__name__ == "NapariQtNotification"]:
         message.close()  # it lies over the picture
 

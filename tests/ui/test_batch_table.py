@@ -141,8 +141,8 @@ def test_a_row_is_opened_by_double_click_and_by_enter(model, qtbot):
     assert opened == [2, 3, 4]
 
 
-def test_a_failure_is_coloured(model):
+def test_a_failure_has_a_spot_beside_its_word(model):
     model.report(done(3, state="failed", error="damaged"))
     assert model.row(3).state == FAILED
-    assert model.data(model.index(3, STATE), Qt.ItemDataRole.ForegroundRole) is not None
-    assert model.data(model.index(0, STATE), Qt.ItemDataRole.ForegroundRole) is None
+    assert model.data(model.index(3, STATE), Qt.ItemDataRole.DecorationRole) is not None
+    assert model.data(model.index(0, STATE), Qt.ItemDataRole.DecorationRole) is None

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QLine
 
 from napari_wnet.errors import ModelError
 from napari_wnet.network.addition import Addition
+from napari_wnet.ui.access import add_row
 
 ABOUT = (
     "Only a model file (.safetensors) is kept, after it has been checked; opening one runs no code. Whoever shares a "
@@ -40,9 +41,9 @@ class AddModelDialog(QDialog):
         self.ok_button.setText("Add")
         about, form, layout = QLabel(ABOUT), QFormLayout(), QVBoxLayout(self)
         about.setWordWrap(True)
-        form.addRow("file" if from_file else "address", self.source_edit)
-        form.addRow("name", self.name_edit)
-        form.addRow("SHA-256", self.sha256_edit)
+        add_row(form, "file" if from_file else "address", self.source_edit)
+        add_row(form, "name", self.name_edit)
+        add_row(form, "SHA-256", self.sha256_edit)
         layout.addWidget(about)
         layout.addLayout(form)
         layout.addWidget(self.buttons)

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_wnet.batch.kinds import ENDINGS, KINDS
 from napari_wnet.scheduler import PROCESSES, THREADS
+from napari_wnet.ui.access import add_row
 from napari_wnet.ui.batch_settings import BatchSettings, proposed_out
 from napari_wnet.ui.chooser import ModelChooser, WideBox
 from napari_wnet.ui.folder_edit import FolderEdit
@@ -131,12 +132,12 @@ class BatchForm(QWidget):
         self.channels_edit.setPlaceholderText("all")
         rows = QFormLayout()
         rows.setVerticalSpacing(4)
-        rows.addRow("run in", self.place_box)
-        rows.addRow("device", self.device_box)
-        rows.addRow("foreground masks", self.masks_edit)
-        rows.addRow("masks say", self.use_box)
-        rows.addRow("axes", self.axes_edit)
-        rows.addRow("channels", self.channels_edit)
+        add_row(rows, "run in", self.place_box)
+        add_row(rows, "device", self.device_box)
+        add_row(rows, "foreground masks", self.masks_edit)
+        add_row(rows, "masks say", self.use_box)
+        add_row(rows, "axes", self.axes_edit)
+        add_row(rows, "channels", self.channels_edit)
         column = QVBoxLayout(body)
         column.setContentsMargins(12, 0, 0, 4)
         column.setSpacing(4)
@@ -151,14 +152,15 @@ class BatchForm(QWidget):
         which = QHBoxLayout()
         which.addWidget(self.recursive_box)
         which.addWidget(QLabel("only"))
+        self.pattern_edit.setAccessibleName("only files called")
         which.addWidget(self.pattern_edit, 1)
         rows = QFormLayout()
         rows.setVerticalSpacing(4)
-        rows.addRow("images", self.folder_edit)
+        add_row(rows, "images", self.folder_edit)
         rows.addRow("", which)
-        rows.addRow("results", self.out_edit)
-        rows.addRow("model", self.model_box)
-        rows.addRow("parameters", self.params_box)
+        add_row(rows, "results", self.out_edit)
+        add_row(rows, "model", self.model_box)
+        add_row(rows, "parameters", self.params_box)
         rows.addRow("", self.sized_box)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)

@@ -8,21 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtGui import QBrush, QColor, QKeyEvent
+from qtpy.QtGui import QColor, QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import FileResult, FileStarted
+from napari_wnet.ui.access import as_list
+from napari_wnet.ui.colours import AMBER, RED
 
 COLUMNS = ("file", "state", "objects", "s", "why")
-WIDTHS = (104, 104, 54, 40, 420)
-ROW_HEIGHT = 24
+WIDTHS = (12, 13.5, 7.5, 5, 52)
+"""In digits."""
 FILE, STATE, OBJECTS, SECONDS, WHY = range(len(COLUMNS))
 WAITING, RUNNING, DONE, BEFORE, FAILED = "waiting", "running", "done", "finished before", "failed"
 STATES = {"done": DONE, "skipped": BEFORE, "failed": FAILED}
 RANKS = {FAILED: 0, RUNNING: 1, WAITING: 2, DONE: 3, BEFORE: 4}
 TIPS = ("", "", "", "Seconds, from the time that the network began to look at it.", "Why it failed, or what to know.")
-COLOURS = {FAILED: QColor("#e8655a"), RUNNING: QColor("#e0a030")}
+SPOTS = {FAILED: QColor(RED), RUNNING: QColor(AMBER)}
+"""Beside the word, which stays in the colour of text."""
 Role = Qt.ItemDataRole
 
 
@@ -174,8 +177,8 @@ class FileModel(QAbstractTableModel):
             return f"{row.item.path}\n{self.translate(row.why)}".strip()
         if role == Role.TextAlignmentRole and column in (OBJECTS, SECONDS):
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if role == Role.ForegroundRole and column == STATE and row.state in COLOURS:
-            return QBrush(COLOURS[row.state])
+        if role == Role.DecorationRole and column == STATE:
+            return SPOTS.get(row.state)
         return None
 
     def _text(self, row: Row, column: int) -> str:
@@ -229,11 +232,8 @@ class FileTable(QTableView):
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        for column, width in enumerate(WIDTHS):
-            header.resizeSection(column, width)
         header.setStretchLastSection(True)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
@@ -241,15 +241,20 @@ class FileTable(QTableView):
         self.setSortingEnabled(True)
         self.setWordWrap(False)
         self.setMinimumHeight(110)
+        as_list(self, "files", WIDTHS)
         self.clicked.connect(self._on_clicked)
         self.doubleClicked.connect(self._on_double_clicked)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
-        """Open the file with Enter."""
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
-            self.opened.emit(self.currentIndex().row())
-        else:
-            super().keyPressEvent(event)
+        """Open the file with Enter; a row that keys have marked is chosen like one that is clicked."""
+        before = self.currentIndex().row()
+        plain = not event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and before >= 0 and plain:
+            self.opened.emit(before)
+            return
+        super().keyPressEvent(event)
+        if self.currentIndex().row() not in (before, -1):
+            self.chosen.emit(self.currentIndex().row())
 
     def _on_clicked(self, index: QModelIndex) -> None:
         self.chosen.emit(index.row())

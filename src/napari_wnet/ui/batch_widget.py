@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QMessageBox, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QMessageBox, QPushButton, QWidget
 
 from napari_wnet.errors import WNetError
 from napari_wnet.ui.as_text import batch_code, batch_command
@@ -16,8 +16,10 @@ from napari_wnet.ui.batch_settings import BatchSettings, in_the_dock
 from napari_wnet.ui.batch_table import FAILED, FileTable
 from napari_wnet.ui.batch_work import batch_threads
 from napari_wnet.ui.batcher import Batcher
+from napari_wnet.ui.colours import RUN_STYLE
 from napari_wnet.ui.copy_row import CopyRow, copy_text
-from napari_wnet.ui.dock import RUN_STYLE, Dock, set_bar
+from napari_wnet.ui.dock import Dock, named_bar, set_bar
+from napari_wnet.ui.keyboard import enable
 from napari_wnet.ui.opening import Opened
 from napari_wnet.ui.review_row import ReviewRow
 from napari_wnet.ui.reviewer import Reviewer
@@ -48,7 +50,7 @@ class BatchWidget(Dock):
         self.start_button, self.pause_button = QPushButton("Start"), QPushButton("Pause")
         self.cancel_button, self.retry_button = QPushButton("Cancel"), QPushButton("Retry failed")
         self.report_button, self.failed_box = QPushButton("Open report"), QCheckBox("failed only")
-        self.progress_bar = QProgressBar()
+        self.progress_bar = named_bar()
         self.review_row = ReviewRow(self.reviewer)
         self.copy_row = CopyRow()
         self._listed: tuple[object, ...] = ("", "*", False, "", "")
@@ -118,7 +120,7 @@ class BatchWidget(Dock):
         below.addStretch(1)
         below.addWidget(self.retry_button)
         below.addWidget(self.report_button)
-        layout = QVBoxLayout(self)
+        layout = self.page()
         layout.addWidget(self.form)
         layout.addLayout(buttons)
         layout.addWidget(self.progress_bar)
@@ -128,6 +130,7 @@ class BatchWidget(Dock):
         layout.addWidget(self.review_row)
         layout.addWidget(self.copy_row)
         self.setMinimumWidth(350)
+        self.set_keys(self.start_button, self.cancel_button)
         self.setAcceptDrops(True)
         self.start_button.setStyleSheet(RUN_STYLE)
         self.start_button.setToolTip("Segment the images, in the background; finished ones are skipped.")
@@ -242,7 +245,6 @@ class BatchWidget(Dock):
         self.retry_button.setEnabled(False)
 
     def _show_busy(self, busy: bool) -> None:
-        self.form.setEnabled(not busy)
         self.pause_button.setText("Pause")
         if busy:
             set_bar(self.progress_bar, 0, 0)
@@ -252,11 +254,16 @@ class BatchWidget(Dock):
 
     def _show_buttons(self) -> None:
         busy, outcome = self.batcher.busy, self.batcher.outcome
-        self.start_button.setEnabled(not busy and bool(self.form.folder_edit.value()) and not self.reviewer.saving)
-        self.pause_button.setEnabled(busy)
-        self.cancel_button.setEnabled(busy)
-        self.retry_button.setEnabled(not busy and bool(self.batcher.files.failed()))
-        self.report_button.setEnabled(not busy and outcome is not None and outcome.report is not None)
+        ready = not busy and bool(self.form.folder_edit.value()) and not self.reviewer.saving
+        states = {
+            self.start_button: ready,
+            self.form: not busy,
+            self.cancel_button: busy,
+            self.pause_button: busy,
+            self.retry_button: not busy and bool(self.batcher.files.failed()),
+            self.report_button: not busy and outcome is not None and outcome.report is not None,
+        }
+        enable(states)
 
 
 def _dropped(event: QDropEvent) -> Path | None:

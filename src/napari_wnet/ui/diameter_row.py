@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QHBoxLayout, QPushB
 from napari_wnet.ui.decimals import with_point
 
 LARGEST = 5000.0
-WORDS_PX = 112
+WORDS_WIDTH = "8em"
 """Wide enough for what nothing typed means, as napari writes it."""
 TOOLTIP = (
     "How wide a typical object is, in pixels. The image is shown to the model at the size it was trained on, and the\n"
@@ -40,7 +40,7 @@ class DiameterRow(QWidget):
         self.box.setRange(0.0, LARGEST)
         self.box.setDecimals(1)
         self.box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)  # they would cut off the words
-        self.box.setStyleSheet(f"QAbstractSpinBox {{ min-width: {WORDS_PX}px; padding: 1px 4px; }}")
+        self.box.setStyleSheet(f"QAbstractSpinBox {{ min-width: {WORDS_WIDTH}; padding: 1px 4px; }}")
         self.box.setKeyboardTracking(False)  # a number counts when it is typed to its end
         self.estimate_button = QPushButton("Estimate")
         self.estimate_button.setToolTip(ESTIMATE_TOOLTIP)

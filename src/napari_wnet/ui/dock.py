@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
+    QAbstractButton,
     QApplication,
     QDockWidget,
     QFrame,
@@ -18,23 +20,20 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_wnet.ui.colours import AMBER, RED, striped
+from napari_wnet.ui.keyboard import DIALOG_STYLE, Keyboard
+
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-RUN_STYLE = """
-QPushButton { background-color: #2f7d4f; color: white; font-weight: bold; padding: 7px; border-radius: 3px; }
-QPushButton:hover { background-color: #389660; }
-QPushButton:disabled { background-color: #3c4a42; color: #8a958e; }
-"""
-"""Of the one button that starts what a dock is for."""
-CHECKED_STYLE = "QPushButton:checked { background-color: #2f7d4f; color: white; }"
-"""Of a button that stays down while what it is for goes on."""
-COLOURS = {"info": "", "warning": "color: #e0a030;", "error": "color: #e8655a;"}
+LEAST_LINES = 10
+"""To be seen of what scrolls."""
+STRIPES = {"info": "", "warning": AMBER, "error": RED}
 NOTIFY = {"info": show_info, "warning": show_warning, "error": show_error}
 
 
-class StatusLine(QLabel):
-    """Says how things stand, in a place that stays as large as it is.
+class Lines(QLabel):
+    """A text in a place that stays as large as it is.
 
     Parameters
     ----------
@@ -44,15 +43,42 @@ class StatusLine(QLabel):
 
     def __init__(self, lines: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._lines = lines
         self.setWordWrap(True)
+        self._make_room()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Have room for as many lines of larger letters."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        self.setMinimumHeight(self._lines * self.fontMetrics().lineSpacing() + 6)
+
+
+class StatusLine(Lines):
+    """Says how things stand.
+
+    Tab halts at it, so that a screen reader can say it once more, and it can be copied.
+    """
+
+    def __init__(self, lines: int, parent: QWidget | None = None) -> None:
+        super().__init__(lines, parent)
         self.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.setMinimumHeight(lines * self.fontMetrics().lineSpacing() + 6)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setStyleSheet(striped(""))
 
     def say(self, text: str, level: str = "info", popup: str = "") -> None:
         """Show a message, "info", "warning" or "error", and notify of a part of it that must not be missed."""
         self.setText(text)
-        if self.styleSheet() != COLOURS[level]:  # a new style sheet has Qt lay the window out anew
-            self.setStyleSheet(COLOURS[level])
+        style = striped(STRIPES[level])
+        if self.styleSheet() != style:  # a new style sheet has Qt lay the window out anew
+            self.setStyleSheet(style)
         if popup:
             NOTIFY[level](popup)
 
@@ -86,6 +112,29 @@ class Dock(QWidget):
         self._frame: QDockWidget | None = None
         self._earlier: list[QDockWidget] = []
         self._room = self._size_of_window()
+        self._keyboard = Keyboard(self)
+        self.setStyleSheet(DIALOG_STYLE)
+
+    def page(self) -> QVBoxLayout:
+        """Return the layout of the dock, which scrolls where the window is too low for all."""
+        inside, outside = _Page(), QVBoxLayout(self)
+        outside.setContentsMargins(0, 0, 0, 0)
+        outside.addWidget(Scroller(inside))
+        return QVBoxLayout(inside)
+
+    def set_keys(self, main: QAbstractButton | None = None, cancel: QAbstractButton | None = None) -> None:
+        """Have Ctrl+Enter and Esc press buttons, from wherever in the dock."""
+        self._keyboard.main, self._keyboard.cancel = main, cancel
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Press what a key is for; other keys go on to the picture, as napari has it."""
+        if not self._keyboard.press(event):
+            super().keyPressEvent(event)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802
+        """Go to the next control as one reads, or the one before."""
+        self._keyboard.step()
+        return bool(super().focusNextPrevChild(forward))
 
     def _size_of_window(self) -> QSize | None:
         """Return how large the window is before this dock is put into it, if another dock knows the window."""
@@ -97,6 +146,7 @@ class Dock(QWidget):
     def showEvent(self, event: QEvent) -> None:  # noqa: N802
         """Find the frame that napari has put around the dock, which knows whether it is to be seen."""
         super().showEvent(event)
+        QTimer.singleShot(0, self._keyboard.order)  # once it is laid out
         frame = _frame_of(self)
         if frame is not None and frame is not self._frame:
             docks = [dock for dock in self.window().findChildren(Dock) if dock is not self]
@@ -142,6 +192,13 @@ def _frame_of(widget: QWidget) -> QDockWidget | None:
     return frame
 
 
+def named_bar() -> QProgressBar:
+    """Return a bar of progress that says what it is."""
+    bar = QProgressBar()
+    bar.setAccessibleName("progress")
+    return bar
+
+
 def set_bar(bar: QProgressBar, done: int, total: int, text: str = "") -> None:
     """Show progress, without Qt drawing the bar, and with it the whole window, before each call returns."""
     bar.setUpdatesEnabled(False)
@@ -151,17 +208,51 @@ def set_bar(bar: QProgressBar, done: int, total: int, text: str = "") -> None:
     bar.setUpdatesEnabled(True)
 
 
+class _Page(QWidget):
+    """What scrolls only where it would be lower than it can be, not than it would like to be."""
+
+    def heightForWidth(self, width: int) -> int:  # noqa: N802
+        """Return the least height; the area that scrolls would else take the usual one."""
+        return int(self.layout().minimumHeightForWidth(width))
+
+
+class Scroller(QScrollArea):
+    """Scrolls a widget where there is no room for it; it asks for the width that this needs, not for the height.
+
+    Parameters
+    ----------
+    inside : QWidget
+    """
+
+    def __init__(self, inside: QWidget, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it follows the focus of what is in it
+        self.setWidget(inside)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the width of what is inside beside a scroll bar, and a height of some lines."""
+        width = self.widget().minimumSizeHint().width() + self.verticalScrollBar().sizeHint().width()
+        return QSize(width, LEAST_LINES * self.fontMetrics().lineSpacing())
+
+    def sizeHint(self) -> QSize:  # noqa: N802
+        """Return the size at which nothing has to scroll."""
+        return self.widget().sizeHint().expandedTo(self.minimumSizeHint())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+        """Become wider with what is inside."""
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return bool(super().eventFilter(watched, event))
+
+
 def scrolling(*widgets: QWidget) -> QScrollArea:
     """Return an area that holds widgets one below the other, and scrolls where there is no room for all."""
     inside = QWidget()
     column = QVBoxLayout(inside)
-    column.setContentsMargins(0, 0, 8, 0)  # clear of the scroll bar
+    column.setContentsMargins(3, 3, 8, 3)  # clear of the scroll bar, with room for the line around the focus
     for widget in widgets:
         column.addWidget(widget)
     column.addStretch(1)
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidget(inside)
-    return area
+    return Scroller(inside)

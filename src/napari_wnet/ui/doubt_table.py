@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_wnet.core.doubt import Doubts, doubts
+from napari_wnet.ui.access import as_list
 
 COLUMNS = ("done", "object", "doubt", "why")
+WIDTHS = (6.5, 8, 8)
+"""In digits."""
 LOW = 0.8
 """Below this a reason for doubt is named."""
 EVERYTHING_FINE = "-"
@@ -73,6 +77,10 @@ class DoubtModel(QAbstractTableModel):
         """Return how many of the listed objects are ticked."""
         return sum(int(label) in self._done for label in self._doubts.labels)
 
+    def toggle(self, row: int) -> None:
+        """Ask for the tick of a row's object to be set, or taken away."""
+        self.ticked.emit(self.label(row), self.label(row) not in self._done)
+
     def rowCount(self, parent: QModelIndex | None = None) -> int:  # noqa: N802
         """Return the number of objects."""
         return 0 if parent is not None and parent.isValid() else len(self._doubts.labels)
@@ -95,6 +103,8 @@ class DoubtModel(QAbstractTableModel):
         row, column = index.row(), index.column()
         if role == Role.CheckStateRole and column == 0:
             return Qt.CheckState.Checked if self.label(row) in self._done else Qt.CheckState.Unchecked
+        if role == Role.AccessibleTextRole and column == 0:
+            return "done" if self.label(row) in self._done else "not done"
         if role == Role.TextAlignmentRole and column in (1, 2):
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role in (Role.DisplayRole, Role.ToolTipRole) and column:
@@ -127,9 +137,12 @@ class DoubtTable(QTableView):
     ----------
     chosen : Signal(int)
         The row that was chosen by hand, or by stepping.
+    removed : Signal(int)
+        The row whose object is to be deleted: the key Del.
     """
 
     chosen = Signal(int)
+    removed = Signal(int)
 
     def __init__(self, model: DoubtModel, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -140,8 +153,8 @@ class DoubtTable(QTableView):
         header = self.horizontalHeader()
         for column in (0, 1, 2):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
-            header.resizeSection(column, (44, 56, 56)[column])
         header.setStretchLastSection(True)
+        as_list(self, "objects to look at", WIDTHS)
         self.setWordWrap(False)
         self.setMinimumHeight(120)
         self.selectionModel().currentRowChanged.connect(self._on_row)
@@ -167,6 +180,16 @@ class DoubtTable(QTableView):
             self.chosen.emit(row)
         self.selectRow(row)
         return True
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        """Tick the object with Space, whichever column the mark is in; have it deleted with Del."""
+        row = self.currentIndex().row()
+        if event.key() == Qt.Key.Key_Space and row >= 0:
+            self.model().toggle(row)
+        elif event.key() == Qt.Key.Key_Delete and row >= 0:
+            self.removed.emit(row)
+        else:
+            super().keyPressEvent(event)
 
     def _on_row(self, current: QModelIndex, previous: QModelIndex) -> None:
         if current.isValid() and not self._silent:

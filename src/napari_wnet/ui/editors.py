@@ -13,6 +13,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractSpinBox, QHBoxLayout, QLabel, QWidget
 
 from napari_wnet.fields import FieldInfo
+from napari_wnet.ui.access import labelled
+from napari_wnet.ui.colours import INVALID_STYLE
 from napari_wnet.ui.decimals import with_point
 
 MAX_SLIDER_STEPS = 200
@@ -20,10 +22,9 @@ MAX_SLIDER_STEPS = 200
 SOFT_RANGE = 40
 """A field of almost unlimited range gets a slider up to this many times its default; the box beside it goes on."""
 WIDE = 10_000
-NUMBER_WIDTH = 46
+NUMBER_WIDTH = "2.9em"
 TOOLTIP_WIDTH = 72
 """Letters in a line: the window does not break lines itself."""
-INVALID = "border: 1px solid #d9534f;"
 
 
 class FieldEditor(QWidget):
@@ -69,7 +70,7 @@ class FieldEditor(QWidget):
         """Show what is wrong with the value typed, or that nothing is."""
         for part, style in zip(self.parts, self._styles, strict=True):
             native: Any = part.native
-            native.setStyleSheet(INVALID if problem else style)
+            native.setStyleSheet(INVALID_STYLE if problem else style)
             native.setToolTip(problem or self.tooltip)
 
     def _on_changed(self, value: Any) -> None:
@@ -99,9 +100,8 @@ def describe(info: FieldInfo) -> str:
 
 def label_for(editor: FieldEditor) -> QLabel:
     """Return the label that stands before a field's editor."""
-    label = QLabel(str(editor.info.options.get("label", editor.info.name.replace("_", " "))))
-    label.setToolTip(editor.tooltip)
-    return label
+    name = str(editor.info.options.get("label", editor.info.name.replace("_", " ")))
+    return labelled(name, editor, editor.tooltip)
 
 
 def _make_parts(info: FieldInfo) -> list[Widget]:
@@ -148,7 +148,7 @@ def _narrow(box: Widget, step: float) -> Widget:
     native.setAlignment(Qt.AlignmentFlag.AlignRight)
     native.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
     native.setStyleSheet(
-        f"QAbstractSpinBox {{ min-width: {NUMBER_WIDTH}px; max-width: {NUMBER_WIDTH}px; padding: 1px 4px; }}"
+        f"QAbstractSpinBox {{ min-width: {NUMBER_WIDTH}; max-width: {NUMBER_WIDTH}; padding: 1px 4px; }}"
     )
     if hasattr(native, "setDecimals"):
         native.setDecimals(max(0, -math.floor(math.log10(step))))

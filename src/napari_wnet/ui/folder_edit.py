@@ -27,6 +27,7 @@ class FolderEdit(QWidget):
         self.edit.setAcceptDrops(False)  # it would take a folder that is dropped for text
         self.button.setText("...")
         self.button.setToolTip(title)
+        self.button.setAccessibleName(f"Choose: {title}")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(4)

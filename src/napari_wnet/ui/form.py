@@ -13,8 +13,8 @@ from napari_wnet.fields import FieldInfo, Params
 from napari_wnet.ui.editors import FieldEditor, label_for
 from napari_wnet.ui.section import Section
 
-LABEL_WIDTH = 148
-"""One width for all labels, so that the editors of a dock stand in one column."""
+LABEL_STYLE = "QLabel { min-width: 9.2em; }"
+"""One width for the labels of all forms, so that the editors of a dock stand in one column."""
 Entry = tuple[str, FieldInfo]
 """A field and its path, such as ``clustering__angle``."""
 
@@ -139,12 +139,12 @@ class ParamsForm(QWidget):
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(4)
         grid.setHorizontalSpacing(8)
-        grid.setColumnMinimumWidth(0, LABEL_WIDTH)
         grid.setColumnStretch(1, 1)
         for row, (path, info) in enumerate(entries):
             editor = self._editors[path] = FieldEditor(info)
             editor.edited.connect(self._on_edited)
             label = self._labels[path] = label_for(editor)
+            label.setStyleSheet("" if row else LABEL_STYLE)
             grid.addWidget(label, row, 0)
             grid.addWidget(editor, row, 1)
         return body

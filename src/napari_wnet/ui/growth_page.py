@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_wnet.core.tables import FRAME
+from napari_wnet.ui.access import add_row, labelled, name_box
 from napari_wnet.ui.chooser import WideBox
+from napari_wnet.ui.colours import GREEN, GREY, THEMED, ink
 from napari_wnet.ui.decimals import with_point
 from napari_wnet.ui.table_model import TableModel, heading
 from napari_wnet.ui.table_view import MeasureTable
@@ -18,7 +20,6 @@ from napari_wnet.ui.table_view import MeasureTable
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-COLOUR, NOW_COLOUR = "#4fc07a", "#888888"
 UNITS = (FRAME, "s", "min", "h", "day")
 FIRST = "total_area"
 ONE = "area of the selected object"
@@ -43,10 +44,10 @@ class GrowthPage(QWidget):
         self.interval_box, self.unit_box = with_point(QDoubleSpinBox()), QComboBox()
         self.what_box = WideBox()
         self.model = TableModel(("t",), self)
-        self.table = MeasureTable(self.model)
+        self.table = MeasureTable(self.model, "frames")
         self.plot = pg.PlotWidget()
-        self._curve = self.plot.plot(pen=pg.mkPen(COLOUR, width=2), symbol="o", symbolSize=5, symbolBrush=COLOUR)
-        self._now = pg.InfiniteLine(angle=90, pen=pg.mkPen(NOW_COLOUR, style=pg.QtCore.Qt.PenStyle.DashLine))
+        self._curve = self.plot.plot(pen=pg.mkPen(GREEN, width=2), symbol="o", symbolSize=5, symbolBrush=GREEN)
+        self._now = pg.InfiniteLine(angle=90, pen=pg.mkPen(GREY, style=pg.QtCore.Qt.PenStyle.DashLine))
         self._frames: DataFrame | None = None
         self._objects: DataFrame | None = None
         self._label = 0
@@ -66,6 +67,7 @@ class GrowthPage(QWidget):
         self.unit_box.setToolTip("Its unit, which growth rates are per; 'frame' where the time is not known.")
         self.plot.setBackground(None)
         self.plot.setMenuEnabled(False)
+        self.plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the table below says the same
         self.plot.hideButtons()
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.setMinimumHeight(150)
@@ -75,13 +77,20 @@ class GrowthPage(QWidget):
         time, form = QHBoxLayout(), QFormLayout()
         time.addWidget(self.interval_box, 1)
         time.addWidget(self.unit_box, 1)
-        form.addRow("one frame is", time)
-        form.addRow("show", self.what_box)
+        form.addRow(labelled("one frame is", self.interval_box), time)
+        name_box(self.unit_box, "unit of time")
+        add_row(form, "show", self.what_box)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.addLayout(form)
         layout.addWidget(self.plot, 1)
         layout.addWidget(self.table, 1)
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() in THEMED:
+            ink(self, [self.plot.getPlotItem()])
 
     def setTables(self, frames: DataFrame | None, objects: DataFrame | None) -> None:  # noqa: N802
         """Show other frames, and keep the growth of each object at hand."""

@@ -10,13 +10,12 @@ import numpy.typing as npt
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
 
+from napari_wnet.ui.colours import BLUE
 from napari_wnet.ui.layers import MARK, piece_placement
 
 if TYPE_CHECKING:
     from napari_wnet.core.holdout import ImageSplit, Rectangle
     from napari_wnet.fine_tune import TrainingPair
-
-COLOUR = "#5aa9e6"
 
 
 class HeldOut:
@@ -63,7 +62,7 @@ class HeldOut:
                 shape_type="rectangle",
                 name=f"{name} held out (never trains)",
                 face_color="transparent",
-                edge_color=COLOUR,
+                edge_color=BLUE,
                 edge_width=2,
                 **piece_placement(source),
                 metadata={MARK: {"kind": "held out"}},

@@ -9,9 +9,10 @@ from napari.layers import Image, Layer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
+from napari_wnet.ui.access import add_row, name_box
 from napari_wnet.ui.chooser import LayerChooser, ModelChooser, WideBox
 from napari_wnet.ui.diameter_row import TOOLTIP, DiameterRow
-from napari_wnet.ui.form import LABEL_WIDTH
+from napari_wnet.ui.form import LABEL_STYLE
 from napari_wnet.ui.layers import channel_axes, is_candidate, is_foreground, likely_channel_axis, n_channels, n_planes
 from napari_wnet.ui.requests import Catalog
 from napari_wnet.ui.settings import NO_AXIS, SegmentSettings
@@ -53,6 +54,7 @@ class ChannelPicker(QWidget):
             box.addItems([str(channel) for channel in range(n_there)])
             box.setCurrentIndex(min(number, n_there - 1))
             box.setToolTip(f"Channel of the image that the model reads as {name}.")
+            name_box(box, f"channel read as {name}")
             box.currentIndexChanged.connect(self.changed)
             self._layout.addWidget(box, 1)
 
@@ -177,12 +179,10 @@ class InputForm(QWidget):
             ("device", self.device_box, "Where the network runs; auto takes the fastest there is."),
         )
         for text, box, tooltip in rows:
-            label = QLabel(text)
-            label.setMinimumWidth(LABEL_WIDTH)
-            label.setToolTip(tooltip)
+            label = add_row(self._form, text, box, tooltip)
+            label.setStyleSheet(LABEL_STYLE if box is self.image_box else "")
             if box is not self.diameter_row:  # its parts have their own
                 box.setToolTip(tooltip)
-            self._form.addRow(label, box)
         self._form.addRow(self.hint)
 
     def _on_image(self, layer: Layer | None) -> None:

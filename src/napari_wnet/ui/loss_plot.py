@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pyqtgraph as pg
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_wnet.reports import EpochReport
+from napari_wnet.ui.colours import AMBER, BLUE, GREEN, GREY, THEMED, ink
 
-SCORES = {"symmetric_best_dice": ("SBD", "#4fc07a"), "average_precision_0.5": ("AP .5", "#5aa9e6")}
-LOSS_COLOUR = "#e0a030"
-BEST_COLOUR = "#888888"
+SCORES = {"symmetric_best_dice": ("SBD", GREEN), "average_precision_0.5": ("AP .5", BLUE)}
 ROOM_BELOW, ROOM_ABOVE = 0.7, 1.1
 
 
@@ -20,6 +20,7 @@ class LossPlot(QWidget):
         super().__init__(parent)
         self._figure = pg.GraphicsLayoutWidget()
         self._figure.setBackground(None)
+        self._figure.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # the line of progress says the same
         self.loss = self._figure.addPlot(row=0, col=0)
         self.scores = self._figure.addPlot(row=1, col=0)
         self.scores.setXLink(self.loss)
@@ -37,11 +38,11 @@ class LossPlot(QWidget):
             plot.setMouseEnabled(x=False, y=False)
             plot.getAxis("left").setWidth(44)
             plot.getAxis("left").enableAutoSIPrefix(False)
-        self._lines = {"loss": self.loss.plot(pen=pg.mkPen(LOSS_COLOUR, width=2))}
+        self._lines = {"loss": self.loss.plot(pen=pg.mkPen(AMBER, width=2))}
         for name, (label, colour) in SCORES.items():
             pen = pg.mkPen(colour, width=2)
             self._lines[name] = self.scores.plot(pen=pen, symbol="o", symbolSize=4, symbolBrush=colour, name=label)
-        self._best = pg.InfiniteLine(angle=90, pen=pg.mkPen(BEST_COLOUR, style=pg.QtCore.Qt.PenStyle.DashLine))
+        self._best = pg.InfiniteLine(angle=90, pen=pg.mkPen(GREY, style=pg.QtCore.Qt.PenStyle.DashLine))
         self._points: dict[str, tuple[list[float], list[float]]] = {}
         self._best_step: int | None = None
         self._steps = self._shown_steps = 0
@@ -50,6 +51,12 @@ class LossPlot(QWidget):
         layout.addWidget(self._figure)
         self.setMinimumHeight(190)
         self.clear()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802
+        """Follow the theme."""
+        super().changeEvent(event)
+        if event.type() in THEMED:
+            ink(self, (self.loss, self.scores))
 
     def clear(self) -> None:
         """Begin anew."""

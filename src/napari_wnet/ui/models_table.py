@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QTableWidget, QTableWidgetItem, QWidget
 
+from napari_wnet.ui.access import as_list
+
 if TYPE_CHECKING:
     from napari_wnet.network.shelf import ShelvedModel
 
@@ -26,7 +28,8 @@ TIPS = (
 SCORES = ("symmetric_best_dice", "average_precision_0.5")
 SOURCES = {"package": "package", "user": "own"}
 HIDDEN = "A model of your own has the same name, and is hidden by this one."
-WIDTHS = (92, 58, 38, 44, 42, 46, 48)
+WIDTHS = (11.5, 7.5, 5, 5.5, 5.5, 6, 6)
+"""In digits."""
 
 
 class ModelTable(QTableWidget):
@@ -50,15 +53,13 @@ class ModelTable(QTableWidget):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setWordWrap(False)
         self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
         header = self.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.setMinimumSectionSize(min(WIDTHS))
-        for column, width in enumerate(WIDTHS):
-            header.resizeSection(column, width)
+        header.setMinimumSectionSize(1)  # else no column is narrower than some
         header.setStretchLastSection(True)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
+        as_list(self, "models", WIDTHS)
         self.selectionModel().currentRowChanged.connect(self._on_row)
 
     def setModels(self, shelved: Sequence[ShelvedModel]) -> None:  # noqa: N802
@@ -123,7 +124,7 @@ def card_html(shelved: ShelvedModel) -> str:
 def _line(name: str, meaning: str, is_list: bool) -> str:
     """Return a row of the card; scores come one below the other."""
     told = escape(meaning.replace("_", " ")).replace(", ", "<br>") if is_list else escape(meaning)
-    return f'<tr><td width="84"><b>{escape(name.replace("_", " "))}</b></td><td>{told}</td></tr>'
+    return f'<tr><td width="25%"><b>{escape(name.replace("_", " "))}</b></td><td>{told}</td></tr>'
 
 
 def _cells(shelved: ShelvedModel) -> list[tuple[str, float | None, str]]:

@@ -12,18 +12,17 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
     QMessageBox,
-    QProgressBar,
     QPushButton,
     QSplitter,
     QTextEdit,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_wnet.network.addition import Addition
 from napari_wnet.reports import Progress
 from napari_wnet.ui.add_model import AddModelDialog
-from napari_wnet.ui.dock import Dock, set_bar
+from napari_wnet.ui.dock import Dock, named_bar, set_bar
+from napari_wnet.ui.keyboard import enable
 from napari_wnet.ui.librarian import Librarian
 from napari_wnet.ui.models_table import ModelTable, card_html
 
@@ -53,7 +52,7 @@ class ModelsWidget(Dock):
         self.rename_button, self.remove_button = QPushButton("Rename..."), QPushButton("Remove...")
         self.path_button, self.hash_button = QPushButton("Copy path"), QPushButton("Copy SHA-256")
         self.fetch_button, self.cancel_button = QPushButton("Fetch all for offline use"), QPushButton("Cancel")
-        self.progress_bar = QProgressBar()
+        self.progress_bar = named_bar()
         self._shelved: dict[str, ShelvedModel] = {}
         self._wanted = ""
         self._failed_address = Addition(source="")
@@ -99,14 +98,18 @@ class ModelsWidget(Dock):
         return QMessageBox.question(self, "Remove a model", text, yes | no, no) == yes
 
     def _lay_out(self) -> None:
-        self.card.setReadOnly(True)
+        self.card.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.card.setAccessibleName("about the model")
+        self.set_keys(cancel=self.cancel_button)
         halves = QSplitter(Qt.Orientation.Vertical)
         halves.addWidget(self.table)
         halves.addWidget(self.card)
         halves.setStretchFactor(0, 2)
         halves.setStretchFactor(1, 3)
         halves.setChildrenCollapsible(False)
-        layout = QVBoxLayout(self)
+        layout = self.page()
         layout.addLayout(_row(self.file_button, self.address_button))
         layout.addWidget(halves, 1)
         layout.addLayout(_row(self.rename_button, self.remove_button, self.path_button, self.hash_button))
@@ -207,14 +210,16 @@ class ModelsWidget(Dock):
         shelved, idle = self.chosen(), not self.librarian.busy
         own = shelved is not None and shelved.own is not None
         for button, what in ((self.rename_button, "renamed"), (self.remove_button, "removed")):
-            button.setEnabled(own and idle)
             refusal = NOT_OWN.format(name=self.table.name(), what=what) if shelved is not None and not own else ""
             button.setToolTip(refusal or f"Your own model is {what} on this machine; layers and results stay.")
-        for button in (self.path_button, self.hash_button):
-            button.setEnabled(shelved is not None)
-        for button in (self.file_button, self.address_button, self.fetch_button):
-            button.setEnabled(idle)
-        self.cancel_button.setEnabled(not idle)
+        enable(
+            {
+                self.cancel_button: not idle,
+                **dict.fromkeys((self.fetch_button, self.file_button, self.address_button), idle),
+                **dict.fromkeys((self.rename_button, self.remove_button), own and idle),
+                **dict.fromkeys((self.path_button, self.hash_button), shelved is not None),
+            }
+        )
 
     def _show_busy(self, busy: bool) -> None:
         set_bar(self.progress_bar, 0, 0 if busy else 1)

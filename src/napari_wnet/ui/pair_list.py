@@ -18,11 +18,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_wnet.ui.access import labelled, name_box
 from napari_wnet.ui.chooser import LayerChooser
 from napari_wnet.ui.layers import image_for, is_candidate, is_foreground, is_labels
 from napari_wnet.ui.trainer import LayerPair
 
 MOST_PAIRS = 50
+COLUMNS = ("image", "labels", "region")
 
 
 class _Row:
@@ -37,8 +39,12 @@ class _Row:
         self.remove.setToolTip("Do not learn from this pair.")
 
     @property
+    def boxes(self) -> tuple[LayerChooser, ...]:
+        return self.image, self.labels, self.region
+
+    @property
     def widgets(self) -> tuple[QWidget, ...]:
-        return self.image, self.labels, self.region, self.remove
+        return *self.boxes, self.remove
 
     def pair(self) -> LayerPair | None:
         image, labels = self.image.layer(), self.labels.layer()
@@ -63,9 +69,12 @@ class FolderFields(QWidget):
         for row, (name, edit) in enumerate(self.edits.items()):
             button = QToolButton()
             button.setText("...")
+            button.setAccessibleName(f"Choose: folder of {name}")
+            button.setToolTip(f"Choose the folder of {name}.")
             button.clicked.connect(self._browsing(name))
             edit.setPlaceholderText(f"folder of {name}")
-            for column, widget in enumerate((QLabel(name), edit, button)):
+            edit.setAccessibleName(f"folder of {name}")
+            for column, widget in enumerate((labelled(name, edit), edit, button)):
                 grid.addWidget(widget, row, column)
         grid.addWidget(self.only_box, len(self.edits), 1)
 
@@ -104,7 +113,7 @@ class PairList(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._rows: list[_Row] = []
-        self._headings = [QLabel(text) for text in ("image", "labels", "region")]
+        self._headings = [QLabel(text) for text in COLUMNS]
         self._grid = QGridLayout()
         self._grid.setSpacing(4)
         for column, heading in enumerate(self._headings):
@@ -140,7 +149,7 @@ class PairList(QWidget):
         for box in (row.image, row.labels, row.region):
             box.layerChanged.connect(self.changed)
         self._match(row)
-        self._show_remove()
+        self._show_rows()
         self.changed.emit()
 
     def remove(self, row: _Row) -> None:
@@ -152,7 +161,7 @@ class PairList(QWidget):
         for widget in row.widgets:
             self._grid.removeWidget(widget)
             widget.deleteLater()
-        self._show_remove()
+        self._show_rows()
         self.changed.emit()
 
     def show_regions(self, shown: bool) -> None:
@@ -176,6 +185,10 @@ class PairList(QWidget):
         if image is not None:
             row.image.setLayer(image)
 
-    def _show_remove(self) -> None:
-        for row in self._rows:
+    def _show_rows(self) -> None:
+        """Give each row a number, for those who hear it, and let any be removed but the only one."""
+        for number, row in enumerate(self._rows, start=1):
             row.remove.setVisible(len(self._rows) > 1)
+            row.remove.setAccessibleName(f"Remove pair {number}")
+            for box, name in zip(row.boxes, COLUMNS, strict=True):
+                name_box(box, f"{name} {number}")

@@ -61,6 +61,7 @@ class PixelSizeBox(QWidget):
         row.addWidget(QLabel("x"))
         row.addWidget(self.width_box, 1)
         for box, side in ((self.height_box, "Height"), (self.width_box, "Width")):
+            box.setAccessibleName(f"{side.lower()} of a pixel")
             box.setRange(0, 1e6)
             box.setDecimals(DECIMALS)
             box.setSingleStep(0.05)

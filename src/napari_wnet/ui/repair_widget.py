@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_wnet.core.doubt import Doubts
 from napari_wnet.errors import EditError
 from napari_wnet.params import EditParams
 from napari_wnet.reports import Progress
+from napari_wnet.ui.access import add_row
 from napari_wnet.ui.chooser import LayerChooser
-from napari_wnet.ui.dock import Dock, set_bar
+from napari_wnet.ui.dock import Dock, named_bar, set_bar
 from napari_wnet.ui.doubt_table import DoubtModel, DoubtTable
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.layers import Index, is_candidate, is_labels
@@ -48,7 +49,7 @@ class RepairWidget(Dock):
         self.buttons = ToolButtons()
         self.maps_button, self.seeds_button = QPushButton("Compute maps"), QPushButton("Edit seeds")
         self.next_button, self.previous_button = QPushButton("Next"), QPushButton("Previous")
-        self.progress_bar, self.count = QProgressBar(), QLabel()
+        self.progress_bar, self.count = named_bar(), QLabel()
         self.saving = SaveRow(self.repairer.autosaver)
         self.model = DoubtModel(self)
         self.table = DoubtTable(self.model)
@@ -72,8 +73,8 @@ class RepairWidget(Dock):
 
     def _lay_out(self) -> None:
         rows = QFormLayout()
-        rows.addRow("labels", self.labels_box)
-        rows.addRow("image", self.image_box)
+        add_row(rows, "labels", self.labels_box)
+        add_row(rows, "image", self.image_box)
         below, steps = QHBoxLayout(), QHBoxLayout()
         below.addWidget(self.seeds_button, 1)
         below.addWidget(self.maps_button, 1)
@@ -87,7 +88,7 @@ class RepairWidget(Dock):
         self.maps_button.setToolTip("Run the network on the image, for labels that were not made here.")
         self.next_button.setToolTip("Go to the next object that is not done, the most doubtful first (N).")
         self.previous_button.setToolTip("Go back to the one before (Shift+N).")
-        layout = QVBoxLayout(self)
+        layout = self.page()
         layout.addLayout(rows)
         layout.addWidget(self.buttons)
         layout.addLayout(below)
@@ -118,6 +119,7 @@ class RepairWidget(Dock):
         self.image_box.layerChanged.connect(self._on_image)
         self.model.ticked.connect(self._on_ticked)
         self.table.chosen.connect(self._go_to)
+        self.table.removed.connect(self._remove)
         self.next_button.clicked.connect(lambda: self.step(1))
         self.previous_button.clicked.connect(lambda: self.step(-1))
         self.seeds_button.clicked.connect(self._show_seeds)
@@ -203,6 +205,12 @@ class RepairWidget(Dock):
         place = layer.data_to_world((*self.repairer.index(), *self.model.place(row)))
         camera = self._viewer.scene.camera
         camera.center = (*camera.center[:-2], *place[-2:])
+
+    def _remove(self, row: int) -> None:
+        """Delete the object of a row, and go to the next."""
+        label = self.model.label(row)
+        self.table.step(1)
+        self.tools.delete(label)
 
     def _do(self, name: str) -> None:
         if self._picked and self._picked_in == self.repairer.index():

@@ -29,6 +29,7 @@ class ResumeRow(QWidget):
         self.resume_button, self.forget_button = QPushButton("Resume"), QPushButton("Forget")
         self.resume_button.setToolTip("Go on where it was, with the labels as they were then.")
         self.forget_button.setToolTip("Remove what is left of it.")
+        self.label.setWordWrap(True)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.label, 1)

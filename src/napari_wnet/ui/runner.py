@@ -10,8 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Generator
-from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from qtpy.QtCore import QCoreApplication, QObject, Signal
 
@@ -62,7 +61,7 @@ class Runner(QObject):
         self._thread: threading.Thread | None = None
         self._stops: set[threading.Event] = set()
         # A thread holds the process open, so it must learn when nobody waits for it any more.
-        self.destroyed.connect(partial(_set_all, self._stops))
+        self.destroyed.connect(_End(self._stops).reach)
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.connect(self.cancel)
@@ -230,6 +229,21 @@ def explain(error: Exception) -> WNetError:
     )
 
 
-def _set_all(events: set[threading.Event], *_: object) -> None:
-    for event in events:
-        event.set()
+class _End:
+    """Has threads stop when what waits for them is deleted.
+
+    It is kept here until then: what only a signal holds may be collected before the signal comes, and PyQt then calls
+    what is not there any more.
+    """
+
+    _kept: ClassVar[set[_End]] = set()
+
+    def __init__(self, stops: set[threading.Event]) -> None:
+        self._stops = stops
+        self._kept.add(self)
+
+    def reach(self) -> None:
+        """Stop them."""
+        self._kept.discard(self)
+        for stop in self._stops:
+            stop.set()

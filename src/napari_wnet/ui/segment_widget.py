@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Shapes
 from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_wnet.errors import WNetError
 from napari_wnet.params import SegmentParams
 from napari_wnet.reports import Progress
+from napari_wnet.ui.colours import CHECKED_STYLE, RUN_STYLE
 from napari_wnet.ui.copy_row import CopyRow, copy_text
-from napari_wnet.ui.dock import CHECKED_STYLE, RUN_STYLE, Dock, scrolling, set_bar
+from napari_wnet.ui.dock import Dock, named_bar, scrolling, set_bar
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.image_text import image_code, image_command
 from napari_wnet.ui.input_form import InputForm
+from napari_wnet.ui.keyboard import enable
 from napari_wnet.ui.layers import MARK
 from napari_wnet.ui.requests import Catalog, ModelNews
 from napari_wnet.ui.segmenter import Segmenter
@@ -56,7 +58,7 @@ class SegmentWidget(Dock):
         )
         self.copy_row = CopyRow()
         self.sizer = Sizer(self, self.inputs, self.form, self.segmenter, self.status)
-        self.progress_bar, self.elapsed = QProgressBar(), QLabel()
+        self.progress_bar, self.elapsed = named_bar(), QLabel()
         self._timer = QTimer(self)
         self._started = 0.0
         self._kept_for = self._ready_model = ""
@@ -130,15 +132,16 @@ class SegmentWidget(Dock):
         column.setContentsMargins(2, 0, 2, 0)
         column.addLayout(bar)
         column.addWidget(self.status, 1)
-        self.elapsed.setFixedWidth(self.elapsed.fontMetrics().horizontalAdvance("0000 s"))
+        self.elapsed.setStyleSheet("QLabel { min-width: 2.6em; }")  # nothing moves as it grows
         self.elapsed.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        layout = QVBoxLayout(self)
+        layout = self.page()
         layout.addWidget(self.inputs)
         layout.addLayout(buttons)
         layout.addWidget(news)
         title = QLabel("<b>Adjust the result</b>")
         layout.addWidget(scrolling(title, self.form, self.angle_button, self.reset_button, self.copy_row), 1)
         self.setMinimumWidth(330)
+        self.set_keys(self.run_button, self.cancel_button)
 
     def _connect(self) -> None:
         self.left.connect(self.close_down)
@@ -291,9 +294,9 @@ class SegmentWidget(Dock):
     def _show_buttons(self) -> None:
         busy = self.segmenter.busy
         ready = self.inputs.image() is not None and bool(self.inputs.model_box.value())
-        self.run_button.setEnabled(ready and not busy)
-        self.inputs.diameter_row.estimate_button.setEnabled(ready and not busy and self.inputs.diameter_row.known > 0)
-        self.cancel_button.setEnabled(busy)
+        row = self.inputs.diameter_row
+        states = {self.run_button: ready and not busy, row.estimate_button: ready and not busy and row.known > 0}
+        enable({**states, self.cancel_button: busy})
 
     def _show_progress(self, report: Progress) -> None:
         count = f": {report.done} of {report.total}" if report.total > 1 else ""

@@ -8,6 +8,7 @@ from qtpy.QtCore import QModelIndex, Qt, Signal
 from qtpy.QtGui import QFontMetrics
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QScrollBar, QTableView, QWidget
 
+from napari_wnet.ui.access import as_list
 from napari_wnet.ui.table_model import TableModel
 
 NARROWEST, ROOM = 48, 24
@@ -15,6 +16,12 @@ NARROWEST, ROOM = 48, 24
 
 class MeasureTable(QTableView):
     """Shows a :class:`TableModel`.
+
+    Parameters
+    ----------
+    model : TableModel
+    name : str
+        For screen readers.
 
     Attributes
     ----------
@@ -24,7 +31,7 @@ class MeasureTable(QTableView):
 
     chosen = Signal(int)
 
-    def __init__(self, model: TableModel, parent: QWidget | None = None) -> None:
+    def __init__(self, model: TableModel, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setModel(model)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -34,9 +41,9 @@ class MeasureTable(QTableView):
         self.verticalHeader().hide()
         # All rows alike: else Qt asks every one of thousands for its height.
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 6)
         self.horizontalHeader().setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         self.setSortingEnabled(True)
+        as_list(self, name)
         self.selectionModel().currentRowChanged.connect(self._on_row)
         self._silent = False
         self._scrolled = (0, 0)

@@ -9,8 +9,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
-    QProgressBar,
     QPushButton,
     QTabWidget,
     QVBoxLayout,
@@ -18,8 +16,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_wnet.reports import Progress
+from napari_wnet.ui.access import add_row
 from napari_wnet.ui.chooser import LayerChooser
-from napari_wnet.ui.dock import Dock, set_bar
+from napari_wnet.ui.dock import Dock, Lines, named_bar, set_bar
 from napari_wnet.ui.growth_page import GrowthPage
 from napari_wnet.ui.layers import image_for, is_candidate, is_labels
 from napari_wnet.ui.linker import Linker
@@ -58,9 +57,9 @@ class MeasureWidget(Dock):
         self.image_box = LayerChooser(self._viewer, is_candidate, none="none: shapes only")
         self.size_box, self.planes_box = PixelSizeBox(), QComboBox()
         self.model = TableModel(parent=self)
-        self.table = MeasureTable(self.model)
-        self.traits, self.growth, self.linker = QLabel(), GrowthPage(), Linker(self._viewer)
-        self.tabs, self.bar = QTabWidget(), QProgressBar()
+        self.table = MeasureTable(self.model, "objects")
+        self.traits, self.growth, self.linker = Lines(TRAIT_LINES), GrowthPage(), Linker(self._viewer)
+        self.tabs, self.bar = QTabWidget(), named_bar()
         self.pick_button, self.saver = QPushButton("Pick in the image"), TableSaver()
         self._layer: Labels | None = None
         self._selected = False
@@ -80,12 +79,10 @@ class MeasureWidget(Dock):
     def _lay_out(self) -> None:
         self.planes_box.addItems(["the plane that is seen", "all planes"])
         self.form = QFormLayout()
-        self.form.addRow("labels", self.labels_box)
-        self.form.addRow("image", self.image_box)
-        self.form.addRow("pixel size", self.size_box)
-        self.form.addRow("measure", self.planes_box)
-        self.traits.setWordWrap(True)
-        self.traits.setMinimumHeight(TRAIT_LINES * self.traits.fontMetrics().lineSpacing())
+        add_row(self.form, "labels", self.labels_box)
+        add_row(self.form, "image", self.image_box)
+        add_row(self.form, "pixel size", self.size_box)
+        add_row(self.form, "measure", self.planes_box)
         self.pick_button.setCheckable(True)
         self.pick_button.setToolTip("Click an object in the image to find its row; press again to move the picture.")
         self.bar.setMaximumHeight(6)
@@ -99,6 +96,7 @@ class MeasureWidget(Dock):
         objects.setContentsMargins(0, 4, 0, 0)
         objects.addWidget(self.table, 1)
         self.tabs.addTab(page, "Objects")
+        self.tabs.tabBar().setAccessibleName("tables")
         over_time = QWidget()
         column = QVBoxLayout(over_time)
         column.setContentsMargins(0, 0, 0, 0)
@@ -108,7 +106,7 @@ class MeasureWidget(Dock):
         buttons = QHBoxLayout()
         buttons.addWidget(self.pick_button, 1)
         buttons.addWidget(self.saver, 1)
-        layout = QVBoxLayout(self)
+        layout = self.page()
         layout.addLayout(self.form)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.traits)

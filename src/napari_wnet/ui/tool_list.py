@@ -9,7 +9,7 @@ from functools import partial
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QWidget
 
-from napari_wnet.ui.dock import CHECKED_STYLE
+from napari_wnet.ui.colours import CHECKED_STYLE
 
 COLUMNS = 5
 STYLE = "QPushButton { padding: 3px 1px; }" + CHECKED_STYLE
@@ -121,6 +121,6 @@ def _button(tool: Tool, pressed: Callable[[], None]) -> QPushButton:
     button.setToolTip(f"{tool.tooltip} Key: {tool.key}.")
     button.setStyleSheet(STYLE)
     button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    button.setMinimumHeight(2 * button.fontMetrics().lineSpacing() + 10)
+    button.setAccessibleName(f"{tool.title}, key {tool.key}")
     button.clicked.connect(lambda: pressed())
     return button

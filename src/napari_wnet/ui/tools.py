@@ -216,8 +216,7 @@ class Tools(QObject):
         self._edit(lambda labels, _: edits.merge(labels, (first, number)), "Merged into object {0}.")
 
     def _click_delete(self, point: Point, shift: bool) -> None:
-        number = edits.object_at(self._repairer.plane(), point)
-        self._edit(lambda labels, _: edits.delete(labels, number), f"Deleted object {number}.")
+        self.delete(edits.object_at(self._repairer.plane(), point))
 
     def _click_turn(self, point: Point, shift: bool) -> None:
         self.picked.emit(edits.object_at(self._repairer.plane(), point))
@@ -236,6 +235,10 @@ class Tools(QObject):
             self.said.emit(str(error), "warning", "")
             return
         self.turn(number, TURN_DEGREES if delta > 0 else -TURN_DEGREES)
+
+    def delete(self, number: int) -> None:
+        """Take an object away."""
+        self._edit(lambda labels, _: edits.delete(labels, number), f"Deleted object {number}.")
 
     def turn(self, number: int, by: float) -> None:
         """Change the angle of an object by some degrees."""

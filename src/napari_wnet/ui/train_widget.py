@@ -12,20 +12,21 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QProgressBar,
     QPushButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_wnet.errors import WNetError
 from napari_wnet.params import DEFAULT_MODEL
 from napari_wnet.train_params import FINE_TUNE, TrainParams
+from napari_wnet.ui.access import add_row
 from napari_wnet.ui.chooser import ModelChooser, WideBox
+from napari_wnet.ui.colours import RUN_STYLE
 from napari_wnet.ui.course import Course
-from napari_wnet.ui.dock import RUN_STYLE, Dock, scrolling, set_bar
+from napari_wnet.ui.dock import Dock, named_bar, scrolling, set_bar
 from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.held_out import HeldOut
+from napari_wnet.ui.keyboard import enable
 from napari_wnet.ui.layers import is_candidate
 from napari_wnet.ui.learn_box import LearnBox, LearnFrom
 from napari_wnet.ui.loss_plot import LossPlot
@@ -65,7 +66,7 @@ class TrainWidget(Dock):
         self.form = ParamsForm(TrainParams, shown=SHOWN)
         self.start_button, self.stop_button = QPushButton("Start"), QPushButton("Stop")
         self.cancel_button, self.command_button = QPushButton("Cancel"), QPushButton("Copy as command...")
-        self.progress_bar, self.adapt_box = QProgressBar(), QCheckBox("fit the first layer to the images' channels")
+        self.progress_bar, self.adapt_box = named_bar(), QCheckBox("fit the first layer to the images' channels")
         self.plot, self.verdict, self.held_out = LossPlot(), Verdict(viewer), HeldOut(viewer)
         self.resume_row = ResumeRow()
         self._catalog = Runner(self)
@@ -199,14 +200,14 @@ class TrainWidget(Dock):
         self.adapt_box.hide()
         self.verdict.hide()
         rows = QFormLayout()
-        rows.addRow("start from", self.base_box)
+        add_row(rows, "start from", self.base_box)
         rows.addRow("", self.adapt_box)
-        rows.addRow("learn from", self.learn_box)
-        rows.addRow("device", self.device_box)
+        add_row(rows, "learn from", self.learn_box)
+        add_row(rows, "device", self.device_box)
         buttons = QHBoxLayout()
         for button, stretch in ((self.start_button, 3), (self.stop_button, 1), (self.cancel_button, 1)):
             buttons.addWidget(button, stretch)
-        layout = QVBoxLayout(self)
+        layout = self.page()
         layout.addLayout(rows)
         layout.addWidget(self.pair_list)
         layout.addWidget(Section("Pairs from folders as well", self.folders))
@@ -216,6 +217,7 @@ class TrainWidget(Dock):
         layout.addWidget(self.status)
         layout.addWidget(scrolling(self.verdict, self.plot, self.form, self.command_button), 1)
         self.setMinimumWidth(350)
+        self.set_keys(self.start_button, self.cancel_button)
         self._explain()
         self._on_learn()
 
@@ -263,7 +265,7 @@ class TrainWidget(Dock):
         self.pair_list.show_regions(self.learn_from() == "region")
 
     def _on_stop(self) -> None:
-        self.stop_button.setEnabled(False)
+        enable({self.stop_button: False, self.cancel_button: True})
         self.trainer.stop()
 
     def _on_learned(self, outcome: FineTuneOutcome) -> None:
@@ -289,9 +291,7 @@ class TrainWidget(Dock):
         self.held_out.hide()
 
     def _show_busy(self, busy: bool) -> None:
-        self.start_button.setEnabled(not busy)
-        self.stop_button.setEnabled(busy)
-        self.cancel_button.setEnabled(busy)
+        enable({self.start_button: not busy, self.stop_button: busy, self.cancel_button: busy})
         set_bar(self.progress_bar, 0, 0 if busy else 1)
         if not busy and self.trainer.outcome is None:  # cancelled, or failed: nothing is held out any more
             self.course.clear()

@@ -18,6 +18,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_wnet.ui.access import labelled
+from napari_wnet.ui.colours import GREEN, RED, striped
 from napari_wnet.ui.layers import MARK, piece_placement
 
 if TYPE_CHECKING:
@@ -30,7 +32,6 @@ ROWS = (
     ("objects found", "n_predicted", "{:.0f}"),
     ("objects labelled", "n_true", "{:.0f}"),
 )
-GOOD, BAD = "color: #4fc07a;", "color: #e8655a;"
 TOGGLE_KEY = "Y"
 
 
@@ -85,7 +86,7 @@ class Verdict(QWidget):
             f"<b>{words}</b> on the {len(comparison.pieces)} held-out piece(s), which never trained "
             f"(best weights: step {outcome.step} of {outcome.steps_done}, {outcome.seconds:.0f} s). {outcome.problem}"
         )
-        self.headline.setStyleSheet(GOOD if comparison.better else BAD)
+        self.headline.setStyleSheet(striped(GREEN if comparison.better else RED))
         self.name_edit.setText(f"{outcome.base}-tuned")
         self.setVisible(True)
 
@@ -129,7 +130,7 @@ class Verdict(QWidget):
         self.adopt_button.setToolTip("Keep the new model under this name, and choose it in every dock.")
         self.discard_button.setToolTip("Forget the new model; nothing is left of it.")
         row = QHBoxLayout()
-        row.addWidget(QLabel("name"))
+        row.addWidget(labelled("name", self.name_edit))
         row.addWidget(self.name_edit, 1)
         row.addWidget(self.adopt_button)
         row.addWidget(self.discard_button)
