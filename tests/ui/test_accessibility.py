@@ -24,13 +24,14 @@ from qtpy.QtWidgets import (
     QSlider,
     QVBoxLayout,
     QWidget,
+    QWidgetItem,
 )
 
 from napari_wnet.network.addition import Addition
 from napari_wnet.ui import colours
 from napari_wnet.ui.add_model import AddModelDialog
 from napari_wnet.ui.batch_widget import BatchWidget
-from napari_wnet.ui.dock import StatusLine
+from napari_wnet.ui.dock import Scroller, StatusLine
 from napari_wnet.ui.models_widget import ModelsWidget
 from napari_wnet.ui.repair_widget import RepairWidget
 from napari_wnet.ui.section import Section
@@ -190,6 +191,14 @@ def test_a_dock_scrolls_instead_of_outgrowing_a_small_screen(dock, qtbot):
     for one in [one for one in controls(dock) if one.isEnabled()]:
         one.setFocus(Qt.FocusReason.TabFocusReason)
         assert not one.visibleRegion().isEmpty(), spoken(one)
+
+
+def test_a_place_that_is_narrow_is_as_wide_as_the_dock_needs(dock):
+    """A least width that is set would stand for that of what is inside."""
+    asked = QWidgetItem(dock).minimumSize().width()  # as a layout, or a dock of the window, asks for it
+    assert asked >= dock.LEAST_WIDTH > 0
+    for page in dock.findChildren(Scroller):
+        assert asked >= page.minimumSizeHint().width() > page.widget().minimumSizeHint().width()
 
 
 # In napari

@@ -43,6 +43,8 @@ class BatchWidget(Dock):
     napari_viewer : napari.Viewer
     """
 
+    LEAST_WIDTH = 350
+
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, 2, parent)
         self.batcher, self.reviewer = Batcher(self._viewer, self), Reviewer(self._viewer, self)
@@ -129,7 +131,6 @@ class BatchWidget(Dock):
         layout.addLayout(below)
         layout.addWidget(self.review_row)
         layout.addWidget(self.copy_row)
-        self.setMinimumWidth(350)
         self.set_keys(self.start_button, self.cancel_button)
         self.setAcceptDrops(True)
         self.start_button.setStyleSheet(RUN_STYLE)

@@ -102,6 +102,8 @@ class Dock(QWidget):
 
     left = Signal()
     fronted = Signal(bool)
+    LEAST_WIDTH = 0
+    """In pixels; what is in the dock may need more, and then it is wider."""
 
     def __init__(self, napari_viewer: Viewer, lines: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -114,6 +116,10 @@ class Dock(QWidget):
         self._room = self._size_of_window()
         self._keyboard = Keyboard(self)
         self.setStyleSheet(DIALOG_STYLE)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        """Return the least size; a minimum that is set would stand instead of what is inside, however wide."""
+        return super().minimumSizeHint().expandedTo(QSize(self.LEAST_WIDTH, 0))
 
     def page(self) -> QVBoxLayout:
         """Return the layout of the dock, which scrolls where the window is too low for all."""

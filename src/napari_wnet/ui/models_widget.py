@@ -44,6 +44,8 @@ class ModelsWidget(Dock):
     napari_viewer : napari.Viewer
     """
 
+    LEAST_WIDTH = 400
+
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, 3, parent)
         self.librarian = Librarian(self._viewer, self)
@@ -119,7 +121,6 @@ class ModelsWidget(Dock):
         bar.addWidget(self.cancel_button, 1)
         layout.addLayout(bar)
         layout.addWidget(self.status)
-        self.setMinimumWidth(400)
         self.file_button.setToolTip("Check a model file, and copy it to your own models.")
         self.address_button.setToolTip("Download a model, check it, and keep it among your own models.")
         self.path_button.setToolTip("Copy the place of the model's file, to share it or to use it in a script.")

@@ -39,6 +39,8 @@ class RepairWidget(Dock):
     napari_viewer : napari.Viewer
     """
 
+    LEAST_WIDTH = 330
+
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, 3, parent)
         self.repairer = Repairer(self._viewer, self)
@@ -99,7 +101,6 @@ class RepairWidget(Dock):
         layout.addWidget(self.table, 1)
         layout.addWidget(Section("Growing from a click", self.form))
         layout.addWidget(self.saving)
-        self.setMinimumWidth(330)
 
     def _connect(self) -> None:
         self.left.connect(self.close_down)

@@ -44,6 +44,7 @@ class SegmentWidget(Dock):
         Whose layers are read and added to.
     """
 
+    LEAST_WIDTH = 330
     valueChanged = Signal(object)  # noqa: N815
 
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
@@ -140,7 +141,6 @@ class SegmentWidget(Dock):
         layout.addWidget(news)
         title = QLabel("<b>Adjust the result</b>")
         layout.addWidget(scrolling(title, self.form, self.angle_button, self.reset_button, self.copy_row), 1)
-        self.setMinimumWidth(330)
         self.set_keys(self.run_button, self.cancel_button)
 
     def _connect(self) -> None:

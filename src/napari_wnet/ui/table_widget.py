@@ -49,6 +49,8 @@ class MeasureWidget(Dock):
     napari_viewer : napari.Viewer
     """
 
+    LEAST_WIDTH = 360
+
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, 2, parent)
         self.measurer = Measurer(self._viewer, self)
@@ -113,7 +115,6 @@ class MeasureWidget(Dock):
         layout.addLayout(buttons)
         layout.addWidget(self.bar)
         layout.addWidget(self.status)
-        self.setMinimumWidth(360)
 
     def _connect(self) -> None:
         self.left.connect(self.close_down)

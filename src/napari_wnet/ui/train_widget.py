@@ -57,6 +57,8 @@ class TrainWidget(Dock):
     napari_viewer : napari.Viewer
     """
 
+    LEAST_WIDTH = 350
+
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, 2, parent)
         viewer = self._viewer
@@ -216,7 +218,6 @@ class TrainWidget(Dock):
         layout.addWidget(self.progress_bar)
         layout.addWidget(self.status)
         layout.addWidget(scrolling(self.verdict, self.plot, self.form, self.command_button), 1)
-        self.setMinimumWidth(350)
         self.set_keys(self.start_button, self.cancel_button)
         self._explain()
         self._on_learn()
