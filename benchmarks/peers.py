@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
+from results import machine
 
 from napari_wnet.datasets.folder import load_steps, pairs
 from napari_wnet.datasets.split import split
@@ -188,8 +188,8 @@ def main() -> None:
             "seconds": trained["seconds"],
         }
         rows[peer.name] = about | parts
-    machine = {"machine": platform.machine(), "cores": os.cpu_count(), "threads": given.threads}
-    note = machine | {"minutes": given.minutes, "seed": given.seed, "peers": rows}
+    budget = {"threads": given.threads, "minutes": given.minutes, "seed": given.seed}
+    note = {"machine": machine(), **budget, "peers": rows}
     (given.work / "peers.json").write_text(json.dumps(note, indent=1))
     print("\n".join([*table(rows, "validation"), "", *table(rows, "test")]))
 

@@ -6,9 +6,11 @@ import importlib
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from napari_wnet.ui.segment_widget import SegmentWidget
 from ui_stand_ins import Oracle, save_random_model
 
 
@@ -24,6 +26,18 @@ def oracle(monkeypatch: pytest.MonkeyPatch) -> Oracle:
 def model_file(tmp_path: Path) -> Path:
     """A one-channel model."""
     return save_random_model(tmp_path / "grey.safetensors")
+
+
+@pytest.fixture
+def segment(viewer: Any, oracle: Oracle, model_file: Path, qtbot: Any) -> Iterator[SegmentWidget]:
+    """A Segment dock with that model, in the viewer of whoever tests."""
+    widget = SegmentWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Segment")
+    widget.inputs.model_box.setValue(str(model_file))
+    qtbot.waitUntil(lambda: widget.form.value().clustering.angle == 40, timeout=30_000)
+    yield widget
+    widget.segmenter.close()
+    assert widget.segmenter.wait(60)
 
 
 @pytest.fixture

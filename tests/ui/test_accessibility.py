@@ -214,17 +214,6 @@ def viewer(make_napari_viewer, qtbot):
     return viewer
 
 
-@pytest.fixture
-def segment(viewer, oracle, model_file, qtbot):
-    widget = SegmentWidget(viewer)
-    viewer.window.add_dock_widget(widget, name="Segment")
-    widget.inputs.model_box.setValue(str(model_file))
-    qtbot.waitUntil(lambda: widget.form.value().clustering.angle == 40, timeout=TIMEOUT)
-    yield widget
-    widget.segmenter.close()
-    assert widget.segmenter.wait(60)
-
-
 def press(qtbot, key, modifier=Qt.KeyboardModifier.NoModifier) -> None:
     qtbot.keyClick(QApplication.focusWidget(), key, modifier)
 

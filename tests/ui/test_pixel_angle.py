@@ -11,7 +11,6 @@ from qtpy.QtWidgets import QApplication
 
 from napari_wnet.core.maps import Maps
 from napari_wnet.ui.pixel_angle import FIRST, NO_PLANE, OTHER_PLANE, OUTSIDE
-from napari_wnet.ui.segment_widget import SegmentWidget
 from ui_stand_ins import blobs
 
 TIMEOUT = 20_000
@@ -37,15 +36,9 @@ def viewer(make_napari_viewer, shown_window):
 
 
 @pytest.fixture
-def dock(viewer, oracle, model_file, qtbot, monkeypatch):
+def dock(segment, monkeypatch):
     monkeypatch.setattr("ui_stand_ins.maps_of", maps_of_columns)
-    widget = SegmentWidget(viewer)
-    viewer.window.add_dock_widget(widget, name="Segment")
-    widget.inputs.model_box.setValue(str(model_file))
-    qtbot.waitUntil(lambda: widget.form.value().clustering.angle == 40, timeout=TIMEOUT)
-    yield widget
-    widget.segmenter.close()
-    assert widget.segmenter.wait(60)
+    return segment
 
 
 def run(dock, qtbot):

@@ -12,7 +12,6 @@ from qtpy.QtCore import Qt
 from napari_wnet.core.doubt import doubts
 from napari_wnet.ui.outliner import Outliner
 from napari_wnet.ui.repair_widget import RepairWidget
-from napari_wnet.ui.segment_widget import SegmentWidget
 from napari_wnet.ui.work import Ranked
 from ui_stand_ins import blobs, save_random_model
 
@@ -22,17 +21,6 @@ TIMEOUT = 20_000
 @pytest.fixture
 def viewer(make_napari_viewer):
     return make_napari_viewer()
-
-
-@pytest.fixture
-def segment(viewer, oracle, model_file, qtbot):
-    widget = SegmentWidget(viewer)
-    viewer.window.add_dock_widget(widget, name="Segment")
-    widget.inputs.model_box.setValue(str(model_file))
-    qtbot.waitUntil(lambda: widget.form.value().clustering.angle == 40, timeout=TIMEOUT)
-    yield widget
-    widget.segmenter.close()
-    assert widget.segmenter.wait(60)
 
 
 @pytest.fixture
