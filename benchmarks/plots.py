@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 RESULTS = Path(__file__).parent / "results"
+MEMORY = ": memory"
 PANELS = (
     ("pixels", "s", "megapixels, 350 objects each", "seconds"),
     ("objects", "s", "objects in one megapixel", "seconds"),
@@ -24,15 +25,17 @@ def curve(figures: list[dict[str, Any]], grows: str, unit: str) -> dict[str, lis
     for figure in figures:
         if figure["grows"] == grows and figure["unit"] == unit:
             at = figure["pixels"] / 1e6 if grows == "pixels" else figure["objects"]
-            curves.setdefault(figure["what"].removesuffix(": memory"), []).append((at, figure["value"]))
+            curves.setdefault(figure["what"].removesuffix(MEMORY), []).append((at, figure["value"]))
     return curves
 
 
 def draw(axes: Axes, figures: list[dict[str, Any]], panel: tuple[str, str, str, str]) -> None:
     """Draw a panel, both axes logarithmic: what grows in proportion has a slope of 45 degrees."""
     grows, unit, across, up = panel
+    names = list(dict.fromkeys(figure["what"].removesuffix(MEMORY) for figure in figures))
     for name, points in curve(figures, grows, unit).items():
-        axes.plot(*zip(*points, strict=True), marker="o", markersize=3, linewidth=1.2, label=name)
+        colour = f"C{names.index(name)}"  # the same in each panel
+        axes.plot(*zip(*points, strict=True), color=colour, marker="o", markersize=3, linewidth=1.2, label=name)
     axes.set(xscale="log", yscale="log", xlabel=across, ylabel=up)
     axes.grid(alpha=0.3)
 
