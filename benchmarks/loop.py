@@ -106,7 +106,7 @@ def across(errors: dict[str, Any]) -> tuple[tuple[int, int], tuple[int, int]]:
 def main() -> None:
     """Go through the loop and print the actions."""
     os.environ["NAPARI_WNET_USER_MODELS"] = tempfile.mkdtemp()
-    os.environ["NAPARI_WNET_PROJECT"] = tempfile.mkdtemp()
+    os.environ["NAPARI_WNET_PROJECT"] = str(Path(tempfile.mkdtemp(), "autosave"))
     viewer = napari.Viewer(show_welcome_screen=False)
     viewer.add_image(imread(sample_path("nuclei"))[PIECE], name="nuclei")
     user = User(viewer)

@@ -147,7 +147,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
     os.environ["NAPARI_WNET_USER_MODELS"] = tempfile.mkdtemp()
-    os.environ["NAPARI_WNET_PROJECT"] = tempfile.mkdtemp()
+    os.environ["NAPARI_WNET_PROJECT"] = str(Path(tempfile.mkdtemp(), "autosave"))
     viewer = napari.Viewer(show_welcome_screen=False)
     work = Round(viewer)
     rows, began = [], time.monotonic()

@@ -12,6 +12,8 @@ Labels = npt.NDArray[Any]
 FloatMap = npt.NDArray[np.float32]
 
 SQUARE = np.ones((3, 3), bool)
+LARGEST_TABLE = 4_000_000
+"""So many pairs of objects, 2,000 by 2,000, are ticked off in a table; it takes 4 MB."""
 
 
 def distance_map(labels: Labels, kind: Literal["edt", "ring"] = "edt") -> FloatMap:
@@ -88,15 +90,35 @@ def neighbours(labels: Labels, distance: float) -> npt.NDArray[np.int64]:
     rows, columns = np.nonzero(_inner_boundary(labels))
     pixels = (rows + reach) * width + columns + reach
     own = framed[pixels].astype(np.int64)
-    found: list[npt.NDArray[np.int64]] = []
     base = int(labels.max(initial=0)) + 1
+    found = _Codes(base * base)
     for dy, dx in _half_disk(distance):
         other = framed[pixels + (dy * width + dx)]
         touching = (other != own) & (other > 0)
-        found.append(own[touching] * base + other[touching])
-    codes = np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+        found.add(own[touching] * base + other[touching])
+    codes = found.all()
     pairs: npt.NDArray[np.int64] = np.stack([codes // base, codes % base], axis=1)
     return np.asarray(np.unique(np.concatenate([pairs, pairs[:, ::-1]]), axis=0), np.int64)
+
+
+class _Codes:
+    """A growing set of numbers below a limit: ticked off in a table where that is small, which is faster than sorting."""
+
+    def __init__(self, limit: int) -> None:
+        self.table = np.zeros(limit, bool) if limit <= LARGEST_TABLE else None
+        self.parts: list[npt.NDArray[np.int64]] = []
+
+    def add(self, codes: npt.NDArray[np.int64]) -> None:
+        if self.table is None:
+            self.parts.append(codes)
+        else:
+            self.table[codes] = True
+
+    def all(self) -> npt.NDArray[np.int64]:
+        """Return each number once, sorted."""
+        if self.table is not None:
+            return np.flatnonzero(self.table)
+        return np.unique(np.concatenate(self.parts)) if self.parts else np.zeros(0, np.int64)
 
 
 def all_pairs(labels: Labels) -> npt.NDArray[np.int64]:

@@ -153,7 +153,7 @@ class CropDataset(Dataset[Crop]):
             raw = resize_plane(sample.image, (params.crop_size, params.crop_size))
         else:
             coordinates = warp_coordinates(rng, params.crop_size, self._centre(rng, chosen), params.augment)
-            raw = np.stack([warp(channel, coordinates, order=1) for channel in sample.image])
+            raw = warp(sample.image, coordinates, order=1)
         labels = _apart(warp(sample.labels, coordinates, order=0), coordinates, sample.labels.shape)
         labels = drop_small(labels, params.smallest_object)
         image = apply_range(raw, self.ranges[chosen], params.normalize)
