@@ -26,7 +26,7 @@ import napari
 import numpy as np
 from loop import User, wait_until
 from napari.utils.events import EmitterGroup, EventEmitter
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QApplication
 from skimage.io import imread
 
@@ -52,6 +52,10 @@ def connections(viewer: napari.Viewer) -> int:
 
 def state(viewer: napari.Viewer) -> dict[str, float]:
     """Return what must not grow."""
+    # `get_objects` shows tuples that another thread is still making, which then fail to be made.
+    wait_until(lambda: threading.active_count() == 1)
+    # A window's own event loop deletes what is to be deleted later; here there is none, only single events.
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
     for _ in range(3):
         gc.collect()
     ctypes.CDLL(None).malloc_trim(0)

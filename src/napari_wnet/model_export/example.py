@@ -27,7 +27,7 @@ FloatImage = npt.NDArray[np.float32]
 
 SIDE = 256
 """Longest side of the picture: enough to see objects, small enough to be looked at on a web page."""
-FOR_MODELS = {"nuclei": "nuclei", "cells": "cells", "leaf": "rosette"}
+FOR_MODELS = {"nuclei": "nuclei", "nuclei-fast": "nuclei", "cells": "cells", "leaf": "rosette"}
 FOR_CHANNELS = {1: "nuclei", 3: "rosette"}
 
 
