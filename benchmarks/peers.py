@@ -54,11 +54,13 @@ class Peer:
     requirements: str = ""
     package: str = "napari-wnet"
     timed: bool = True
+    recipe: str = ""
 
 
 PEERS = (
-    Peer(name="W-Net", script="wnet_peer.py"),
-    Peer(name="W-Net, bundled", script="wnet_peer.py", timed=False),
+    Peer(name="W-Net", script="wnet_peer.py", recipe="nuclei-fast"),
+    Peer(name="W-Net, bundled nuclei-fast", script="wnet_peer.py", timed=False, recipe="nuclei-fast"),
+    Peer(name="W-Net, bundled nuclei", script="wnet_peer.py", timed=False, recipe="nuclei"),
     Peer(name="StarDist", script="stardist_peer.py", requirements="requirements-stardist.txt", package="stardist"),
     Peer(name="Cellpose 3", script="cellpose_peer.py", requirements="requirements-cellpose.txt", package="cellpose"),
     Peer(name="Otsu + watershed", script="threshold_peer.py", timed=False, package="scikit-image"),
@@ -114,7 +116,8 @@ def run(peer: Peer, task: str, given: argparse.Namespace, *more: str | Path) -> 
     folder = given.work / slug(peer)
     folder.mkdir(parents=True, exist_ok=True)
     command = [python_of(peer, given.work), SCRIPTS / peer.script, task, "--data", given.work / "data"]
-    command += ["--model", folder / "model", "--threads", str(given.threads), "--seed", str(given.seed), *more]
+    command += ["--model", folder / "model", "--threads", str(given.threads), "--seed", str(given.seed)]
+    command += ["--recipe", peer.recipe, *more]
     environment = {**os.environ, "OMP_NUM_THREADS": str(given.threads), "TF_CPP_MIN_LOG_LEVEL": "2"}
     with (folder / f"{task}.log").open("a") as log:
         subprocess.run(command, check=True, stdout=log, stderr=subprocess.STDOUT, env=environment)

@@ -1,4 +1,4 @@
-"""W-Net by training/nuclei.yaml, from scratch in a given time; with no time, the bundled model."""
+"""W-Net by a configuration of training/, from scratch in a given time; with no time, the bundled model of that name."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from napari_wnet.reports import drain, watched
 from napari_wnet.train_data import load_data_steps
 from napari_wnet.train_job import TrainJob, train_job_steps
 
-CONFIG = Path(__file__).parents[2] / "training" / "nuclei.yaml"
+CONFIGS = Path(__file__).parents[2] / "training"
 TRIAL_STEPS, WARMED_UP = 40, 10
 VALIDATIONS = 4
 
 
 def job_of(data: Path, out: Path) -> TrainJob:
     """Return the training of the bundled model, with the folders of the benchmark."""
-    job = TrainJob.from_dict(yaml.safe_load(CONFIG.read_text()))
+    job = TrainJob.from_dict(yaml.safe_load((CONFIGS / f"{given.recipe}.yaml").read_text()))
     folders = {
         f"{prefix}{kind}": str(data / part / kind)
         for prefix, part in (("", "train"), ("validation_", "validation"))
@@ -66,7 +66,7 @@ def main() -> None:
             train()
         else:
             given.model.mkdir(parents=True, exist_ok=True)
-            shutil.copy(load_model("nuclei").path, given.model / "model.safetensors")
+            shutil.copy(load_model(given.recipe).path, given.model / "model.safetensors")
             exchange.write(given.model / "trained.json", {"seconds": 0, "steps": 0})
         return
     path = given.model / "model.safetensors"

@@ -11,7 +11,7 @@ from napari_wnet.params import SegmentParams
 
 INTRODUCTION = """# The models, and how far to trust them
 
-napari-wnet comes with three models. Each was trained by one command of this repository on openly licensed data; what
+napari-wnet comes with four models. Each was trained by one command of this repository on openly licensed data; what
 follows is made from their files and from what was measured (`python scripts/model_cards.py measure --data DATA`, then
 `page`). `napari-wnet models info NAME` says the same in a terminal.
 
