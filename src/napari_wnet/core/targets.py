@@ -102,7 +102,7 @@ def neighbours(labels: Labels, distance: float) -> npt.NDArray[np.int64]:
 
 
 class _Codes:
-    """A growing set of numbers below a limit: ticked off in a table where that is small, which is faster than sorting."""
+    """A growing set of numbers below a limit: ticked off in a table where that is small, as sorting is slower."""
 
     def __init__(self, limit: int) -> None:
         self.table = np.zeros(limit, bool) if limit <= LARGEST_TABLE else None

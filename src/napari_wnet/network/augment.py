@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
 from scipy import ndimage
-from torch.nn import functional as F  # noqa: N812 - its usual name
 
 from napari_wnet.core.image import working_type
 from napari_wnet.train_params import AugmentParams
