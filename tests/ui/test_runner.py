@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 
@@ -9,7 +10,7 @@ import pytest
 from qtpy.QtCore import QObject
 
 from napari_wnet.errors import DeviceError, ImageError, WNetError
-from napari_wnet.ui.runner import LatestRunner, Runner, explain
+from napari_wnet.ui.runner import LatestRunner, Runner, _End, explain
 
 
 class Log:
@@ -240,6 +241,28 @@ def test_the_thread_stops_when_its_window_is_gone(qtbot):
     window.deleteLater()
     qtbot.waitUntil(closed.is_set)
     assert runner.wait(10)
+
+
+def test_the_thread_of_a_runner_that_nobody_holds_stops_when_its_window_is_gone(qtbot):
+    window, closed, entered = QObject(), threading.Event(), threading.Event()
+
+    def endless():
+        try:
+            while True:
+                entered.set()
+                yield
+        finally:
+            closed.set()
+
+    before = len(_End._kept)
+    Runner(window).start(endless())
+    assert entered.wait(10)
+    for _ in range(3):
+        gc.collect()
+    assert len(_End._kept) == before + 1
+    window.deleteLater()
+    qtbot.waitUntil(closed.is_set)
+    assert len(_End._kept) == before
 
 
 def test_the_thread_rests_while_the_window_shows_a_report(qtbot):
