@@ -108,3 +108,66 @@ def test_metadata_of_gigabytes_is_not_parsed(tmp_path):
     os.truncate(path / ".zarray", 2**32)  # sparse
     with pytest.raises(ImageError, match="much too large"):
         read_image(path)
+
+
+SHARDED = np.random.default_rng(1).integers(1, 255, (64, 64), np.uint8)
+
+
+def write_shards(path: Path, codec: object, place: str = "end") -> tuple[Path, Path]:
+    """Write an array of two shards of eight chunks each, one of them empty; return its folder and the first shard."""
+    sharded = zarr.codecs.ShardingCodec(
+        chunk_shape=(16, 16), codecs=[zarr.codecs.BytesCodec(), codec], index_location=place
+    )
+    array = zarr.create(
+        store=str(path), shape=(64, 64), chunks=(32, 64), dtype="u1", fill_value=0, codecs=[sharded], zarr_format=3
+    )
+    array[:] = SHARDED
+    array[16:32, :16] = 0
+    return path, path / "c" / "0" / "0"
+
+
+def spoil_shard(shard: Path, data: bytes, place: str) -> None:
+    """Put other bytes at the end of a shard, and have its list lead to them for the third chunk that is there."""
+    whole, length = shard.read_bytes(), 8 * 16
+    listed = whole[: length + 4] if place == "start" else whole[-length - 4 :]
+    chunks = whole[length + 4 :] if place == "start" else whole[: -length - 4]
+    places = np.frombuffer(listed[:length], "<u8").reshape(-1, 2).copy()
+    there = np.flatnonzero(places[:, 1] != 2**64 - 1)
+    assert len(there) == 7
+    before = length + 4 if place == "start" else 0
+    places[there[2]] = before + len(chunks), len(data)
+    listed = bytes(numcodecs.CRC32C(location="end").encode(places.tobytes()))
+    shard.write_bytes(listed + chunks + data if place == "start" else chunks + data + listed)
+
+
+SHARD_CODECS = [zarr.codecs.ZstdCodec(), zarr.codecs.GzipCodec(), zarr.codecs.BloscCodec()]
+
+
+@pytest.mark.parametrize("place", ["end", "start"])
+@pytest.mark.parametrize("codec", SHARD_CODECS, ids=lambda codec: type(codec).__name__)
+def test_shards_are_read_and_their_chunks_are_looked_at_too(tmp_path, codec, place, monkeypatch):
+    monkeypatch.setattr(ngff_store, "MUCH_BYTES", 0)
+    path, shard = write_shards(tmp_path / "a.zarr", codec, place)
+    expected = SHARDED.copy()
+    expected[16:32, :16] = 0
+    np.testing.assert_array_equal(read_image(path).array, expected)
+    np.testing.assert_array_equal(open_ngff(path).levels[0][3:40, 4:20], expected[3:40, 4:20])
+    packed = {"ZstdCodec": numcodecs.Zstd(), "GzipCodec": numcodecs.GZip(), "BloscCodec": numcodecs.Blosc()}
+    fine = packed[type(codec).__name__].encode(np.full((16, 16), 7, np.uint8))
+    spoil_shard(shard, bytes(fine), place)
+    assert (np.asarray(read_image(path).array)[:32] == 7).sum() > 256  # the stand-in's own way of spoiling is sound
+    spoil_shard(shard, bytes(packed[type(codec).__name__].encode(BOMB)), place)
+    with pytest.raises(ImageError, match="far more than its pixels"):
+        read_image(path)
+    with pytest.raises(ImageError, match="far more than its pixels"):
+        for row in range(0, 32, 16):
+            for column in range(0, 64, 16):
+                open_ngff(path).levels[0][row : row + 2, column : column + 2]
+
+
+def test_shards_within_shards_are_refused(tmp_path):
+    inner = zarr.codecs.ShardingCodec(chunk_shape=(8, 8))
+    outer = zarr.codecs.ShardingCodec(chunk_shape=(16, 16), codecs=[inner])
+    zarr.create(store=str(tmp_path / "a.zarr"), shape=(64, 64), chunks=(32, 64), dtype="u1", codecs=[outer])
+    with pytest.raises(ImageError, match="shards within shards"):
+        open_ngff(tmp_path / "a.zarr")

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import math
 import stat
 import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from zarr.abc.store import ByteRequest
+import numpy as np
+from zarr.abc.store import ByteRequest, RangeByteRequest
+from zarr.codecs import Crc32cCodec, ShardingCodec, ShardingCodecIndexLocation
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore
 
@@ -25,9 +30,39 @@ SLACK, SPARE_BYTES = 16, 2**20
 MUCH_BYTES = 2**30
 MOST_DEFLATED = 1032
 """Bytes that one byte of deflate can stand for."""
+SHARD_ENTRY, CHECKSUM = 16, 4
+"""Bytes: where a chunk begins within a shard and how long it is; and what guards the list of these."""
+ABSENT = 2**64 - 1
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 ZSTD_SIZES = MappingProxyType({0: 0, 1: 2, 2: 4, 3: 8})
 ZSTD_DICTIONARIES = (0, 1, 2, 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardIndex:
+    """Where, within a shard, the list of its chunks stands.
+
+    Attributes
+    ----------
+    n_chunks : int
+        In each shard.
+    n_bytes : int
+        Of the list, its checksum included.
+    first : bool
+        Whether it comes before the chunks, not after them.
+    """
+
+    n_chunks: int
+    n_bytes: int
+    first: bool
+
+    def chunks(self, shard: bytes) -> Iterator[bytes]:
+        """Return each chunk that a shard's list says is there, as stored."""
+        listed = shard[: self.n_bytes] if self.first else shard[-self.n_bytes :]
+        places = np.frombuffer(listed[: SHARD_ENTRY * self.n_chunks].ljust(SHARD_ENTRY * self.n_chunks, b"\xff"), "<u8")
+        for offset, length in places.reshape(-1, 2).tolist():
+            if (offset, length) != (ABSENT, ABSENT):
+                yield shard[offset : offset + length]
 
 
 class GuardedStore(LocalStore):
@@ -41,10 +76,15 @@ class GuardedStore(LocalStore):
     def __init__(self, root: Path | str, *, read_only: bool = True) -> None:
         super().__init__(root, read_only=read_only)
         self._packing, self._most = "", 0
+        self._index: ShardIndex | None = None
 
-    def expect(self, packing: str, chunk_bytes: int) -> None:
-        """Say how chunks are packed, and how many bytes of pixels each holds: what unpacks to far more is refused."""
+    def expect(self, packing: str, chunk_bytes: int, index: ShardIndex | None = None) -> None:
+        """Say how chunks are packed, how many bytes of pixels each holds, and where shards list them, if there are any.
+
+        What unpacks to far more is refused.
+        """
         self._packing, self._most = packing.lower(), SLACK * chunk_bytes + SPARE_BYTES
+        self._index = index
 
     async def get(
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
@@ -60,8 +100,18 @@ class GuardedStore(LocalStore):
         self._check_file(path)
         found = await super().get(key, prototype, byte_range)
         if found is not None and self._packing and path.name not in METADATA:
-            check_packed(found.to_bytes(), self._packing, self._most, path)
+            for chunk in self._chunks(found.to_bytes(), byte_range):
+                check_packed(chunk, self._packing, self._most, path)
         return found
+
+    def _chunks(self, data: bytes, asked: ByteRequest | None) -> Iterable[bytes]:
+        """Return the packed chunks in what was read: all of a file, or of a shard its list or one chunk."""
+        if self._index is None:
+            return (data,)
+        if asked is None:
+            return self._index.chunks(data)
+        a_list = not isinstance(asked, RangeByteRequest) or (self._index.first and asked.start == 0)
+        return () if a_list else (data,)
 
     def _check_file(self, path: Path) -> None:
         try:
@@ -116,11 +166,32 @@ def check_packed(data: bytes, packing: str, most: int, path: Path) -> None:
 
 
 def packing_of(array: Any) -> str:
-    """Return the name of what the chunks of a zarr array are packed with; empty for none, and for shards."""
-    if array.shards is not None or not array.compressors:
+    """Return the name of what the chunks of a zarr array, those within its shards, are packed with; empty for none."""
+    if not array.compressors:
         return ""
     last = array.compressors[-1]
     return str(getattr(last, "codec_id", "") or type(last).__name__).lower()
+
+
+def shard_index_of(array: Any, path: Path) -> ShardIndex | None:
+    """Return where the shards of a zarr array list their chunks; None for an array without shards.
+
+    Raises
+    ------
+    ImageError
+        If there are shards within shards.
+    """
+    sharding = next(
+        (codec for codec in getattr(array.metadata, "codecs", ()) if isinstance(codec, ShardingCodec)), None
+    )
+    if sharding is None:
+        return None
+    if any(isinstance(codec, ShardingCodec) for codec in sharding.codecs):
+        raise ImageError(f"{path} has shards within shards, which are not read; save it with plain chunks.")
+    count = math.prod(outer // inner for outer, inner in zip(array.shards, array.chunks, strict=True))
+    checksums = sum(isinstance(codec, Crc32cCodec) for codec in sharding.index_codecs)
+    first = sharding.index_location == ShardingCodecIndexLocation.start
+    return ShardIndex(n_chunks=count, n_bytes=SHARD_ENTRY * count + CHECKSUM * checksums, first=first)
 
 
 def _zstd_size(data: bytes) -> int:
