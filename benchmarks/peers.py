@@ -58,7 +58,7 @@ class Peer:
 
 
 PEERS = (
-    Peer(name="W-Net", script="wnet_peer.py", recipe="nuclei-fast"),
+    Peer(name="W-Net, recipe nuclei-fast", script="wnet_peer.py", recipe="nuclei-fast"),
     Peer(name="W-Net, bundled nuclei-fast", script="wnet_peer.py", timed=False, recipe="nuclei-fast"),
     Peer(name="W-Net, bundled nuclei", script="wnet_peer.py", timed=False, recipe="nuclei"),
     Peer(name="StarDist", script="stardist_peer.py", requirements="requirements-stardist.txt", package="stardist"),

@@ -110,8 +110,7 @@ SOURCES = (
             ImageSet(title="55 test images", seen=NEVER, scenes=part("nuclei", "test"), outlined=True),
         ),
         limits=(
-            "All that is said of nuclei holds for this one, which is half as wide.",
-            "It is somewhat more easily led astray by noise: for noisy images compare both.",
+            "What is said of nuclei holds for this one too; of nuclei below 8 px a quarter is found.",
         ),
     ),
     Source(

@@ -142,6 +142,18 @@ def test_globally_each_object_is_every_others_neighbour(labels: Labels) -> None:
     assert all_pairs(labels).tolist() == wanted
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int16, np.uint32, np.int64, np.uint64])
+def test_neighbours_do_not_depend_on_the_type_of_numbers(kind: type[np.integer]) -> None:
+    labels = cells(48, 9, seed=1) + 100  # products of numbers would not fit into a byte
+    np.testing.assert_array_equal(neighbours(labels.astype(kind), 3), neighbours(labels.astype(np.int32), 3))
+
+
+def test_numbers_too_large_for_a_table_are_sorted() -> None:
+    labels = cells(48, 9, seed=1)
+    far = np.where(labels > 0, labels + 5000, 0)
+    np.testing.assert_array_equal(neighbours(far, 3), neighbours(labels, 3) + 5000)
+
+
 @pytest.mark.parametrize("distance", [1, 4, 9.5])
 def test_neighbours_of_larger_objects_equal_brute_force(distance: float) -> None:
     labels = cells(48, 9, seed=1)

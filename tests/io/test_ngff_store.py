@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from pathlib import Path
@@ -10,11 +11,14 @@ import numcodecs
 import numpy as np
 import pytest
 import zarr
+from zarr.core.buffer import default_buffer_prototype
+from zarr.storage import LocalStore
 
 from napari_wnet.errors import ImageError
-from napari_wnet.io import ngff_store
+from napari_wnet.io import ngff_packing
 from napari_wnet.io.images import read_image
 from napari_wnet.io.ngff import open_ngff
+from napari_wnet.io.ngff_store import GuardedStore
 from napari_wnet.io.sidecar import file_sha256
 
 IMAGE = np.random.default_rng(0).integers(1, 255, (40, 50), np.uint8)
@@ -34,7 +38,7 @@ def write(path: Path, codec: object = "auto", version: int = 2) -> tuple[Path, P
 
 @pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.codec_id)
 def test_what_is_packed_well_is_read(tmp_path, codec, monkeypatch):
-    monkeypatch.setattr(ngff_store, "MUCH_BYTES", 0)  # so that deflate, too, is looked into
+    monkeypatch.setattr(ngff_packing, "MUCH_BYTES", 0)  # so that deflate, too, is looked into
     path, _ = write(tmp_path / "a.zarr", codec)
     np.testing.assert_array_equal(read_image(path).array, IMAGE)
     np.testing.assert_array_equal(open_ngff(path).levels[0][3:9, 4:6], IMAGE[3:9, 4:6])
@@ -42,7 +46,7 @@ def test_what_is_packed_well_is_read(tmp_path, codec, monkeypatch):
 
 @pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.codec_id)
 def test_a_chunk_that_unpacks_to_far_more_than_its_pixels_is_refused(tmp_path, codec, monkeypatch):
-    monkeypatch.setattr(ngff_store, "MUCH_BYTES", 10_000_000)
+    monkeypatch.setattr(ngff_packing, "MUCH_BYTES", 10_000_000)
     path, chunk = write(tmp_path / "a.zarr", codec)
     chunk.write_bytes(bytes(codec.encode(BOMB)))
     with pytest.raises(ImageError, match="far more than its pixels"):
@@ -146,7 +150,7 @@ SHARD_CODECS = [zarr.codecs.ZstdCodec(), zarr.codecs.GzipCodec(), zarr.codecs.Bl
 @pytest.mark.parametrize("place", ["end", "start"])
 @pytest.mark.parametrize("codec", SHARD_CODECS, ids=lambda codec: type(codec).__name__)
 def test_shards_are_read_and_their_chunks_are_looked_at_too(tmp_path, codec, place, monkeypatch):
-    monkeypatch.setattr(ngff_store, "MUCH_BYTES", 0)
+    monkeypatch.setattr(ngff_packing, "MUCH_BYTES", 0)
     path, shard = write_shards(tmp_path / "a.zarr", codec, place)
     expected = SHARDED.copy()
     expected[16:32, :16] = 0
@@ -165,9 +169,133 @@ def test_shards_are_read_and_their_chunks_are_looked_at_too(tmp_path, codec, pla
                 open_ngff(path).levels[0][row : row + 2, column : column + 2]
 
 
-def test_shards_within_shards_are_refused(tmp_path):
-    inner = zarr.codecs.ShardingCodec(chunk_shape=(8, 8))
-    outer = zarr.codecs.ShardingCodec(chunk_shape=(16, 16), codecs=[inner])
-    zarr.create(store=str(tmp_path / "a.zarr"), shape=(64, 64), chunks=(32, 64), dtype="u1", codecs=[outer])
-    with pytest.raises(ImageError, match="shards within shards"):
-        open_ngff(tmp_path / "a.zarr")
+def all_windows(path: Path) -> None:
+    """Read chunk by chunk, so that no shard is read whole."""
+    array = open_ngff(path).levels[0]
+    for row in range(0, 64, 16):
+        for column in range(0, 64, 16):
+            array[row : row + 2, column : column + 2]
+
+
+@pytest.mark.parametrize("place", ["end", "start"])
+@pytest.mark.parametrize("kept", [0, 1, 140])
+def test_a_shard_that_is_cut_short_is_refused(tmp_path, place, kept):
+    path, shard = write_shards(tmp_path / "a.zarr", zarr.codecs.ZstdCodec(), place)
+    shard.write_bytes(shard.read_bytes()[:kept])
+    with pytest.raises(ImageError, match=r"truncated|damaged|lists pixels"):
+        read_image(path)
+    with pytest.raises(ImageError, match=r"truncated|damaged|lists pixels"):
+        all_windows(path)
+
+
+def rewrite_list(shard: Path, entry: tuple[int, int], place: str) -> None:
+    """Have a shard's list lead elsewhere for the third chunk that is there."""
+    whole, length = bytearray(shard.read_bytes()), 8 * 16
+    begin = 0 if place == "start" else len(whole) - length - 4
+    places = np.frombuffer(bytes(whole[begin : begin + length]), "<u8").reshape(-1, 2).copy()
+    places[np.flatnonzero(places[:, 1] != 2**64 - 1)[2]] = entry
+    whole[begin : begin + length + 4] = bytes(numcodecs.CRC32C(location="end").encode(places.tobytes()))
+    shard.write_bytes(bytes(whole))
+
+
+@pytest.mark.parametrize("place", ["end", "start"])
+@pytest.mark.parametrize(
+    "entry", [(10**6, 20), (2**63, 2**63), (5, 2**64 - 20), (140, 0), "upon the list", (2**64 - 1, 8)], ids=str
+)
+def test_a_list_that_leads_out_of_the_shard_or_upon_itself_is_refused(tmp_path, place, entry):
+    """Upon itself: there, 16 bytes of its own could pose as a chunk that unpacks to anything."""
+    path, shard = write_shards(tmp_path / "a.zarr", zarr.codecs.BloscCodec(), place)
+    if entry == "upon the list":
+        entry = (0, 16) if place == "start" else (shard.stat().st_size - 20, 16)
+    rewrite_list(shard, entry, place)
+    with pytest.raises(ImageError, match="lists pixels where it has none"):
+        read_image(path)
+    with pytest.raises(ImageError, match="lists pixels where it has none"):
+        all_windows(path)
+
+
+def test_many_chunks_that_are_one_and_the_same_are_looked_at_once(tmp_path, monkeypatch):
+    path, shard = write_shards(tmp_path / "a.zarr", zarr.codecs.ZstdCodec())
+    seen = []
+    monkeypatch.setattr(ngff_packing, "check_packed", lambda data, *_: seen.append(len(data)))
+    whole, length = shard.read_bytes(), 8 * 16
+    places = np.frombuffer(whole[-length - 4 : -4], "<u8").reshape(-1, 2).copy()
+    places[:] = places[np.flatnonzero(places[:, 1] != 2**64 - 1)[0]]
+    shard.write_bytes(whole[: -length - 4] + bytes(numcodecs.CRC32C(location="end").encode(places.tobytes())))
+    read_image(path)
+    assert len(seen) == 1 + 8  # of this shard, and of the other
+
+
+def test_chunks_in_a_shard_are_counted_before_their_list_is_read(tmp_path, monkeypatch):
+    path, _ = write_shards(tmp_path / "a.zarr", zarr.codecs.ZstdCodec())
+    monkeypatch.setattr(ngff_packing, "MOST_CHUNKS", 7)
+    with pytest.raises(ImageError, match="8 chunks in a shard"):
+        open_ngff(path)
+
+
+def sharded_array(path: Path, codecs: list[object]) -> Path:
+    """Write the picture with any codecs."""
+    array = zarr.create(store=str(path), shape=(64, 64), chunks=(32, 64), dtype="u1", codecs=codecs, zarr_format=3)
+    array[:] = SHARDED
+    return path
+
+
+@pytest.mark.filterwarnings("ignore:Combining a .sharding_indexed. codec")
+def test_axes_may_be_exchanged_before_an_array_is_cut_into_shards(tmp_path):
+    sharded = zarr.codecs.ShardingCodec(
+        chunk_shape=(16, 16), codecs=[zarr.codecs.BytesCodec(), zarr.codecs.ZstdCodec()]
+    )
+    path = sharded_array(tmp_path / "a.zarr", [zarr.codecs.TransposeCodec(order=(1, 0)), sharded])
+    np.testing.assert_array_equal(read_image(path).array, SHARDED)
+    np.testing.assert_array_equal(open_ngff(path).levels[0][3:40, 4:20], SHARDED[3:40, 4:20])
+
+
+@pytest.mark.filterwarnings("ignore:Combining a .sharding_indexed. codec")
+@pytest.mark.parametrize(
+    ("codecs", "message"),
+    [
+        ([zarr.codecs.ShardingCodec(chunk_shape=(16, 16)), zarr.codecs.GzipCodec()], "packed as a whole"),
+        (
+            [
+                zarr.codecs.ShardingCodec(
+                    chunk_shape=(16, 16), index_codecs=[zarr.codecs.BytesCodec(endian="big"), zarr.codecs.Crc32cCodec()]
+                )
+            ],
+            "lists of its shards",
+        ),
+        (
+            [zarr.codecs.ShardingCodec(chunk_shape=(16, 16), codecs=[zarr.codecs.ShardingCodec(chunk_shape=(8, 8))])],
+            "shards within shards",
+        ),
+        ([zarr.codecs.BytesCodec(), zarr.codecs.ZstdCodec(), zarr.codecs.GzipCodec()], "packed twice"),
+    ],
+)
+def test_what_cannot_be_looked_into_is_refused(tmp_path, codecs, message):
+    with pytest.raises(ImageError, match=message):
+        open_ngff(sharded_array(tmp_path / "a.zarr", codecs))
+
+
+@pytest.mark.parametrize("name", ["Zstd", "Blosc"])
+def test_a_checksum_hides_no_packing(tmp_path, name):
+    codec = {"Zstd": zarr.codecs.ZstdCodec(), "Blosc": zarr.codecs.BloscCodec()}[name]
+    path = sharded_array(tmp_path / "a.zarr", [zarr.codecs.BytesCodec(), codec, zarr.codecs.Crc32cCodec()])
+    np.testing.assert_array_equal(read_image(path).array, SHARDED)
+    bomb = bytes(getattr(numcodecs, name)().encode(BOMB))
+    (path / "c" / "0" / "0").write_bytes(bytes(numcodecs.CRC32C(location="end").encode(bomb)))
+    with pytest.raises(ImageError, match="far more than its pixels"):
+        read_image(path)
+
+
+def test_every_way_to_read_a_file_is_guarded(tmp_path):
+    path, chunk = write(tmp_path / "a.zarr", version=3)
+    chunk.rename(tmp_path / "secret")
+    chunk.symlink_to(tmp_path / "secret")
+    store, key = GuardedStore(path), str(chunk.relative_to(path))
+    prototype = default_buffer_prototype()
+    with pytest.raises(ImageError, match="leads out"):
+        asyncio.run(store.get(key, prototype))
+    with pytest.raises(ImageError, match="leads out"):
+        asyncio.run(store.get_partial_values(prototype, [(key, None)]))
+    if hasattr(LocalStore, "get_sync"):  # from zarr 3.1 on
+        with pytest.raises(ImageError, match="leads out"):
+            store.get_sync(key, prototype=prototype)

@@ -128,6 +128,13 @@ def test_channels_are_sampled_as_each_alone(seed: int, row: float, column: float
     np.testing.assert_allclose(warp(image, coordinates, order=1), expected, atol=1e-4)
 
 
+def test_an_image_that_must_not_be_written_to_is_sampled_as_it_is() -> None:
+    image = np.random.default_rng(0).random((2, 20, 20)).astype(np.float32)
+    image.flags.writeable = False
+    found = warp(image, grid(30, (9.5, 9.5)).astype(np.float32), order=1)
+    np.testing.assert_allclose(found, np.pad(image, ((0, 0), (5, 5), (5, 5)), mode="reflect"), atol=1e-5)
+
+
 def test_an_image_of_one_pixel_can_be_sampled() -> None:
     image = np.full((2, 1, 1), 0.5, np.float32)
     np.testing.assert_allclose(warp(image, grid(8, (0, 0)).astype(np.float32), order=1), np.full((2, 8, 8), 0.5))

@@ -93,7 +93,7 @@ def neighbours(labels: Labels, distance: float) -> npt.NDArray[np.int64]:
     base = int(labels.max(initial=0)) + 1
     found = _Codes(base * base)
     for dy, dx in _half_disk(distance):
-        other = framed[pixels + (dy * width + dx)]
+        other = framed[pixels + (dy * width + dx)].astype(np.int64)
         touching = (other != own) & (other > 0)
         found.add(own[touching] * base + other[touching])
     codes = found.all()

@@ -273,7 +273,7 @@ def _open_array(path: Path) -> zarr.Array[Any]:
 
 
 def _checked_array(array: zarr.Array[Any], path: Path) -> zarr.Array[Any]:
-    from napari_wnet.io.ngff_store import packing_of, shard_index_of
+    from napari_wnet.io.ngff_packing import packing_of
 
     if array.dtype.kind not in "biuf":
         raise ImageError(f"{path} holds {array.dtype} values; save it as whole or floating-point numbers.")
@@ -284,6 +284,5 @@ def _checked_array(array: zarr.Array[Any], path: Path) -> zarr.Array[Any]:
         raise ImageError(f"{path} has shape {array.shape}; an image needs two axes or more.")
     chunk_bytes = math.prod(array.shards or array.chunks) * array.dtype.itemsize
     check_room(path, array.shards or array.chunks, chunk_bytes)
-    inner_bytes = math.prod(array.chunks) * array.dtype.itemsize
-    array.store.expect(packing_of(array), inner_bytes, shard_index_of(array, path))  # type: ignore[attr-defined]
+    array.store.expect(packing_of(array, path))  # type: ignore[attr-defined]
     return array

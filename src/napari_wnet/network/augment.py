@@ -71,17 +71,25 @@ def _linear_weights(size: int, knots: int) -> npt.NDArray[np.float32]:
 
 
 def warp(array: npt.NDArray[Any], coordinates: Coordinates, *, order: int) -> npt.NDArray[Any]:
-    """Sample (Y, X) or (C, Y, X) at `coordinates`, mirrored beyond the frame; order 0 for labels, 1 for intensities."""
+    """Sample at `coordinates`, mirrored beyond the frame: labels (Y, X) by order 0, (..., Y, X) linearly by order 1."""
+    coordinates = np.stack([_mirrored(*pair) for pair in zip(coordinates, array.shape[-2:], strict=True)])
     # Sampling only the part that is reached keeps the cost of a crop independent of the size of its image.
-    low = np.maximum(np.floor(coordinates.min((1, 2))).astype(int) - 1, 0)
-    high = np.ceil(coordinates.max((1, 2))).astype(int) + 2
-    beyond = (coordinates.min() < 0) or (high > array.shape[-2:]).any()
-    if not beyond:
-        array = array[..., low[0] : high[0], low[1] : high[1]]
-        coordinates = coordinates - low[:, None, None].astype(np.float32)
+    low = np.floor(coordinates.min((1, 2))).astype(int)
+    high = np.ceil(coordinates.max((1, 2))).astype(int) + 1
+    array = array[..., low[0] : high[0], low[1] : high[1]]
+    coordinates = coordinates - low[:, None, None].astype(np.float32)
     if order == 0:
-        return np.asarray(ndimage.map_coordinates(array, coordinates, order=0, mode="mirror", prefilter=False))
-    return _interpolated(np.ascontiguousarray(array, working_type(array)), coordinates)
+        return np.asarray(ndimage.map_coordinates(array, coordinates, order=0, mode="nearest", prefilter=False))
+    return _interpolated(np.require(array, working_type(array), ["C", "W"]), coordinates)
+
+
+def _mirrored(places: npt.NDArray[np.float32], length: int) -> npt.NDArray[np.float32]:
+    """Fold places on an axis about its first and last pixel until they are on it."""
+    period = np.float32(2 * (length - 1))
+    if period == 0:
+        return np.zeros_like(places)
+    folded = np.mod(places, period)
+    return np.asarray(np.minimum(folded, period - folded), np.float32)
 
 
 def _interpolated(array: npt.NDArray[Any], coordinates: Coordinates) -> npt.NDArray[Any]:
@@ -89,7 +97,7 @@ def _interpolated(array: npt.NDArray[Any], coordinates: Coordinates) -> npt.NDAr
     axes = [coordinates[axis] * np.float32(2 / max(array.shape[axis - 2] - 1, 1)) - 1 for axis in (1, 0)]
     places = torch.from_numpy(np.stack(axes, axis=-1)[None].astype(array.dtype))
     channels = torch.from_numpy(array.reshape(1, -1, *array.shape[-2:]))
-    found = F.grid_sample(channels, places, mode="bilinear", padding_mode="reflection", align_corners=True)
+    found = F.grid_sample(channels, places, mode="bilinear", padding_mode="border", align_corners=True)
     return np.asarray(found.numpy().reshape(*array.shape[:-2], *coordinates.shape[1:]))
 
 
