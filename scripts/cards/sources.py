@@ -109,9 +109,7 @@ SOURCES = (
             ImageSet(title="54 validation images", seen=CHOSE, scenes=part("nuclei", "validation")),
             ImageSet(title="55 test images", seen=NEVER, scenes=part("nuclei", "test"), outlined=True),
         ),
-        limits=(
-            "What is said of nuclei holds for this one too; of nuclei below 8 px a quarter is found.",
-        ),
+        limits=("What is said of nuclei holds for this one too; of nuclei below 8 px a quarter is found.",),
     ),
     Source(
         name="cells",
