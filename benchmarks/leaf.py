@@ -2,6 +2,7 @@
 
 python benchmarks/leaf.py --plants 50
 python benchmarks/leaf.py --pots tests/data/leaves
+python benchmarks/leaf.py --plants 32 --seed 321 --seed-threshold 0.4 --enlarge 1.3
 
 All clusterings start from the same maps and seeds; with the true foreground, and with the network's own.
 """
@@ -45,11 +46,17 @@ def main() -> None:
     parser.add_argument("--plants", type=int, default=0)
     parser.add_argument("--seed", type=int, default=99)
     parser.add_argument("--pots", type=Path)
+    parser.add_argument("--seed-threshold", type=float, help="in place of the model's own")
+    parser.add_argument("--enlarge", type=float, default=1.0, help="factor by which the network sees images larger")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     model = load_model(given.model)
     params = model.header.params
+    if given.seed_threshold is not None:
+        params = params.replace(clustering__seed_threshold=given.seed_threshold)
+    if given.enlarge != 1:
+        params = params.replace(normalize__diameter=model.header.diameter / given.enlarge)
     scenes = pots(given.pots) if given.pots else plants(given.plants, given.seed)
     found = [
         Scene(name=name, labels=labels, maps=drain(predict_steps(image, model, params, device="cpu")))
