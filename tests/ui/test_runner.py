@@ -254,6 +254,7 @@ def test_the_thread_of_a_runner_that_nobody_holds_stops_when_its_window_is_gone(
         finally:
             closed.set()
 
+    gc.collect()  # of other tests' runners
     before = len(_End._kept)
     Runner(window).start(endless())
     assert entered.wait(10)

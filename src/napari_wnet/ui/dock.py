@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
@@ -139,6 +140,8 @@ class Dock(QWidget):
 
     def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802
         """Go to the next control as one reads, or the one before."""
+        if not isalive(self):  # Qt moves the focus out of what it is about to delete
+            return False
         self._keyboard.step()
         return bool(super().focusNextPrevChild(forward))
 
