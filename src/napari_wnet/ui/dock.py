@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
@@ -116,6 +115,9 @@ class Dock(QWidget):
         self._earlier: list[QDockWidget] = []
         self._room = self._size_of_window()
         self._keyboard = Keyboard(self)
+        # A timer of its own, which goes with the dock: a dock may be closed before it is laid out.
+        self._laid_out = QTimer(self, singleShot=True, interval=0)
+        self._laid_out.timeout.connect(self._keyboard.order)
         self.setStyleSheet(DIALOG_STYLE)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
@@ -140,8 +142,6 @@ class Dock(QWidget):
 
     def focusNextPrevChild(self, forward: bool) -> bool:  # noqa: N802
         """Go to the next control as one reads, or the one before."""
-        if not isalive(self):  # Qt moves the focus out of what it is about to delete
-            return False
         self._keyboard.step()
         return bool(super().focusNextPrevChild(forward))
 
@@ -155,7 +155,7 @@ class Dock(QWidget):
     def showEvent(self, event: QEvent) -> None:  # noqa: N802
         """Find the frame that napari has put around the dock, which knows whether it is to be seen."""
         super().showEvent(event)
-        QTimer.singleShot(0, self._keyboard.order)  # once it is laid out
+        self._laid_out.start()
         frame = _frame_of(self)
         if frame is not None and frame is not self._frame:
             docks = [dock for dock in self.window().findChildren(Dock) if dock is not self]
