@@ -409,5 +409,7 @@ def test_on_a_screen_of_twice_the_pixels_lines_are_sharp_and_clicks_hit(tmp_path
     tests = Path(__file__).parents[1]
     environment = {**os.environ, "QT_SCALE_FACTOR": "2", "PYTHONPATH": os.pathsep.join((*sys.path, str(tests)))}
     environment["NAPARI_WNET_PROJECT"] = str(tmp_path / "project")
-    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", script], env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.stdout.endswith("sharp\n"), done.stderr[-2000:]
