@@ -128,6 +128,8 @@ _SETTINGS = (
     _training("no-average", "last weights, not averaged", ema=0.0),
     _training("mean-std", "intensities by mean and deviation", normalize__method="standardize"),
     _training("scaled", "scale varied, .7 to 1.4", augment__scale_low=0.7, augment__scale_high=1.4),
+    _training("crop-96", "crops of 96 px, eleven a step", crop_size=96, batch_size=11),
+    _training("crop-256", "crops of 256 px, two a step", crop_size=256, batch_size=2),
     _training("varied", "all augmentation of the default preset", augment=AugmentParams()),
 )
 """Of the small recipe, one changed at a time."""
