@@ -91,7 +91,7 @@ def test_rows_of_one_name_are_the_same_run_in_every_study():
             made = job_of(Path(), Path(), study)
             run = made.config(variant, 3), made.params(variant, 0)
             assert seen.setdefault(variant.key, run) == run, variant.key
-    assert len(seen) == 38
+    assert len(seen) == 40
 
 
 def test_drawn_plants_have_losses_to_their_scale_but_what_a_row_says_holds():

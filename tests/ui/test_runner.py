@@ -56,6 +56,15 @@ def failing(error):
     raise error
 
 
+def endless(entered, closed):
+    try:
+        while True:
+            entered.set()
+            yield
+    finally:
+        closed.set()
+
+
 def test_reports_and_result_arrive_in_order_from_another_thread(qtbot):
     runner, threads = Runner(), []
     log = Log(runner)
@@ -228,15 +237,7 @@ def test_the_thread_stops_when_its_window_is_gone(qtbot):
     runner = Runner(window)
     entered = threading.Event()
 
-    def endless():
-        try:
-            while True:
-                entered.set()
-                yield
-        finally:
-            closed.set()
-
-    runner.start(endless())
+    runner.start(endless(entered, closed))
     assert entered.wait(10)
     window.deleteLater()
     qtbot.waitUntil(closed.is_set)
@@ -246,17 +247,9 @@ def test_the_thread_stops_when_its_window_is_gone(qtbot):
 def test_the_thread_of_a_runner_that_nobody_holds_stops_when_its_window_is_gone(qtbot):
     window, closed, entered = QObject(), threading.Event(), threading.Event()
 
-    def endless():
-        try:
-            while True:
-                entered.set()
-                yield
-        finally:
-            closed.set()
-
     gc.collect()  # of other tests' runners
     before = len(_End._kept)
-    Runner(window).start(endless())
+    Runner(window).start(endless(entered, closed))
     assert entered.wait(10)
     for _ in range(3):
         gc.collect()
