@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from zarr.codecs import BytesCodec, Crc32cCodec, Endian, ShardingCodec, ShardingCodecIndexLocation
+from zarr.codecs import BytesCodec, Crc32cCodec, ShardingCodec
 
 from napari_wnet.errors import ImageError
 
@@ -139,13 +139,18 @@ def _most(shape: Sequence[int], array: Any) -> int:
 
 def _index(sharding: ShardingCodec, count: int, path: Path) -> ShardIndex:
     codecs = tuple(sharding.index_codecs)
-    plain = isinstance(codecs[0], BytesCodec) and codecs[0].endian in (None, Endian.little)
+    plain = isinstance(codecs[0], BytesCodec) and _word(codecs[0].endian) in ("none", "little")
     if not plain or any(not isinstance(codec, Crc32cCodec) for codec in codecs[1:]):
         raise ImageError(f"{path} packs the lists of its shards, which is not read; save it with zarr's own shards.")
     if count > MOST_CHUNKS:
         raise ImageError(f"{path} has {count:,} chunks in a shard; save it with at most {MOST_CHUNKS:,}.")
-    first = sharding.index_location == ShardingCodecIndexLocation.start
+    first = _word(sharding.index_location) == "start"
     return ShardIndex(n_chunks=count, n_bytes=SHARD_ENTRY * count + CHECKSUM * (len(codecs) - 1), first=first)
+
+
+def _word(value: Any) -> str:
+    """Return a setting of zarr's in lower case; before version 3.4 they are members of enumerations."""
+    return str(getattr(value, "value", value)).lower()
 
 
 def _compression(codecs: Sequence[Any], path: Path) -> tuple[str, int]:
