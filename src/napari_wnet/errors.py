@@ -65,3 +65,10 @@ def lacks_memory(error: BaseException) -> bool:
     """Tell whether an exception means that memory has run out: torch has a RuntimeError for that."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or "out of memory" in text or "alloc" in text
+
+
+def first_of(error: Exception) -> Exception:
+    """Return an error, or of a group of them, as work side by side raises it, the first."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error

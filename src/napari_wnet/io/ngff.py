@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from napari_wnet.errors import ImageError
+from napari_wnet.errors import ImageError, first_of
 from napari_wnet.io.memory import check_room
 from napari_wnet.io.ngff_metadata import (
     axis_letter,
@@ -151,8 +151,11 @@ def _guarded(path: Path, read: Callable[[Path], Result]) -> Result:
     except PermissionError as error:
         raise ImageError(f"{path} cannot be opened ({error.strerror}); check its permissions.") from error
     except Exception as error:
+        first = first_of(error)
+        if isinstance(first, ImageError):
+            raise first from error
         # zarr raises anything for damaged metadata, from KeyError to RecursionError; it all means the same.
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = " ".join(str(first).split())[:200] or type(first).__name__
         raise ImageError(f"{path} is damaged or no OME-Zarr ({reason}). Copy or export it again.") from error
 
 

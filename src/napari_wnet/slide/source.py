@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from napari_wnet.core.image import match_channels
 from napari_wnet.core.tiling import Window
-from napari_wnet.errors import ImageError
+from napari_wnet.errors import ImageError, first_of
 from napari_wnet.io.ngff import is_zarr, open_ngff
 from napari_wnet.io.tiff import LazyTiff, PixelSize
 
@@ -104,7 +104,8 @@ class SlideSource:
             part = np.asarray(self.array[tuple(where.get(letter, 0) for letter in self.axes)])
             part = part.astype(part.dtype.newbyteorder("="), copy=False)
         except Exception as error:
-            reason = " ".join(str(error).split())[:200] or type(error).__name__
+            first = first_of(error)
+            reason = " ".join(str(first).split())[:200] or type(first).__name__
             raise ImageError(
                 f"{self.path or 'The slide'} cannot be read at rows {window[0].start} to {window[0].stop}, columns "
                 f"{window[1].start} to {window[1].stop} ({reason}). Copy or export it again."
