@@ -85,14 +85,16 @@ def _read(found: Any) -> Iterator[Scene]:
         yield Scene(name=sample.name, image=sample.image, labels=sample.labels)
 
 
+NUCLEI = (
+    ImageSet(title="54 validation images", seen=CHOSE, scenes=part("nuclei", "validation")),
+    ImageSet(title="55 test images", seen=NEVER, scenes=part("nuclei", "test"), outlined=True),
+)
+
 SOURCES = (
     Source(
         name="nuclei",
         window=192,
-        sets=(
-            ImageSet(title="54 validation images", seen=CHOSE, scenes=part("nuclei", "validation")),
-            ImageSet(title="55 test images", seen=NEVER, scenes=part("nuclei", "test"), outlined=True),
-        ),
+        sets=NUCLEI,
         limits=(
             "Nuclei in stained tissue (histology), in bright field or dark on light: it was trained on fluorescence "
             "only. For dark objects on a light ground switch on 'invert'.",
@@ -105,10 +107,7 @@ SOURCES = (
     Source(
         name="nuclei-fast",
         window=192,
-        sets=(
-            ImageSet(title="54 validation images", seen=CHOSE, scenes=part("nuclei", "validation")),
-            ImageSet(title="55 test images", seen=NEVER, scenes=part("nuclei", "test"), outlined=True),
-        ),
+        sets=NUCLEI,
         limits=("What is said of nuclei holds for this one too; of nuclei below 8 px a quarter is found.",),
     ),
     Source(

@@ -132,7 +132,7 @@ _SETTINGS = (
     _training("crop-256", "crops of 256 px, two a step", crop_size=256, batch_size=2),
     _training("varied", "all augmentation of the default preset", augment=AugmentParams()),
 )
-"""Of the small recipe, one changed at a time; with the size of crops their number, so that a step sees as many pixels."""
+"""Of the small recipe, one changed at a time; larger crops are fewer, so that a step sees as many pixels."""
 
 _ALL = (
     Study(
