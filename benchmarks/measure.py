@@ -1,6 +1,5 @@
 """Milliseconds to measure the objects of an image, against scikit-image's regionprops_table.
 
-from results import parse
 OMP_NUM_THREADS=1 python benchmarks/measure.py
 """
 

@@ -17,6 +17,7 @@ PANELS = (
     ("objects", "s", "objects in one megapixel", "seconds"),
     ("pixels", "MB", "megapixels, 350 objects each", "memory beside the input, MB"),
 )
+THRESHOLDS = (".5", ".75", ".9")
 
 
 def curve(figures: list[dict[str, Any]], grows: str, unit: str) -> dict[str, list[tuple[float, float]]]:
@@ -51,11 +52,34 @@ def growth(out: Path) -> None:
     figure.savefig(out / "growth.png", dpi=110)
 
 
+def peers(out: Path) -> None:
+    """Draw the precision of each peer against how exactly an outline has to fit, a panel for each time to train."""
+    runs = [json.loads(file.read_text()) for file in sorted(RESULTS.glob("peers*.json"))]
+    runs.sort(key=lambda told: told["minutes"])
+    names = list(dict.fromkeys(name for told in runs for name in told["peers"] if "bundled" not in name))
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    every = figure.subplots(1, len(runs), sharey=True, squeeze=False)[0]
+    for axes, told in zip(every, runs, strict=True):
+        for name, row in told["peers"].items():
+            if name in names:
+                scores = [row["validation"][f"AP {threshold}"] for threshold in THRESHOLDS]
+                at, colour = [float(threshold) for threshold in THRESHOLDS], f"C{names.index(name)}"
+                axes.plot(at, scores, color=colour, marker="o", markersize=4, label=name)
+        axes.set(title=f"trained for {told['minutes']:.0f} minutes", xlabel="IoU that counts as found", ylim=(0, 1))
+        axes.grid(alpha=0.3)
+    every[0].set_ylabel("average precision, 54 validation images")
+    handles, shown = every[0].get_legend_handles_labels()
+    figure.legend(handles, shown, loc="outside lower center", ncols=len(shown), frameon=False, fontsize=9)
+    figure.savefig(out / "peers.png", dpi=110)
+
+
 def main() -> None:
     """Draw all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
-    growth(parser.parse_args().out)
+    out = parser.parse_args().out
+    growth(out)
+    peers(out)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ from napari_wnet.commands import console
 from napari_wnet.core.metrics import evaluate_image
 from napari_wnet.errors import ParamsError
 from napari_wnet.network import training
-from napari_wnet.network.checkpoint import read_model
+from napari_wnet.network.checkpoint import read_model, save_state
 from napari_wnet.pipeline import segment
 from napari_wnet.train_data import split_names, spread
+from napari_wnet.train_history import History, resumed
 from napari_wnet.train_job import TrainJob
 
 SMALL = ["--widths", "8", "16", "--batch-size", "2", "--crop-size", "32", "--warmup-steps", "0", "--device", "cpu"]
@@ -93,6 +94,51 @@ def test_an_interrupted_training_resumes_to_the_same_model(folders, monkeypatch)
     whole, parts = (read_model(folders / name) for name in ("whole.safetensors", "parts.safetensors"))
     for name, value in whole.network.state_dict().items():
         assert np.array_equal(value.numpy(), parts.network.state_dict()[name].numpy()), name
+
+
+def test_a_training_that_goes_on_with_other_settings_says_so_and_its_model_too(folders, capsys):
+    assert train(folders, "--steps", 2, "--validate-every", 1) == 0
+    assert "changes" not in read_model(folders / "model.safetensors").header.provenance
+    capsys.readouterr()
+    assert train(folders, "--steps", 3, "--validate-every", 1, "--resume") == 0
+    assert "other settings than before: params.steps 2 -> 3" in capsys.readouterr().err
+    more = ("--steps", 4, "--validate-every", 1, "--learning-rate", 0.002, "--enlarge", 2, "--resume")
+    assert train(folders, *more) == 0
+    said = capsys.readouterr().err
+    assert all(text in said for text in ("enlarge 1.0 -> 2", "params.learning_rate 0.001 -> 0.002"))
+    assert train(folders, *more) == 0
+    assert "other settings" not in capsys.readouterr().err
+    assert read_model(folders / "model.safetensors").header.provenance["changes"] == [
+        {"step": 2, "before": {"params.steps": 2}},
+        {"step": 3, "before": {"enlarge": 1.0, "params.learning_rate": 0.001, "params.steps": 3}},
+    ]
+
+
+def test_a_training_does_not_go_on_where_it_would_be_validated_on_other_images(folders, capsys):
+    """They may be among those that it has learnt from, and its best score was of others: the split goes by place."""
+    assert train(folders, "--steps", 2, "--validate-every", 1) == 0
+    image, labels = disks(7)
+    tifffile.imwrite(folders / "images" / "another.tif", image)
+    tifffile.imwrite(folders / "labels" / "another_labels.tif", labels)
+    before = [path.read_bytes() for path in sorted(folders.glob("model.*"))]
+    assert train(folders, "--steps", 3, "--validate-every", 1, "--resume") == 1
+    assert "may have learnt from those that are to validate now" in capsys.readouterr().err
+    assert [path.read_bytes() for path in sorted(folders.glob("model.*"))] == before
+    assert train(folders, "--steps", 1, "--overwrite") == 0
+
+
+@pytest.mark.parametrize("about", [None, 3, {}, {"settings": 3, "changes": []}, {"settings": {}, "changes": 3}])
+def test_what_a_checkpoint_remembers_may_be_missing_or_odd(tmp_path, about):
+    checkpoint = tmp_path / "model.state.safetensors"
+    save_state(checkpoint, {}, {"step": 3, "about": about})
+    assert resumed({"enlarge": 1.0}, checkpoint) == History(settings={"enlarge": 1.0})
+
+
+def test_what_a_checkpoint_remembers_may_have_other_names(tmp_path):
+    checkpoint = tmp_path / "model.state.safetensors"
+    save_state(checkpoint, {}, {"step": 3, "about": {"settings": {"params": {"speed": 2}}, "changes": []}})
+    found = resumed({"params": {"steps": 5}}, checkpoint)
+    assert found.changes == ({"step": 3, "before": {"params.speed": 2, "params.steps": None}},)
 
 
 def test_a_model_that_sees_images_enlarged_has_them_shown_so(folders):

@@ -53,6 +53,17 @@ def read_json(path: Path) -> Any:
     return parse_json(text)
 
 
+def differences(found: Any, wanted: Any, name: str = "") -> list[str]:
+    """Return the names of what differs between two JSON values, such as ``params.clustering.angle``."""
+    if not (isinstance(found, dict) and isinstance(wanted, dict)):
+        return [] if found == wanted else [name or "everything"]
+    return [
+        line
+        for key in sorted({*found, *wanted})
+        for line in differences(found.get(key), wanted.get(key), f"{name}.{key}" if name else key)
+    ]
+
+
 def value_of(info: Mapping[str, Any], name: str, kind: type[Value]) -> Value:
     """Return a value of a mapping, if it is of the kind that it should be.
 

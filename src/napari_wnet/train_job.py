@@ -27,6 +27,7 @@ from napari_wnet.params import ClusteringParams, SegmentParams, WNetConfig
 from napari_wnet.presets import PRESETS
 from napari_wnet.reports import EpochReport
 from napari_wnet.train_data import DataParams, TrainingData
+from napari_wnet.train_history import History, resumed, settings_of
 from napari_wnet.train_log import PICTURED, PICTURES, logged, pictures, tensorboard
 from napari_wnet.train_params import TrainParams
 
@@ -101,7 +102,9 @@ def train_job_steps(
     init = load_model(job.init).network if job.init else None
     config = init.config if init is not None else _fitted(job.network, data.train)
     state = out.with_suffix(STATE)
+    told = history(job, data, resume=resume)
     run = TrainingRun(
+        about=told.to_dict(),
         clustering=job.clustering,
         previews=PICTURED if job.pictures else 1,
         samples=data.train,
@@ -120,8 +123,20 @@ def train_job_steps(
         if job.pictures:
             also.append(pictures(out.with_suffix(PICTURES), data.validation))
         trained = yield from logged(train_steps(run), out.with_suffix(".csv"), resume=resume, also=also)
-    _write_model(out, job, data, trained)
+    _write_model(out, job, data, trained, told)
     return out, trained
+
+
+def history(job: TrainJob, data: TrainingData, *, resume: bool) -> History:
+    """Return with which settings a training begins, or goes on from the checkpoint beside its model.
+
+    Raises
+    ------
+    WNetError
+        If the checkpoint cannot be read, or was validated on other images.
+    """
+    settings, checkpoint = settings_of(job.to_dict(), data), Path(job.out).with_suffix(STATE)
+    return resumed(settings, checkpoint) if resume and checkpoint.exists() else History(settings=settings)
 
 
 def model_file(out: str, *, overwrite: bool, resume: bool = False) -> Path:
@@ -170,7 +185,7 @@ def _fitted(config: WNetConfig, samples: Sequence[Sample]) -> WNetConfig:
     return config.replace(in_channels=counts.pop())
 
 
-def _write_model(out: Path, job: TrainJob, data: TrainingData, trained: Trained) -> None:
+def _write_model(out: Path, job: TrainJob, data: TrainingData, trained: Trained, told: History) -> None:
     params = SegmentParams(normalize=job.params.normalize, clustering=job.clustering)
     scores: dict[str, Any] = {}
     if data.validation:
@@ -191,7 +206,7 @@ def _write_model(out: Path, job: TrainJob, data: TrainingData, trained: Trained)
         channels=job.channels,
         diameter=known,
         licence=job.licence,
-        provenance=provenance(job, data, trained),
+        provenance=provenance(job, data, trained) | ({"changes": list(told.changes)} if told.changes else {}),
         scores=scores,
     )
     save_model(out, trained.network, header, overwrite=True)

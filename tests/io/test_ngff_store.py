@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -11,6 +12,8 @@ import numcodecs
 import numpy as np
 import pytest
 import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import LocalStore
 
@@ -54,6 +57,71 @@ def test_a_chunk_that_unpacks_to_far_more_than_its_pixels_is_refused(tmp_path, c
         read_image(path)
     with pytest.raises(ImageError, match="far more than its pixels"):
         open_ngff(path).levels[0][:2, :2]
+
+
+def zstd_frame(blocks: list[tuple[int, bytes]]) -> bytes:
+    """Return a Zstandard frame that does not state its size, as streams do not: blocks of bytes, or of one repeated."""
+    frame = bytearray(b"\x28\xb5\x2f\xfd\x00\x58")
+    for number, (times, content) in enumerate(blocks):
+        size, last = times or len(content), number == len(blocks) - 1
+        frame += (size << 3 | (2 if times else 0) | last).to_bytes(3, "little") + content
+    return bytes(frame)
+
+
+SKIPPED = b"\x50\x2a\x4d\x18" + (5).to_bytes(4, "little") + b"12345"
+HALVES = IMAGE.tobytes()[:1000], IMAGE.tobytes()[1000:]
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        zstd_frame([(0, IMAGE.tobytes())]),
+        zstd_frame([(0, half) for half in HALVES]),
+        zstd_frame([(0, HALVES[0])]) + SKIPPED + bytes(numcodecs.Zstd().encode(HALVES[1])),
+        bytes(numcodecs.Zstd(checksum=True).encode(HALVES[0])) + zstd_frame([(0, HALVES[1]), (0, b"")]),
+    ],
+    ids=["one block", "two blocks", "two frames", "checksum"],
+)
+def test_zstd_that_does_not_state_its_size_is_read(tmp_path, stored):
+    path, chunk = write(tmp_path / "a.zarr", numcodecs.Zstd())
+    chunk.write_bytes(stored)
+    np.testing.assert_array_equal(read_image(path).array, IMAGE)
+
+
+REPEATED = [(2**17, b"x")] * 400
+"""50 MB."""
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        zstd_frame(REPEATED),
+        bytes(numcodecs.Zstd().encode(IMAGE.tobytes())) + zstd_frame(REPEATED),
+        SKIPPED + zstd_frame(REPEATED[:1]) * 400,
+        zstd_frame([(0, b"")] * 20_000),
+        SKIPPED * 20_000,
+        bytes(numcodecs.Zstd().encode(IMAGE.tobytes())) * 600,
+    ],
+    ids=["one frame", "behind another", "many frames", "empty blocks", "nothing", "many that state it"],
+)
+def test_zstd_that_does_not_state_how_much_it_unpacks_to_is_counted(tmp_path, stored, monkeypatch):
+    monkeypatch.setattr(ngff_packing, "MUCH_BYTES", 10_000_000)
+    path, chunk = write(tmp_path / "a.zarr", numcodecs.Zstd())
+    chunk.write_bytes(stored)
+    with pytest.raises(ImageError, match="far more than its pixels"):
+        read_image(path)
+    with pytest.raises(ImageError, match="far more than its pixels"):
+        open_ngff(path).levels[0][:2, :2]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=200), st.integers(0, 60))
+def test_whatever_begins_like_zstd_is_counted_to_an_end(data, place):
+    stored = bytearray(numcodecs.Zstd().encode(IMAGE.tobytes()))
+    stored[place : place + len(data)] = data
+    for one in (bytes(stored), zstd_frame([(0, data)]) + data):
+        with contextlib.suppress(ImageError):
+            ngff_packing.check_packed(memoryview(one), "zstd", 1000, Path("a.zarr"))
 
 
 def test_a_chunk_that_is_larger_than_the_memory_is_not_tried(tmp_path):

@@ -24,6 +24,7 @@ from napari_wnet.reports import EpochReport, Progress, drain
 from napari_wnet.train_params import FINE_TUNE
 from napari_wnet.ui import course
 from napari_wnet.ui import trainer as trainer_module
+from napari_wnet.ui.archive import training_folder
 from napari_wnet.ui.segment_widget import SegmentWidget
 from napari_wnet.ui.segmenter import Segmenter
 from napari_wnet.ui.settled import settled
@@ -553,7 +554,7 @@ def test_copying_a_command_changes_nothing_for_the_training(viewer, dock, pair, 
 
 
 def test_a_training_that_was_cut_short_can_be_taken_up_or_forgotten(viewer, pair, dock, training, tmp_path, qtbot):
-    folder = tmp_path / "training"
+    folder = tmp_path / "autosave-training"
     assert dock.resume_row.isHidden()
     training.held = True
     dock.start_button.click()
@@ -594,13 +595,13 @@ def test_a_training_that_was_cut_short_can_be_taken_up_or_forgotten(viewer, pair
     assert last.trainer.wait(60)
 
 
-def test_a_second_window_trains_elsewhere(viewer, pair, dock, training, tmp_path, qtbot):
+def test_a_second_window_trains_elsewhere(viewer, pair, dock, training, qtbot):
     training.held = True
-    lock = FolderLock(tmp_path / "training")
+    lock = FolderLock(training_folder())
     dock.start_button.click()
     request = training.requests[0]
     assert not request.resumable
-    assert request.out.parent != tmp_path / "training"
+    assert request.out.parent != training_folder()
     dock.cancel_button.click()
     finished(dock, qtbot)
     lock.release()

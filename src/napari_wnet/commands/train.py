@@ -130,7 +130,7 @@ def run(given: argparse.Namespace) -> int:
     import torch
 
     from napari_wnet.train_data import load_data_steps
-    from napari_wnet.train_job import model_file, train_job_steps
+    from napari_wnet.train_job import history, model_file, train_job_steps
 
     if given.threads:
         torch.set_num_threads(given.threads)
@@ -144,6 +144,9 @@ def run(given: argparse.Namespace) -> int:
         warn(problem)
     say(f"{len(data.train)} images to train on, {len(data.validation)} to validate, {len(data.test_names)} left out")
     _tell_of_empty_images(data.n_without_objects, job.params)
+    changed = history(job, data, resume=given.resume).now
+    if changed:
+        warn(f"goes on with other settings than before: {changed}")
     steps = train_job_steps(job, data, device=given.device, resume=given.resume, overwrite=given.overwrite)
     path, trained = run_training(steps)
     say(f"best weights, of step {trained.step}, written to {path}")

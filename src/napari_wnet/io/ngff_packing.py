@@ -8,6 +8,7 @@ import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -31,6 +32,15 @@ ABSENT = 2**64 - 1
 MOST_CHUNKS = 1_000_000
 """In one shard: its list, 16 MB then, is read before any pixel."""
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+ZSTD_SKIPPED = 0x184D2A5
+"""First 28 bits of a frame that is not read."""
+ZSTD_LEAST, ZSTD_BLOCK = 8, 2**17
+"""Bytes: of the shortest frame, and of the most that a block unpacks to."""
+ZSTD_SPLIT = 8
+"""Parts into which a block may be split, beside `SLACK`."""
+ZSTD_REPEATED, ZSTD_COMPRESSED = 1, 2
+ZSTD_COUNTED = 2**10
+"""Bytes that a block counts for at least, so that empty ones cannot go on without an end."""
 ZSTD_SIZES = MappingProxyType({0: 0, 1: 2, 2: 4, 3: 8})
 ZSTD_DICTIONARIES = (0, 1, 2, 4)
 PACKINGS = ("blosc", "zstd", "lz4", "gzip", "zlib", "bz2", "lzma", "packbits", "pcodec", "zfpy")
@@ -197,27 +207,55 @@ def check_packed(data: memoryview, packing: str, most: int, path: Path) -> None:
         stated = int.from_bytes(data[12:BLOSC_HEADER], "little")
         if len(data) < BLOSC_HEADER or len(data) < stated:
             raise truncated(path)
-        unpacked = int.from_bytes(data[4:8], "little")
-    elif "zstd" in packing:
-        unpacked = _zstd_size(data)
+        swells = int.from_bytes(data[4:8], "little") > most
     elif "lz4" in packing:
-        unpacked = int.from_bytes(data[:4], "little")
+        swells = int.from_bytes(data[:4], "little") > most
     else:
-        unpacked = most + 1 if _swells(data, packing, most) else 0
-    if unpacked > most:
+        swells = (_zstd_swells if "zstd" in packing else partial(_swells, packing=packing))(data, most=most)
+    if swells:
         raise ImageError(f"{path} unpacks to far more than its pixels; it is damaged or a trap, do not trust it.")
 
 
-def _zstd_size(data: memoryview) -> int:
-    """Return how many bytes a Zstandard frame says it unpacks to; 0 where it does not say."""
-    if len(data) < 6 or data[:4] != ZSTD_MAGIC:
-        return 0
-    described = data[4]
-    single = described >> 5 & 1
-    place = 5 + (0 if single else 1) + ZSTD_DICTIONARIES[described & 3]
-    length = ZSTD_SIZES[described >> 6] or single
-    size = int.from_bytes(data[place : place + length], "little")
-    return size + 256 if length == 2 else size
+def _zstd_swells(data: memoryview, most: int) -> bool:
+    """Tell whether Zstandard frames unpack to more than they may, by what they state and by how many blocks they have.
+
+    Frames need not state their size, and where one of several does not, nothing is made of what the others state. A
+    block unpacks to `ZSTD_BLOCK` bytes at most, but a good packer makes many smaller ones: room is left for these. What
+    is damaged ends the count, as whoever unpacks it says what is wrong. Source: RFC 8878.
+    """
+    limit = max(MUCH_BYTES, ZSTD_SPLIT * most)
+    place = stated = possible = 0
+    while place + ZSTD_LEAST <= len(data) and stated <= most and possible <= limit:
+        if data[place : place + 4] == ZSTD_MAGIC:
+            described = data[place + 4]
+            single, checked = described >> 5 & 1, described >> 2 & 1
+            place += (5 if single else 6) + ZSTD_DICTIONARIES[described & 3]
+            length = ZSTD_SIZES[described >> 6] or single
+            stated += int.from_bytes(data[place : place + length], "little") + (256 if length == 2 else 0)
+            place, unpacked = _zstd_blocks(data, place + length, limit - possible)
+            place, possible = place + 4 * checked, possible + unpacked
+        elif int.from_bytes(data[place : place + 4], "little") >> 4 == ZSTD_SKIPPED:
+            place += 8 + int.from_bytes(data[place + 4 : place + 8], "little")
+            possible += ZSTD_COUNTED
+        else:
+            break
+    return stated > most or possible > limit
+
+
+def _zstd_blocks(data: memoryview, place: int, limit: int) -> tuple[int, int]:
+    """Return where the blocks of a frame end that begin there, and the bytes that they can unpack to.
+
+    Counting ends above the limit.
+    """
+    unpacked = last = 0
+    while not last and place + 3 <= len(data):
+        head = int.from_bytes(data[place : place + 3], "little")
+        last, kind, size = head & 1, head >> 1 & 3, head >> 3
+        unpacked += ZSTD_BLOCK if kind == ZSTD_COMPRESSED else max(size, ZSTD_COUNTED)
+        place += 3 + (1 if kind == ZSTD_REPEATED else size)
+        if unpacked > limit:
+            break
+    return place, unpacked
 
 
 def _swells(data: memoryview, packing: str, most: int) -> bool:

@@ -61,6 +61,8 @@ class TrainingRun:
         How maps become labels in validations.
     previews : int
         Of so many validation images, a report shows the labels that were found.
+    about : mapping
+        JSON values for the checkpoint to keep.
     """
 
     samples: Sequence[Sample]
@@ -75,6 +77,7 @@ class TrainingRun:
     replay: Sequence[Sample] = ()
     clustering: ClusteringParams = field(default_factory=ClusteringParams)
     previews: int = 1
+    about: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -159,7 +162,7 @@ def _start(run: TrainingRun, device: torch.device) -> State[WNet]:
     optimizer = kind(network.parameters(), lr=run.params.learning_rate, weight_decay=decay)
     steadied = run.init is not None and run.params.loss.steady_weight > 0
     base = fused(run.init).to(device).requires_grad_(False) if steadied and run.init is not None else None
-    state = State(network=network, average=average, optimizer=optimizer, base=base)
+    state = State(network=network, average=average, optimizer=optimizer, base=base, about=run.about)
     if run.resume:
         if run.state is None or not run.state.exists():
             raise TrainingError(f"There is no checkpoint to resume at {run.state}; start without --resume.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -38,6 +39,8 @@ class State(Generic[Network]):
         When it was, and its scores.
     top : float
         The highest score of any validation; the best weights may be later ones that come as near as chance allows.
+    about : mapping
+        JSON values that the checkpoint keeps for whoever goes on from it; not restored.
     """
 
     network: Network
@@ -51,6 +54,7 @@ class State(Generic[Network]):
     best_step: int = 0
     best_scores: dict[str, float] = field(default_factory=dict)
     top: float = -1.0
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def keep_best(self, scores: dict[str, float], step: int) -> None:
         """Remember the averaged weights as the best so far."""
@@ -75,6 +79,7 @@ class State(Generic[Network]):
             "top": self.top,
             "config": self.network.config.to_dict(),
             "params": params.to_dict(),
+            "about": dict(self.about),
         }
         save_state(path, {name: value.contiguous() for name, value in tensors.items()}, info)
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from napari_wnet.atomic import atomic_path, write_text, writing
 from napari_wnet.core.tiling import Window
 from napari_wnet.errors import OutputError
-from napari_wnet.json_values import read_json
+from napari_wnet.json_values import differences, read_json
 from napari_wnet.slide.grid import Grid
 
 if TYPE_CHECKING:
@@ -186,17 +186,6 @@ def begin(work: Work, facts: Mapping[str, Any], *, afresh: bool = False) -> bool
     work.remove()
     write_text(job, json.dumps(wanted, indent=2, sort_keys=True) + "\n")
     return False
-
-
-def differences(found: Any, wanted: Any, name: str = "") -> list[str]:
-    """Return the names of what differs between two JSON values, such as ``params.clustering.angle``."""
-    if not (isinstance(found, dict) and isinstance(wanted, dict)):
-        return [] if found == wanted else [name or "everything"]
-    return [
-        line
-        for key in sorted({*found, *wanted})
-        for line in differences(found.get(key), wanted.get(key), f"{name}.{key}" if name else key)
-    ]
 
 
 def check_room(folder: Path, needed: int) -> None:

@@ -31,8 +31,9 @@ def default_folder() -> Path:
 
 
 def training_folder() -> Path:
-    """Return the folder of the training that goes on: it outlives a crash, and nothing else."""
-    return default_folder().with_name("training")
+    """Return the folder of the training that goes on, beside that for autosaves: it outlives a crash, nothing else."""
+    folder = default_folder()
+    return folder.with_name(f"{folder.name}-training")
 
 
 @dataclass(eq=False)
