@@ -16,14 +16,15 @@ Made from the commands themselves by `python scripts/commands_page.py`. The exit
 """
 
 
-def sections(prefix: str, command: argparse.ArgumentParser) -> Iterator[str]:
-    """Yield a section for a command and for each of its own commands."""
+def sections(prefix: str, command: argparse.ArgumentParser, about: str = "") -> Iterator[str]:
+    """Yield a section for a command and for each of its own commands; `about` is what the one above says of it."""
     children = [action for action in command._actions if isinstance(action, argparse._SubParsersAction)]
     if not children:
-        yield f"## {prefix}\n\n{command.description or command.prog}\n\n{table(command)}"
+        yield f"## {prefix}\n\n{command.description or about}\n\n{table(command)}"
     for action in children:
+        told = {one.dest: f"{(one.help or '')[:1].upper()}{(one.help or '')[1:]}." for one in action._choices_actions}
         for name, child in action.choices.items():
-            yield from sections(f"{prefix} {name}", child)
+            yield from sections(f"{prefix} {name}", child, told.get(name, ""))
 
 
 def table(command: argparse.ArgumentParser) -> str:
@@ -33,7 +34,7 @@ def table(command: argparse.ArgumentParser) -> str:
         if isinstance(action, argparse._HelpAction):
             continue
         name = ", ".join(action.option_strings) or str(action.metavar or action.dest)
-        if action.option_strings and action.choices:
+        if action.choices:
             name += " {" + ",".join(map(str, action.choices)) + "}"
         help_text = (action.help or "").replace("%(default)s", str(action.default)).replace("%%", "%")
         rows.append(f"| `{name}` | {help_text} |".replace("\n", " "))

@@ -16,8 +16,9 @@ PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 INTRODUCTION = f"""# Settings
 
 Made from the declarations themselves by `python scripts/settings_page.py`. A setting is declared once: the dock, the
-[flag](commands.md), the file `NAME.json` beside a result and the Python class share its name, default and range. A
-value outside the range is refused, and the message says what the range is.
+[flag](commands.md), the file `NAME.json` beside a result and the Python class share its default and range, and mostly
+its name: where a dock calls it otherwise, that follows in italics. A value outside the range is refused, and the
+message says what the range is.
 
 In Python a setting in a group is changed with two underscores, `params.replace(clustering__angle=30)`; in a file of
 settings a group is an indented block, as in [Train a model](training.md#a-file-of-settings). A model recommends values
@@ -63,7 +64,9 @@ def tables(cls: type[Params], told: set[type[Params]], group: str = "") -> Itera
 def row(info: FieldInfo) -> str:
     """Return the line of one setting."""
     meaning = str(info.options.get("tooltip") or info.options.get("label") or "").replace("|", "\\|")
-    return f"| `{info.name}` | {shown(info.default)} | {allowed(info)} | {meaning} |"
+    label = str(info.options.get("label", ""))
+    also = f", *{label}*" if label and label != info.name.replace("_", " ") else ""
+    return f"| `{info.name}`{also} | {shown(info.default)} | {allowed(info)} | {meaning} |"
 
 
 def allowed(info: FieldInfo) -> str:

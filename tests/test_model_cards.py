@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ def test_the_page_is_up_to_date_and_its_pictures_are_there(script):
         for kind in ("good", "bad"):
             assert f"images/models/{source.name}-{kind}.jpg" in page
             assert 5_000 < (ROOT / "docs" / "images" / "models" / f"{source.name}-{kind}.jpg").stat().st_size < 250_000
+
+
+def test_the_page_and_the_card_that_the_package_shows_name_the_same_limits(script):
+    for source in script.SOURCES:
+        card = json.loads((script.MODELS / f"{source.name}.card.json").read_text(encoding="utf-8"))
+        assert tuple(card["limits"]) == source.limits
 
 
 def test_a_model_without_a_card_of_its_file_is_told(script, tmp_path, monkeypatch):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.measured import MeasuredCard, MeasuredSet
@@ -11,9 +12,9 @@ from napari_wnet.params import SegmentParams
 
 INTRODUCTION = """# The models, and how far to trust them
 
-napari-wnet comes with four models. Each was trained by one command of this repository on openly licensed data; what
-follows is made from their files and from what was measured (`python scripts/model_cards.py measure --data DATA`, then
-`page`). `napari-wnet models info NAME` says the same in a terminal.
+napari-wnet comes with four models. Each was trained by one command of this repository (`leaf` by two) on openly
+licensed data; what follows is made from their files and from what was measured (`python scripts/model_cards.py
+measure --data DATA`, then `page`). `napari-wnet models info NAME` says the same in a terminal.
 
 **Which one?** Take the one whose pictures look like yours, and look at the [object diameter](diameter.md). If none
 does, take the nearest, correct a few objects and press [Fine-tune](repair-and-fine-tune.md).
@@ -105,12 +106,22 @@ def _facts(model: Model) -> list[tuple[str, str]]:
             f"{'-'.join(map(str, config.widths))} channels on a grid of {config.stem} x {config.stem} px, "
             f"{n_parameters(model.network):,} parameters, sees {receptive_radius(config)} px around a tile",
         ),
-        ("made by", f"`napari-wnet train --config training/{header.name}.yaml`, seed {told['params']['seed']}"),
+        ("made by", f"{_commands(header.name, told['init'])}, seed {told['params']['seed']}"),
         *([("started from", told["init"])] if told["init"] else []),
-        ("time, hardware", f"{told['seconds'] / 60:.0f} minutes ({told['steps_done']:,} steps), {told['hardware']}"),
+        ("time, hardware", f"{told['seconds'] / 60:.0f} minutes ({_steps(told)}), {told['hardware']}"),
         ("recommended", _recommended(header.params)),
         ("SHA-256", f"`{model.sha256}`"),
     ]
+
+
+def _commands(name: str, first: str) -> str:
+    """Return what trains a model, in two legs if it started from a `first` one."""
+    command = f"`napari-wnet train --config training/{name}.yaml`"
+    return f"{command}, then `--config training/{name}-2.yaml --init FIRST`" if first else command
+
+
+def _steps(told: Mapping[str, Any]) -> str:
+    return f"{told['steps_done']:,} steps" + (", after those of the first leg" if told["init"] else "")
 
 
 def _recommended(params: SegmentParams) -> str:

@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from napari_wnet.core.doubt import doubts
 from napari_wnet.ui.outliner import Outliner
 from napari_wnet.ui.repair_widget import RepairWidget
-from napari_wnet.ui.work import Ranked
+from napari_wnet.ui.work import Models, Ranked
 from ui_stand_ins import blobs, save_random_model
 
 TIMEOUT = 20_000
@@ -421,6 +421,20 @@ def test_maps_of_an_image_with_channels_are_made_as_the_model_recommends(
     assert repair.repairer.maps() is not None
     assert oracle.calls == [(2, *blobs().shape)]
     assert asked[0].clustering.angle == 40  # not this package's own default
+
+
+def test_maps_for_labels_of_another_program_come_from_the_model_that_is_chosen(
+    viewer, segment, repair, model_file, qtbot, monkeypatch
+):
+    asked = []
+    steps = Models.steps
+    monkeypatch.setattr(Models, "steps", lambda self, name: asked.append(name) or steps(self, name))
+    viewer.add_image(blobs(), name="cells")
+    viewer.add_labels((blobs() > 0).astype(np.int32), name="theirs")
+    repair.maps_button.click()
+    qtbot.waitUntil(lambda: not repair.repairer.busy, timeout=TIMEOUT)
+    assert repair.repairer.maps() is not None
+    assert asked == [str(model_file)]
 
 
 def test_pictures_of_other_models_results_are_not_listed(viewer, labels, repair):

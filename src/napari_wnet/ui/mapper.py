@@ -65,13 +65,17 @@ class Mapper(QObject):
         request = Request(
             source=source_of(image, labels, made.get("settings")),
             indices=[index],
-            model=made.get("settings", made).get("model", DEFAULT_MODEL),
+            model=made.get("settings", made).get("model") or self._chosen_model(),
             device="auto",
             params=SegmentParams.from_dict(made["params"]) if "params" in made else None,
         )
         self._runner.start(maps_steps(request, self._hub.models, self._hub.cache))
         self._mapping = image, image.data
         self.busyChanged.emit(True)
+
+    def _chosen_model(self) -> str:
+        """Return the model for labels of which none is known: the one of the Segment dock."""
+        return DEFAULT_MODEL if self._hub.chosen is None else self._hub.chosen.settings.model
 
     def cancel(self) -> None:
         """Ask the work to stop."""
