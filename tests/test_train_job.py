@@ -114,6 +114,26 @@ def test_a_training_that_goes_on_with_other_settings_says_so_and_its_model_too(f
     ]
 
 
+def test_other_training_images_are_told_in_words(folders, capsys):
+    held = [f"--validation-{part}={folders / part}" for part in ("images", "labels")]
+    for part in ("images", "labels"):
+        (folders / part).rename(folders / f"all-{part}")
+        (folders / part).mkdir()
+        (folders / f"few-{part}").mkdir()
+    for number, use in enumerate(["", "few-", "few-", "few-"]):
+        for part, ending in (("images", ""), ("labels", "_labels")):
+            name = f"plate{number}{ending}.tif"
+            (folders / f"all-{part}" / name).rename(folders / f"{use}{part}" / name)
+    few = ["train", f"--images={folders / 'few-images'}", f"--labels={folders / 'few-labels'}", *held, *SMALL]
+    few += [f"--out={folders / 'model.safetensors'}", "--validate-every=1"]
+    assert cli.main([*few, "--steps=1"]) == 0
+    for part in ("images", "labels"):
+        (folders / f"few-{part}" / f"plate3{'_labels' if part == 'labels' else ''}.tif").unlink()
+    capsys.readouterr()
+    assert cli.main([*few, "--steps=2", "--resume"]) == 0
+    assert "than before: params.steps 1 -> 2, other training images" in capsys.readouterr().err
+
+
 def test_a_training_does_not_go_on_where_it_would_be_validated_on_other_images(folders, capsys):
     """They may be among those that it has learnt from, and its best score was of others: the split goes by place."""
     assert train(folders, "--steps", 2, "--validate-every", 1) == 0

@@ -14,7 +14,7 @@ from napari_wnet.json_values import differences
 from napari_wnet.network.checkpoint import load_state
 from napari_wnet.train_data import TrainingData
 
-VALIDATION = "validation images"
+TRAINING, VALIDATION = "training images", "validation images"
 MATTER = ("enlarge", "init", "network", "params", "clustering")
 """Settings that decide what is learnt; of the folders their images count, not where they lie."""
 
@@ -29,7 +29,7 @@ def settings_of(job: Mapping[str, Any], data: TrainingData) -> dict[str, Any]:
     data : TrainingData
     """
     wanted = {name: job[name] for name in MATTER}
-    wanted["training images"] = names_sha256(one.name for one in data.train)
+    wanted[TRAINING] = names_sha256(one.name for one in data.train)
     wanted[VALIDATION] = names_sha256(one.name for one in data.validation)
     result: dict[str, Any] = json.loads(json.dumps(wanted))
     return result
@@ -81,12 +81,14 @@ def resumed(settings: dict[str, Any], checkpoint: Path) -> History:
     names = differences(before, settings)
     if VALIDATION in names:
         raise TrainingError(
-            f"The training of {checkpoint} was validated on other images, and may have learnt from those that are to "
-            "validate now. Go on with the same images and --split, or begin anew (--overwrite)."
+            f"The training of {checkpoint} was validated on other images: scores cannot be compared, and it may have "
+            "learnt from those that are to validate now. Go on with the same images, --split and --validate-on, or "
+            "begin anew (--overwrite)."
         )
     if names:
         changes = [*changes, {"step": info.get("step"), "before": {name: _at(before, name) for name in names}}]
-    now = ", ".join(f"{name} {_at(before, name)} -> {_at(settings, name)}" for name in names)
+    told = (f"{name} {_at(before, name)} -> {_at(settings, name)}" for name in names if name != TRAINING)
+    now = ", ".join([*told, *([f"other {TRAINING}"] if TRAINING in names else [])])
     return History(settings=settings, changes=tuple(changes), now=now)
 
 

@@ -147,6 +147,14 @@ def test_an_array_that_has_changed_is_refused(tmp_path, image, model):
     assert result.n_objects > 0
 
 
+def test_an_array_that_has_changed_is_begun_anew_by_who_may_replace(tmp_path, image, model):
+    array, other = np.load(image), np.roll(np.load(image), 30)
+    interrupted(array, tmp_path / "one", model)
+    finish(steps(other, tmp_path / "one", model, overwrite=True))
+    finish(steps(other, tmp_path / "two", model))
+    assert everything(tmp_path / "one") == everything(tmp_path / "two")
+
+
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "result"])
 def test_damaged_temporary_data_is_found_and_the_remedy_named(tmp_path, image, model, damage):
     going = steps(image, tmp_path, model)

@@ -536,6 +536,39 @@ def test_unsaved_edits_are_asked_about(dock, viewer, images, qtbot, monkeypatch,
     assert (read_labels(out / "a_labels.tif") != before).any() == bool(saved)
 
 
+def test_what_is_edited_while_the_next_image_is_read_stays_open(dock, viewer, images, qtbot, monkeypatch):
+    segmented(dock, images, qtbot)
+    dock.table.opened.emit(0)
+    opened(dock, "a.tif", qtbot)
+    asked = []
+    monkeypatch.setattr(dock.review_row, "ask", lambda name: asked.append(name) or DISCARD)
+    dock.review_row.next_button.click()
+    paint(viewer.layers["a labels"])
+    painted = viewer.layers["a labels"].data.copy()
+    qtbot.waitUntil(lambda: "so they stay open" in dock.status.text(), timeout=TIMEOUT)
+    np.testing.assert_array_equal(viewer.layers["a labels"].data, painted)
+    assert (dock.reviewer.opened.item.path.name, asked) == ("a.tif", [])
+    dock.review_row.next_button.click()
+    opened(dock, "b.tif", qtbot)
+    assert asked == ["a.tif"]
+
+
+def test_what_is_edited_while_labels_are_saved_stays_open(dock, viewer, images, qtbot, monkeypatch):
+    segmented(dock, images, qtbot)
+    dock.table.opened.emit(0)
+    opened(dock, "a.tif", qtbot)
+    monkeypatch.setattr(dock.review_row, "ask", lambda name: SAVE)
+    labels = viewer.layers["a labels"]
+    paint(labels)
+    dock.review_row.next_button.click()
+    labels.data_setitem((np.array([0]), np.array([0])), 77)
+    qtbot.waitUntil(lambda: "so they stay open" in dock.status.text(), timeout=TIMEOUT)
+    assert viewer.layers["a labels"].data[0, 0] == 77
+    dock.review_row.next_button.click()
+    opened(dock, "b.tif", qtbot)
+    assert read_labels(images.with_name("plate 1-wnet") / "a_labels.tif")[0, 0] == 77
+
+
 def test_an_edit_that_was_undone_is_none(dock, viewer, images, qtbot, monkeypatch):
     segmented(dock, images, qtbot)
     dock.table.opened.emit(0)

@@ -163,6 +163,46 @@ def test_a_plane_of_a_stack_is_written_alone(viewer):
     ]
 
 
+@pytest.mark.parametrize("lead", [(), (2,)])
+@pytest.mark.parametrize("how", ["slider", "run"])
+def test_what_was_undoable_before_new_labels_is_so_no_more(viewer, lead, how):
+    """It would put former pixels among objects that have their numbers now."""
+    outputs = Outputs(viewer, "cells", {})
+    publish(outputs, result(1, lead=lead), {})
+    layer = viewer.layers["cells labels"]
+    set_item(layer)
+    if how == "slider":
+        new, index = np.full((8, 9), 7, np.int32), (0,) * len(lead)
+        outputs.update(PlaneLabels(index=index, labels=new, checksum=checksum(new), edited=None))
+    else:
+        layer = viewer.layers["cells labels"]
+        outputs._guard.settled.clear()
+        publish(outputs, result(7, lead=lead), {})
+    expected = layer.data.copy()
+    layer.undo()
+    layer.redo()
+    np.testing.assert_array_equal(layer.data, expected)
+    set_item(layer)
+    layer.undo()
+    np.testing.assert_array_equal(layer.data, expected)  # and what comes after it is
+
+
+@pytest.mark.parametrize("edited", [True, False])
+def test_labels_that_are_kept_stay_over_their_own_part_of_the_source(viewer, edited):
+    outputs = Outputs(viewer, "cells", PLACEMENT)
+    publish(outputs, result(1), {})
+    first = viewer.layers["cells labels"]
+    if edited:
+        set_item(first)
+    outputs.move({**PLACEMENT, "translate": (100, 200)}, with_labels=False)
+    assert first.translate.tolist() == [3, 4]
+    publish(outputs, result(2), {})
+    assert first.translate.tolist() == ([3, 4] if edited else [100, 200])
+    assert outputs.labels.translate.tolist() == [100, 200]
+    assert (outputs.labels is first) == (not edited)
+    assert viewer.layers["cells distmap"].translate.tolist() == [100, 200]
+
+
 @pytest.mark.parametrize("name", ["cells distmap", "cells embedding", "cells labels"])
 def test_a_deleted_layer_is_made_anew(viewer, outputs, name):
     publish(outputs, result(1), {})

@@ -7,6 +7,7 @@ from pathlib import Path
 import dask.array
 import numpy as np
 import pytest
+from napari.layers._source import layer_source
 from skimage.measure import label
 
 import scenes
@@ -45,6 +46,10 @@ def dock(viewer, oracle, model_file, qtbot):
 def run(dock, qtbot):
     with qtbot.waitSignal(dock.segmenter.busyChanged, timeout=TIMEOUT, check_params_cb=lambda busy: not busy):
         dock.run_button.click()
+
+
+def slides_folder(project_folder: Path) -> Path:
+    return project_folder.with_name(f"{project_folder.name}-slides")
 
 
 def pyramid() -> list[dask.array.Array]:
@@ -121,7 +126,7 @@ def test_the_whole_goes_to_the_disk_and_is_shown_from_there(viewer, dock, qtbot,
     assert len(labels.data) == 2
     np.testing.assert_array_equal(labels.extent.world, slide.extent.world)
     folder = Path(labels.metadata[MARK]["folder"])
-    assert folder.is_relative_to(project_folder.parent / "slides")
+    assert folder.is_relative_to(slides_folder(project_folder))
     assert str(folder) in dock.status.text()
     info = read_sidecar(folder / "labels1.json")
     assert info["params"] == dock.form.value().to_dict()
@@ -136,14 +141,35 @@ def test_a_whole_slide_that_is_cancelled_goes_on_at_the_next_run(viewer, dock, q
     run(dock, qtbot)
     assert "slide labels" not in viewer.layers
     assert dock.status.text() == "Cancelled; Run goes on where it was."
-    assert [path.name for path in (project_folder.parent / "slides").glob("*/.*")] == [".labels1.partial"]
+    assert [path.name for path in (slides_folder(project_folder)).glob("*/.*")] == [".labels1.partial"]
     dock.segmenter.progressed.disconnect()
     seen = []
     dock.segmenter.progressed.connect(lambda report: seen.append(report))
     run(dock, qtbot)
     assert "slide labels" in viewer.layers
     assert [report.what for report in seen if report.what in ("maps", "foreground")][:1] == ["foreground"]
-    assert not list((project_folder.parent / "slides").glob("*/.*"))
+    assert not list((slides_folder(project_folder)).glob("*/.*"))
+
+
+def test_a_run_that_was_cancelled_is_not_in_the_way_of_another_layer_of_that_name(viewer, dock, qtbot):
+    first = viewer.add_image(pyramid(), multiscale=True, name="slide")
+    dock.segmenter.progressed.connect(lambda report: report.what == "foreground" and dock.cancel_button.click())
+    run(dock, qtbot)
+    dock.segmenter.progressed.disconnect()
+    viewer.layers.remove(first)
+    viewer.add_image([level[::-1] for level in pyramid()], multiscale=True, name="slide")
+    run(dock, qtbot)
+    assert "slide labels" in viewer.layers, dock.status.text()
+
+
+def test_layers_of_one_file_have_a_place_each(viewer, dock):
+    places = set()
+    for name in ("red", "green"):
+        with layer_source(path="slide.ome.zarr"):
+            layer = viewer.add_image(pyramid(), multiscale=True, name=name)
+        assert layer.source.path == "slide.ome.zarr"
+        places.add(slides.slide_request(layer, dock.value()).out)
+    assert len(places) == 2
 
 
 @pytest.mark.parametrize("area", ["whole", "view"])

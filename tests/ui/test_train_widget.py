@@ -595,6 +595,34 @@ def test_a_training_that_was_cut_short_can_be_taken_up_or_forgotten(viewer, pair
     assert last.trainer.wait(60)
 
 
+@pytest.mark.parametrize("yes", [True, False])
+def test_a_new_model_is_not_discarded_by_another_training_without_asking(dock, pair, training, monkeypatch, qtbot, yes):
+    dock.start_button.click()
+    finished(dock, qtbot)
+    model = dock.trainer.outcome.path
+    asked = []
+    monkeypatch.setattr(dock, "confirmed_discard", lambda: asked.append(1) or yes)
+    dock.start_button.click()
+    finished(dock, qtbot)
+    assert len(asked) == 1
+    assert len(training.requests) == (2 if yes else 1)
+    assert dock.trainer.outcome is not None
+    assert dock.trainer.outcome.path.exists()
+    assert yes or dock.trainer.outcome.path == model
+    dock.trainer.discard()
+    dock.start_button.click()
+    finished(dock, qtbot)
+    assert len(asked) == 1
+
+
+def test_a_pair_that_is_chosen_twice_is_refused(dock, pair, training):
+    """What one of them trains, the other would judge."""
+    dock.pair_list.add()
+    dock.start_button.click()
+    assert "'cells' with 'truth' is chosen twice" in dock.status.text()
+    assert not training.requests
+
+
 def test_a_second_window_trains_elsewhere(viewer, pair, dock, training, qtbot):
     training.held = True
     lock = FolderLock(training_folder())

@@ -35,7 +35,7 @@ from napari_wnet.slide.record import (
 )
 from napari_wnet.slide.sizing import sized_slide_steps
 from napari_wnet.slide.source import SlideSource, open_slide
-from napari_wnet.slide.stages import Stages
+from napari_wnet.slide.stages import OtherImageError, Stages
 from napari_wnet.slide.store import Work, begin, check_room, create_arrays, open_array
 
 BLOCK = 2048
@@ -142,9 +142,21 @@ def segment_zarr_steps(
         _begin(job, ready, outputs, overwrite=overwrite)
         run = Stages(job, options.get("executor", in_process))
         if not (outputs.labels.exists() and run.is_complete):
-            yield from run.all_steps()
+            yield from _all_steps(run, ready, outputs, overwrite=overwrite)
         run.notes[:0] = notes
         return (yield from _finished(run, ready, outputs, geojson=geojson, overwrite=overwrite))
+
+
+def _all_steps(run: Stages, model: Model, outputs: Outputs, *, overwrite: bool) -> Generator[Progress, None, None]:
+    """Do all that is not done yet; what an interrupted run of another image has left is replaced if it may be."""
+    try:
+        yield from run.all_steps()
+    except OtherImageError:
+        if not overwrite:
+            raise
+        run.job.work.remove()
+        _begin(run.job, model, outputs, overwrite=True)
+        yield from run.all_steps()
 
 
 def _sized(job: SlideJob, model: Model) -> Generator[Progress, None, tuple[SlideJob, tuple[str, ...]]]:

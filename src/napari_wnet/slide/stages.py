@@ -23,6 +23,10 @@ from napari_wnet.slide.predict import look, predict
 Steps = Generator[Progress, None, None]
 
 
+class OtherImageError(OutputError):
+    """What an interrupted run has left is of another image, or of another foreground."""
+
+
 class Stages:
     """The stages of a run, each of which leaves files from which the next one begins.
 
@@ -87,7 +91,7 @@ class Stages:
         blocks = [self._intensities(item.name) for item in self._blocks]
         digest = b"".join(block.digest for block in blocks)
         if known not in (None, digest):
-            raise OutputError(
+            raise OtherImageError(
                 f"{work.path} holds a run that was interrupted, of another image or foreground. Have it replaced "
                 "(--overwrite) or choose another folder (--out)."
             )

@@ -53,17 +53,26 @@ class LabelsGuard:
                 for index, plane in planes.items():
                     self.layer.data[index] = plane
                 self.layer.refresh()
+        self._end_history()
         self._checksums.update(checksums)
 
     def replace(self, labels: npt.NDArray[np.int32], checksums: Mapping[Index, int]) -> None:
         """Put a new array of all planes into the layer."""
         with self._writing():
             self.layer.data = labels
+        self._end_history()
         self._checksums = dict(checksums)
 
     def release(self) -> None:
         """Stop watching."""
         self.layer.events.data.disconnect(self._on_data)
+
+    def _end_history(self) -> None:
+        """Forget what could be undone: it would put former pixels, under numbers that others have now, among the new.
+
+        napari has no public way to do so that leaves the chosen tool alone.
+        """
+        self.layer._reset_history()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -36,6 +36,7 @@ class Outputs:
         self._images: dict[str, Layer] = {}
         self._guard: LabelsGuard | None = None
         self._shape: tuple[int, ...] = ()
+        self._left_at: Mapping[str, Any] | None = None
 
     @property
     def labels(self) -> Labels | None:
@@ -52,17 +53,23 @@ class Outputs:
         """Return the labels as they are, to find out whether they were edited."""
         return None if self.labels is None or self._guard is None else self._guard.snapshot()
 
-    def move(self, placement: Mapping[str, Any]) -> None:
-        """Follow the source when its scale or place has changed."""
+    def move(self, placement: Mapping[str, Any], *, with_labels: bool = True) -> None:
+        """Follow the source when its scale or place has changed.
+
+        Parameters
+        ----------
+        placement : mapping
+        with_labels : bool
+            Off where another part of the source is shown: labels that are kept, as somebody has edited them, stay over
+            their own part.
+        """
         before, self._placement = self._placement, dict(placement)
-        changed = {
-            key: value
-            for key, value in placement.items()
-            if key not in before or not np.array_equal(value, before[key])
-        }
-        for layer in [*self._images.values(), *([self.labels] if self.labels is not None else [])]:
-            for key, value in changed.items():
-                setattr(layer, key, value)
+        for layer in self._images.values():
+            _place(layer, self._placement, before)
+        if with_labels and self.labels is not None:
+            _place(self.labels, self._placement, before)
+        elif self.labels is not None:
+            self._left_at = before
 
     def show_images(self, result: RunResult, metadata: Mapping[str, Any]) -> None:
         """Show the maps of a run."""
@@ -75,6 +82,9 @@ class Outputs:
         """Show the labels of a run, and return what is to be said of it."""
         self._shape = result.labels.shape
         message = self._make_room(result.edited, self._guard is not None and bool(self._guard.settled))
+        if self._guard is not None and self._left_at is not None:  # they are not kept: they get the new place, too
+            _place(self._guard.layer, self._placement, self._left_at)
+        self._left_at = None
         everything = len(result.indices) == int(np.prod(self._shape[:-2], dtype=int))
         if self._guard is None:
             self._add_labels(result.labels, result.checksums)
@@ -137,3 +147,10 @@ class Outputs:
             for index in indices:
                 layer.data[index] = array[index]
             layer.refresh()
+
+
+def _place(layer: Layer, placement: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Put a layer where its source is now; what has not changed stays as the user may have set it."""
+    for key, value in placement.items():
+        if key not in before or not np.array_equal(value, before[key]):
+            setattr(layer, key, value)

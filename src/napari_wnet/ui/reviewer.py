@@ -54,7 +54,7 @@ class Reviewer(QObject):
         self.opened: Opened | None = None
         self._layers: tuple[Layer, ...] = ()
         self._checksum = 0
-        self._maybe_edited = False
+        self._maybe_edited = self._edited_since = False
         self._saving: tuple[Opened, int, Callable[[], None] | None] | None = None
         self._opener.progressed.connect(self._on_progress)
         self._opener.returned.connect(self._show)
@@ -83,7 +83,8 @@ class Reviewer(QObject):
         return self.labels is not None and self._maybe_edited and checksum(self.labels.data) != self._checksum
 
     def open(self, item: Item, out: Path, axes: str | None) -> None:
-        """Show a file; unsaved edits of the one that is shown are lost."""
+        """Show a file; unsaved edits of the one that is shown are lost, but for those that are made from now on."""
+        self._edited_since = False
         self._opener.submit(lambda: opening_steps(item, out, axes))
 
     def save(self, then: Callable[[], None] | None = None) -> None:
@@ -106,6 +107,9 @@ class Reviewer(QObject):
         return all([runner.wait(seconds) for runner in (self._opener, self._saver, self._describer)])
 
     def _show(self, opened: Opened) -> None:
+        if self._edited_since and self.edited() and self.opened is not None:
+            self._stay("the next image was read")
+            return
         kept = {name: getattr(self.labels, name) for name in KEPT} if self.labels is not None else {}
         before = [layer for layer in self._layers if layer in self._viewer.layers]
         extent = before[0].extent.world if before else None
@@ -132,6 +136,13 @@ class Reviewer(QObject):
         self.shown.emit(opened)
         self.changed.emit()
 
+    def _stay(self, meanwhile: str) -> None:
+        """Say why the file that is shown stays, although another was asked for."""
+        name = self.opened.item.path.name if self.opened is not None else ""
+        text = f"The labels of {name} were edited while {meanwhile}, so they stay open. Save them, then go on again."
+        self.said.emit(text, "warning", text)
+        self.changed.emit()
+
     def _let_go(self) -> None:
         if len(self._layers) == 2 and self.opened is not None and not self.opened.in_pieces:
             labels = self._layers[-1]
@@ -141,6 +152,7 @@ class Reviewer(QObject):
         self._layers, self.opened, self._maybe_edited = (), None, False
 
     def _on_edit(self) -> None:
+        self._edited_since = True
         if not self._maybe_edited:
             self._maybe_edited = True
             self.changed.emit()
@@ -156,7 +168,9 @@ class Reviewer(QObject):
         self.said.emit(f"Saved the labels of {opened.item.path.name}.", "info", "")
         self.saved.emit(replace(result, path=opened.item.path))
         self.changed.emit()
-        if then is not None:
+        if then is not None and self.opened is opened and self._maybe_edited:
+            self._stay("they were saved")
+        elif then is not None:
             then()
 
     def _on_progress(self, report: Progress) -> None:

@@ -266,7 +266,7 @@ class Segmenter(QObject):
         session = self._sessions.record(job, source, result)
         session.outputs.show_images(result, session.metadata)
         yield
-        kept = session.outputs.show_labels(result)
+        kept = session.show_labels(result)
         yield
         session.outputs.describe(stacked_features(session.tables), session.metadata)
         news = " ".join([*result.notes, kept]).strip()

@@ -83,6 +83,14 @@ class Session:
             previous=self.outputs.snapshot(),
         )
 
+    def show_labels(self, result: RunResult) -> str:
+        """Show the labels of a run, and return what is to be said; a new layer has nothing of earlier runs in it."""
+        before = self.outputs.labels
+        said = self.outputs.show_labels(result)
+        if self.outputs.labels is not before:
+            self.keys, self.tables = result.keys, result.tables
+        return said
+
 
 class Sessions:
     """The sessions of a viewer's images; one is forgotten with its layer."""
@@ -114,8 +122,9 @@ class Sessions:
         if old is not None and old.source.shape != source.shape:
             old = None
         outputs = Outputs(self._viewer, source.name, source.placement) if old is None else old.outputs
-        outputs.move(source.placement)
-        alike = old is not None and old.basis == job.basis
+        same_part = old is None or old.window == job.window
+        outputs.move(source.placement, with_labels=same_part)
+        alike = old is not None and old.basis == job.basis and same_part
         session = self._sessions[job.image] = Session(
             source=source,
             data=job.image.data,

@@ -120,8 +120,10 @@ def slide_request(layer: Layer, settings: SegmentSettings, foreground: Foregroun
     if settings.axis is not None and not layer.rgb:
         axes[settings.axis] = "C"
     source = str(getattr(layer.source, "path", None) or layer.name)
-    name = f"{Path(source).name.split('.')[0]}-{hashlib.sha256(source.encode(errors='surrogatepass')).hexdigest()[:8]}"
-    folder = default_folder().with_name("slides") / name
+    which = f"{source}\0{layer.name}".encode(errors="surrogatepass")  # a reader makes several layers of a file
+    name = f"{Path(source).name.split('.')[0]}-{hashlib.sha256(which).hexdigest()[:8]}"
+    autosave = default_folder()
+    folder = autosave.with_name(f"{autosave.name}-slides") / name
     places = (folder / f"labels{number}.ome.zarr" for number in count(1))
     return SlideRequest(
         data=full_size(layer),
