@@ -19,6 +19,7 @@ def a_state(number: int, side: int = 40) -> ProjectState:
         locked={(): frozenset({number})},
         cleared=labels > 40,
         seeds=rng.random((3, 2)),
+        corner=(number, 10_000),
     )
     image = ImageState(
         name=f"image {number}", path=f"/data/{number}.tif", shape=labels.shape, sha256="ab" * 32, labels=(layer,)
@@ -53,7 +54,7 @@ def _same_image(one: ImageState, other: ImageState) -> bool:
 
 
 def _same_labels(one: LabelsState, other: LabelsState) -> bool:
-    plain = all(getattr(one, name) == getattr(other, name) for name in ("name", "done", "locked"))
+    plain = all(getattr(one, name) == getattr(other, name) for name in ("name", "done", "locked", "corner"))
     return plain and all(_same_array(getattr(one, n), getattr(other, n)) for n in ("labels", "cleared", "seeds"))
 
 

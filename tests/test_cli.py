@@ -372,6 +372,30 @@ def test_track_gives_objects_numbers_that_last(tmp_path, capsys):
         assert [row["track"] for row in csv.DictReader(file)] == ["1", "1", "1"]
 
 
+def test_track_lets_no_file_take_the_place_of_another_s_results(tmp_path, capsys):
+    pytest.importorskip("laptrack")
+    paths = []
+    for number, folder in enumerate(("one", "two")):
+        stack = np.zeros((2, 30, 30), np.uint16)
+        stack[:, 5 + 10 * number : 12 + 10 * number, 5:12] = 1
+        (tmp_path / folder).mkdir()
+        paths.append(str(tmp_path / folder / "a_labels.tif"))
+        tifffile.imwrite(paths[-1], stack, imagej=True, metadata={"axes": "TYX"})
+    assert cli.main(["track", *paths, "--out", str(tmp_path / "out"), "--overwrite"]) == 1
+    captured = capsys.readouterr()
+    assert f"{paths[0]}: 1 track" in captured.out
+    assert f"{paths[1]}: Its results would have the names of those of {paths[0]}; use another --out." in captured.err
+    assert (tifffile.imread(tmp_path / "out" / "a_labels_tracked.tif") == tifffile.imread(paths[0])).all()
+
+
+@pytest.mark.parametrize("count", ["-1", "0", "two"])
+@pytest.mark.parametrize("command", [["segment", "a.tif", "--out", "o"], ["train"], ["train-outline"], ["reproduce"]])
+def test_fewer_threads_than_one_are_refused_in_words(command, count, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main([*command, "--threads", count])
+    assert f"'{count}' is no number of threads; give 1 or more, or leave it out" in capsys.readouterr().err
+
+
 def test_evaluate_tells_the_subsets_of_the_leaf_challenge(tmp_path, capsys, nuclei_labels):
     for folder in ("true", "predicted"):
         (tmp_path / folder).mkdir()

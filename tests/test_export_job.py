@@ -84,6 +84,32 @@ def test_the_image_may_be_elsewhere_now_or_beside_the_result(tmp_path, results, 
     assert (tmp_path / "one" / "a_outlines.png").read_bytes() == (tmp_path / "two" / "a_outlines.png").read_bytes()
 
 
+def test_outlines_are_drawn_on_the_image_that_was_segmented_not_on_one_of_its_name(
+    tmp_path, nuclei_image, capsys, monkeypatch
+):
+    for place, columns in (("here", slice(0, 96)), ("there", slice(200, 296))):
+        (tmp_path / place / "images").mkdir(parents=True)
+        tifffile.imwrite(tmp_path / place / "images" / "a.tif", nuclei_image[0, :96, columns])
+    monkeypatch.chdir(tmp_path / "here")
+    assert cli.main(["segment", "images/a.tif", "--out", "../results", "--device", "cpu"]) == 0
+    labels = tmp_path / "results" / "a_labels.tif"
+    assert export(labels, "--as", "outlines", "--out", "../one") == 0
+    monkeypatch.chdir(tmp_path / "there")
+    assert export(labels, "--as", "outlines", "--out", "../two") == 0
+    one, two = ((tmp_path / folder / "a_outlines.png").read_bytes() for folder in ("one", "two"))
+    assert one == two
+    (tmp_path / "here" / "images" / "a.tif").unlink()
+    shutil.copy("images/a.tif", tmp_path / "results")
+    capsys.readouterr()
+    assert export(labels, "--as", "outlines", "--out", "../three") == 1
+    said = capsys.readouterr().err
+    assert "has changed since a.json was written" in said
+    assert "--image" in said
+    assert export(labels, "--as", "coco", "--out", "../three") == 0
+    found = json.loads((tmp_path / "three" / "a_coco.json").read_text())
+    assert found["images"][0]["file_name"] == "a.tif"
+
+
 def test_labels_of_other_programs_are_exported_too(tmp_path):
     write_labels(tmp_path / "mine.tif", ODD["touching"])
     write_ngff_labels(tmp_path / "theirs.ome.zarr", ODD["hole"])

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_wnet import cli
+from napari_wnet import cli, outline_job
+from napari_wnet.errors import TrainingError
 from napari_wnet.network.outline.file import read_outline
 from scenes import cells
 
@@ -67,6 +68,22 @@ def test_a_training_goes_on_where_it_stopped(folders, capsys):
     assert "--overwrite" in capsys.readouterr().err
     assert train(folders, "--steps", 4, "--validate-every", 2, "--resume") == 0
     assert read_outline(folders / "outline.safetensors").card["provenance"]["steps_done"] == 4
+
+
+def test_a_training_that_replaces_another_does_not_leave_the_checkpoint_of_that(folders, monkeypatch, capsys):
+    state = folders / "outline.state.safetensors"
+    state.write_bytes(b"hours of work")
+
+    def killed(run):
+        assert not run.resume
+        assert not state.exists()
+        raise TrainingError("killed")
+        yield
+
+    monkeypatch.setattr(outline_job, "train_outline_steps", killed)
+    assert train(folders, "--steps", 1, "--overwrite", kinds=("nuclei",)) == 1
+    assert "killed" in capsys.readouterr().err
+    assert not state.exists()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from napari_wnet.io.export_context import ExportContext, ObjectType
 from napari_wnet.io.exports import EXPORTS
 from napari_wnet.io.images import ImageFile, is_image_name, labels_of, read_image
 from napari_wnet.io.ngff import is_large, is_zarr, open_ngff_labels
-from napari_wnet.io.sidecar import RunRecord, read_sidecar, record_from
+from napari_wnet.io.sidecar import read_sidecar, record_from
+from napari_wnet.io.sources import source_path
 from napari_wnet.reports import drain
 from napari_wnet.slide.polygons import write_geojson_steps
 
@@ -83,9 +84,7 @@ def export_steps(job: ExportJob, files: Sequence[Path]) -> Iterator[ExportResult
     for path in files:
         name = stem(path).removesuffix(LABELS)
         try:
-            if name in taken:
-                raise OutputError(f"Its results would have the names of those of {taken[name]}; use another --out.")
-            taken[name] = path
+            take_name(taken, name, path)
             outputs, notes = _export(job, path, name)
         except WNetError as error:
             yield ExportResult(path=path, error=str(error))
@@ -97,6 +96,19 @@ def export_steps(job: ExportJob, files: Sequence[Path]) -> Iterator[ExportResult
         read = (_read(job, path, with_image=False) for path in good)
         write_coco_set(target, ((labels, context) for labels, context, _ in read), overwrite=job.overwrite)
         yield ExportResult(path=job.out, outputs=(target,))
+
+
+def take_name(taken: dict[str, Path], name: str, path: Path) -> None:
+    """Note what the names of a file's results begin with, so that no other file's take their place.
+
+    Raises
+    ------
+    OutputError
+        If those of another file begin so.
+    """
+    if name in taken:
+        raise OutputError(f"Its results would have the names of those of {taken[name]}; use another --out.")
+    taken[name] = path
 
 
 def _export(job: ExportJob, path: Path, name: str) -> tuple[tuple[Path, ...], tuple[str, ...]]:
@@ -135,23 +147,16 @@ def _read(
 ) -> tuple[npt.NDArray[np.int32], ExportContext, tuple[str, ...]]:
     file = read_image(path, indices=True)
     labels = labels_of(file)
-    record = _record(path)
-    image_path = _image_path(job, path, record)
+    name, image = _image(job, path, wanted=with_image)
     context = ExportContext(
-        name=path.name if image_path is None else image_path.name,
+        name=name,
         lead=_lead(job, file, labels.ndim - 2),
-        image=None,
+        image=image,
         pixel_size=file.pixel_size,
         category=job.category,
         object_type=job.object_type,
         overwrite=job.overwrite,
     )
-    if with_image and image_path is not None:
-        # The sidecar's word on axes and channels holds for the image that it names.
-        known = record if job.image is None else None
-        axes, channels = (job.axes, None) if known is None else (known.axes, known.channels)
-        image = _arranged(read_image(image_path), axes, channels)
-        context = ExportContext(**{**vars(context), "image": image})
     return labels, context, file.notes
 
 
@@ -170,25 +175,35 @@ def _lead(job: ExportJob, file: ImageFile, n_axes: int) -> str:
     return lead[len(lead) - n_axes :] if n_axes else ""
 
 
-def _record(path: Path) -> RunRecord | None:
-    """Return what the sidecar of a result says, if it has one."""
+def _image(job: ExportJob, path: Path, *, wanted: bool) -> tuple[str, npt.NDArray[Any] | None]:
+    """Return what the image of labels is called and, if that is wanted and it is known, what is in it.
+
+    Raises
+    ------
+    ImageError
+        If it is not there any more, or is another one now.
+    """
+    if job.image is not None:
+        named = _named_image(job.image, path)
+        return named.name, _arranged(read_image(named), job.axes, None) if wanted else None
     sidecar = path.with_name(stem(path).removesuffix(LABELS) + ".json")
     if not stem(path).endswith(LABELS) or not sidecar.is_file():
-        return None
-    return record_from(read_sidecar(sidecar))[0]
+        return path.name, None
+    info = read_sidecar(sidecar)
+    record = record_from(info)[0]
+    if not wanted:
+        return Path(record.input_path).name or path.name, None
+    found = source_path(info["input"], sidecar, remedy=" Or name it with --image.")
+    # The sidecar's word on axes and channels holds for the image that it names.
+    return found.name, _arranged(read_image(found), record.axes, record.channels)
 
 
-def _image_path(job: ExportJob, path: Path, record: RunRecord | None) -> Path | None:
-    if job.image is None:
-        if record is None:
-            return None
-        # As the user gave it, from the folder of then; else beside the result.
-        near = path.with_name(Path(record.input_path).name)
-        return next((found for found in (Path(record.input_path), near) if found.exists()), None)
-    if not job.image.is_dir() or is_zarr(job.image):
-        return job.image
+def _named_image(image: Path, path: Path) -> Path:
+    """Return the image, or the one of a folder, that the user names for labels."""
+    if not image.is_dir() or is_zarr(image):
+        return image
     name = stem(path).removesuffix(LABELS)
-    found = [entry for entry in sorted(job.image.iterdir()) if is_image_name(entry) and stem(entry) == name]
+    found = [entry for entry in sorted(image.iterdir()) if is_image_name(entry) and stem(entry) == name]
     if not found:
-        raise ImageError(f"There is no image named {name}.* in {job.image} for {path}; add it, or name it.")
+        raise ImageError(f"There is no image named {name}.* in {image} for {path}; add it, or name it.")
     return found[0]

@@ -64,15 +64,18 @@ def train_outline_job_steps(
         If the job cannot start, the loss diverges, or a file cannot be written.
     """
     out = model_file(job.out, overwrite=overwrite, resume=resume)
+    state = out.with_suffix(STATE)
     run = OutlineRun(
         samples=[data.train for data in sets],
         validation=[data.validation for data in sets],
         config=job.network,
         params=job.params,
         device=device,
-        state=out.with_suffix(STATE),
+        state=state,
         resume=resume,
     )
+    if overwrite and not resume:  # else, killed before its first checkpoint, it would be resumed from that of another
+        state.unlink(missing_ok=True)
     trained = yield from logged(train_outline_steps(run), out.with_suffix(".csv"), resume=resume)
     save_outline(out, trained.network, _card(job, sets, trained), overwrite=True)
     return out, trained

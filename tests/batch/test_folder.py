@@ -100,3 +100,8 @@ def open_png(path):
     held = io.BytesIO()
     Image.fromarray(tifffile.imread(path)).save(held, "PNG")
     return held.getvalue()
+
+
+def test_fewer_threads_than_one_are_refused(tmp_path):
+    with pytest.raises(ParamsError, match="give 1 or more"):
+        segment_folder(tmp_path, tmp_path / "out", threads=-1)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from napari_wnet.batch.outputs import WORK, output_paths, own_outputs, staged, tidy
+from napari_wnet.batch.outputs import EARLIER, WORK, left_of_earlier, output_paths, own_outputs, staged, tidy
 from napari_wnet.errors import OutputError
 
 STEM = "plate 1/ä"
@@ -136,3 +137,76 @@ def test_a_damaged_work_folder_is_cleared(tmp_path):
 def test_own_outputs_are_those_that_sidecars_name(tmp_path):
     run(tmp_path, "new", moves=9)
     assert own_outputs(tmp_path / "plate 1") == {"ä.json", "ä_labels.tif", "ä_overlay.png", "ä.csv"}
+
+
+@pytest.mark.parametrize("kind", ["labels", "table", "overlay", "zarr", "sidecar"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_is_no_result_is_never_replaced_nor_is_that_offered(tmp_path, kind, overwrite):
+    run(tmp_path, "new", moves=9)
+    targets = output_paths(tmp_path / "plate 1", "b", (*KINDS, "zarr"))
+    mine = targets[kind]
+    if kind == "zarr":
+        mine.mkdir()
+        mine /= "zarr.json"
+    mine.write_text('{"labels": "b_labels.tif"}')
+    with (
+        pytest.raises(OutputError, match=r"not known to be a result.*choose another folder.*or move it") as refused,
+        staged(tmp_path / "plate 1", "b", targets, overwrite=overwrite),
+    ):
+        pass
+    assert "--overwrite" not in str(refused.value)
+    assert mine.read_text() == '{"labels": "b_labels.tif"}'
+
+
+def test_a_file_beside_results_that_do_not_name_it_is_not_replaced(tmp_path):
+    run(tmp_path, "old", moves=9)
+    targets = output_paths(tmp_path, STEM, (*KINDS, "pca"))
+    targets["pca"].write_text("mine")
+    with pytest.raises(OutputError, match=r"_pca\.png exists already"), staged(tmp_path, STEM, targets, overwrite=True):
+        pass
+    assert words(tmp_path) == {"old"}
+    assert targets["pca"].read_text() == "mine"
+
+
+def test_results_of_another_image_are_not_replaced(tmp_path):
+    run(tmp_path, "old", moves=9)
+    (tmp_path / "plate 1" / "ä.json").rename(tmp_path / "plate 1" / "b.json")
+    targets = output_paths(tmp_path, STEM, KINDS)
+    with pytest.raises(OutputError, match="not known"), staged(tmp_path, STEM, targets, overwrite=True):
+        pass
+    assert words(tmp_path) == {"old"}
+
+
+@pytest.mark.parametrize("moves", range(1, 4))
+def test_what_the_user_put_there_after_a_kill_is_not_replaced_by_results_that_replace_others(tmp_path, moves):
+    run(tmp_path, "new", overwrite=True, moves=moves)
+    targets = output_paths(tmp_path, STEM, KINDS)
+    assert targets["labels"].read_text() == "new"
+    targets["sidecar"].write_text("mine")
+    tidy(tmp_path)
+    assert targets["sidecar"].read_text() == "mine"
+
+
+@pytest.mark.parametrize("moves", range(-1, 5))
+@pytest.mark.parametrize("earlier", [False, True])
+def test_whatever_a_kill_left_can_be_replaced(tmp_path, moves, earlier):
+    if earlier:
+        run(tmp_path, "old", moves=9)
+    run(tmp_path, "new", overwrite=earlier, moves=moves)
+    tidy(tmp_path)
+    assert run(tmp_path, "newer", overwrite=True, moves=9) == 0
+    assert words(tmp_path) == {"newer"}
+
+
+def test_what_earlier_results_leave_is_known(tmp_path):
+    run(tmp_path, "old", moves=9)
+    targets = output_paths(tmp_path, STEM, ())
+    assert left_of_earlier(targets) == ["ä_overlay.png"]
+    info = json.loads(targets["sidecar"].read_text())
+    info["result"] = {"files": {"labels": "ä_labels.tif", "table": "ä.csv"}, EARLIER: ["ä_overlay.png", "gone.png"]}
+    targets["sidecar"].write_text(json.dumps(info))
+    assert "ä_overlay.png" in own_outputs(tmp_path / "plate 1")
+    assert left_of_earlier(targets) == ["ä_overlay.png"]
+    assert left_of_earlier(output_paths(tmp_path, STEM, KINDS)) == []
+    assert run(tmp_path, "new", overwrite=True, moves=9) == 0
+    assert words(tmp_path) == {"new"}

@@ -228,3 +228,21 @@ def test_names_that_are_no_unicode_are_segmented_listed_and_made_again(tmp_path,
     assert cli.main(["export", str(labels), "--as", "geojson,coco", "--out", str(tmp_path / "exports")]) == 0
     assert cli.main(["segment", str(odd), "--out", str(out), "--save", "geojson,coco,roi", "--device", "cpu"]) == 0
     assert "finished before" in capsys.readouterr().out
+
+
+def test_a_copy_takes_the_place_of_an_earlier_copy_alone(results, tmp_path, capsys):
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "a_labels.tif").write_text("mine")
+    again = ["replay", str(results / "a.json"), "--out", str(copy)]
+    for more in [], ["--overwrite"]:
+        assert cli.main([*again, *more]) == 1
+        said = capsys.readouterr().err
+        assert "a_labels.tif exists already and is not known to be a result" in said
+        assert "--overwrite" not in said
+        assert (copy / "a_labels.tif").read_text() == "mine"
+    (copy / "a_labels.tif").unlink()
+    assert cli.main(again) == 0
+    assert cli.main(again) == 1
+    assert "have it replaced (--overwrite)" in capsys.readouterr().err
+    assert cli.main([*again, "--overwrite"]) == 0

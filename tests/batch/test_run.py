@@ -467,6 +467,36 @@ def test_somebody_elses_json_is_left_alone(job, images):
     assert (job.out / "0.json").read_text() == "mine"
 
 
+def test_labels_that_somebody_drew_beside_the_image_are_never_replaced(job, images):
+    mine = images / "0_labels.tif"
+    tifffile.imwrite(mine, np.ones((SIDE, SIDE), np.uint16))
+    drawn = mine.read_bytes()
+    items = find_inputs([str(images / "0.tif")], images).items
+    for overwrite in (False, True):
+        (result,) = drain(batch_steps(other(job, out=images, overwrite=overwrite), items))
+        assert result.state == "failed"
+        assert "0_labels.tif exists already and is not known to be a result" in result.error
+        assert "--overwrite" not in result.error
+        assert mine.read_bytes() == drawn
+    assert sorted(path.name for path in images.glob("0*")) == ["0.tif", "0_labels.tif"]
+
+
+def test_what_earlier_results_left_is_named_until_it_is_replaced(job, images):
+    items = find_inputs([str(images / "0.tif")], job.out).items
+
+    def result(angle, *save):
+        params = job.params.replace(clustering__angle=angle)
+        (done,) = drain(batch_steps(other(job, params=params, save=("labels", *save), overwrite=True), items))
+        assert done.state == "done"
+        return json.loads((job.out / "0.json").read_text())["result"]
+
+    assert "earlier" not in result(30.0, "overlay")
+    for angle in (40.0, 50.0):
+        found = result(angle)
+        assert (found["earlier"], set(found["files"])) == (["0_overlay.png"], {"labels", "table"})
+    assert "earlier" not in result(60.0, "overlay")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_without_permission_fails_alone(job, images):
     (images / "0.tif").chmod(0)

@@ -8,8 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from napari_wnet.core.changes import change_of, check_inside, object_at, objects_along, unused_number, window_of
+from napari_wnet.core.changes import (
+    LARGEST,
+    change_of,
+    check_inside,
+    object_at,
+    objects_along,
+    unused_number,
+    window_of,
+)
+from napari_wnet.core.edits import cut, delete, merge, split
+from napari_wnet.core.seeding import reseed
 from napari_wnet.errors import EditError
+from napari_wnet.params import EditParams
 
 planes = arrays.arrays(np.int32, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 3))
 
@@ -27,7 +38,7 @@ def test_a_change_makes_the_window_what_is_wanted_and_leaves_the_rest(labels, da
     change = change_of(labels, window, wanted, [np.int64(2), 3])
     np.testing.assert_array_equal(change.applied(labels), expected)
     assert change.n_pixels == np.count_nonzero(expected != labels)
-    assert change.values.dtype == np.int32
+    assert change.values.dtype == np.int64
     assert change.objects == (2, 3)
     assert change_of(labels, window, wanted).objects == ()
 
@@ -52,6 +63,40 @@ def test_the_window_of_objects_is_their_bounding_box_and_a_margin(labels, number
 def test_an_unused_number_is_the_first_above_all():
     assert unused_number(np.array([[0, 7], [3, 0]])) == 8
     assert unused_number(np.zeros((0, 4), np.int32)) == 1
+    assert unused_number(np.array([[2**31 - 1]], np.int32)) == 2**31
+    with pytest.raises(EditError, match="fill it with a smaller number"):
+        unused_number(np.array([[LARGEST]]))
+
+
+@pytest.mark.parametrize("number", [3_000_000_000, 2**62])
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_large_numbers_stay_what_they_are(number, dtype):
+    labels = np.zeros((10, 18), dtype)
+    labels[1:9, 1:8], labels[1:9, 8:16] = number, number + 1
+    assert set(np.unique(merge(labels, (number, number + 1)).applied(labels)).tolist()) == {0, number}
+    assert set(np.unique(delete(labels, number).applied(labels)).tolist()) == {0, number + 1}
+    for change in (split(labels, None, [(4, 9), (4, 14)]), cut(labels, [(0, 12), (9, 12)])):
+        assert set(np.unique(change.applied(labels)).tolist()) == {0, number, number + 1, number + 2}
+        assert set(change.objects) == {number + 1, number + 2}
+    points = [(4, 4), (4, 9)]
+    moved = reseed(labels, None, (points, [*points, (4, 14)]), EditParams())
+    assert set(np.unique(moved.applied(labels)).tolist()) == {0, number, number + 1, number + 2}
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int32])
+def test_a_number_more_than_labels_can_hold_is_told_and_makes_them_wider(dtype):
+    most = np.iinfo(dtype).max
+    labels = np.zeros((10, 18), dtype)
+    labels[1:9, 1:16] = most
+    for change in (split(labels, None, [(4, 3), (4, 13)]), cut(labels, [(0, 8), (9, 8)])):
+        assert set(change.values.tolist()) == {most + 1}
+        assert set(np.unique(change.applied(labels)).tolist()) == {0, most, most + 1}
+
+
+def test_numbers_beyond_those_of_64_bits_are_refused():
+    labels = np.full((3, 3), 2**64 - 1, np.uint64)
+    with pytest.raises(EditError, match="fill it with a smaller number"):
+        delete(labels, 2**64 - 1)
 
 
 @given(st.integers(-3, 8), st.integers(-3, 12))

@@ -73,3 +73,8 @@ def test_labels_of_another_plane_are_refused():
     truth = cells(24, 3, seed=0)
     with pytest.raises(ImageError, match="shape"):
         cluster(maps_of(truth), ClusteringParams(), kept=Kept.of(np.zeros((5, 5), np.int32), []))
+
+
+def test_a_large_number_among_the_others_takes_no_memory():
+    labels = np.array([[0, 5, 7], [3_000_000_000, 5, 0]])
+    np.testing.assert_array_equal(Kept.of(labels, [0, 5, 6, 2**40]).labels, np.where(labels == 5, 5, 0))

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from napari_wnet.core import labels as module
-from napari_wnet.core.labels import connected_parts, renumber, strips
+from napari_wnet.core.labels import connected_parts, object_ranks, renumber, strips
 
 shapes = st.tuples(st.integers(0, 7), st.integers(1, 7))
 images = shapes.flatmap(
@@ -63,3 +63,17 @@ def test_labels_are_renumbered_in_place(monkeypatch: pytest.MonkeyPatch) -> None
     before, numbers = image.copy(), np.array([0, 7, 5, 5], np.int32)
     renumber(image, numbers)
     np.testing.assert_array_equal(image, numbers[before])
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_ranks_are_labels_from_1_in_the_order_of_the_numbers(background):
+    labels = np.array([[7, 7, 3_000_000_000], [7, 9, 9]])
+    labels[0, 0] *= not background
+    values, ranks = object_ranks(labels)
+    assert values.tolist() == [7, 9, 3_000_000_000]
+    np.testing.assert_array_equal(np.concatenate([[0], values])[ranks], labels)
+    for empty in (np.zeros((2, 3), np.int32), np.zeros((0, 3), np.int32)):
+        values, ranks = object_ranks(empty)
+        assert not len(values)
+        assert ranks.shape == empty.shape
+        assert not ranks.any()

@@ -73,6 +73,8 @@ def test_the_usual_length_is_the_median_of_the_longer_sides():
     labels[0:4, 0:10], labels[10:22, 0:3], labels[30:38, 30:38] = 1, 2, 7
     assert usual_length(labels) == 10
     assert usual_length(np.zeros((5, 5), np.int32)) == 0
+    assert usual_length(np.where(labels > 0, labels.astype(np.int64) + 3_000_000_000, 0)) == 10
+    assert usual_length(np.full((5, 7), 3_000_000_000)) == 7
 
 
 def test_a_frame_is_square_with_the_prompt_in_its_middle():

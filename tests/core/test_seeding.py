@@ -36,6 +36,13 @@ def test_each_object_has_one_innermost_seed(count, seed):
     assert reseed(labels, maps, (points, points), PARAMS).n_pixels == 0
 
 
+def test_where_seeds_are_does_not_depend_on_numbers():
+    labels, _, points = scene()
+    far = np.where(labels > 0, labels.astype(np.int64) + 3_000_000_000, 0)
+    np.testing.assert_array_equal(seed_points(far), points)
+    assert len(seed_points(np.full((5, 5), 3_000_000_000))) == 1
+
+
 @given(st.integers(2, 9), st.integers(0, 10**6), st.data())
 @settings(deadline=None, derandomize=True, max_examples=30)
 def test_only_the_surroundings_change(count, seed, data):
@@ -222,7 +229,7 @@ def test_where_in_a_large_plane_the_objects_lie_does_not_matter():
         )
         np.testing.assert_array_equal(there.applied(wide), np.pad(here.applied(labels), shape))
         assert there.objects == here.objects
-        assert there.values.dtype == np.int32
+        assert there.values.dtype == np.int64
 
 
 def test_seeds_on_each_side_of_the_frame_count():

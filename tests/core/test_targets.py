@@ -190,3 +190,17 @@ def test_small_objects_are_dropped_and_the_rest_numbered_on(labels: Labels, leas
     assert np.unique(kept[kept > 0]).tolist() == list(range(1, len(expected) + 1))
     for number, label in enumerate(expected, start=1):
         np.testing.assert_array_equal(kept == number, labels == label)
+
+
+@pytest.mark.parametrize("offset", [3_000_000_000, 2**62])
+def test_large_numbers_take_no_memory_and_change_nothing(offset):
+    labels = cells(48, 8, seed=1)
+    far = np.where(labels > 0, labels.astype(np.int64) + offset, 0)
+    for kind in KINDS:
+        np.testing.assert_array_equal(distance_map(far, kind), distance_map(labels, kind))
+    np.testing.assert_array_equal(neighbours(far, 5.0), neighbours(labels, 5.0) + offset)
+    np.testing.assert_array_equal(drop_small(far, 30), drop_small(labels, 30))
+    full = np.full((6, 6), offset)
+    assert distance_map(full).all()
+    assert drop_small(full, 30).all()
+    assert not len(neighbours(full, 5.0))

@@ -237,6 +237,10 @@ def test_a_hostile_array_is_left_out(folder, what):
         {"seeds": [[1, "2"]]},
         {"seeds": [[1e308, 10**400]]},
         {"seeds": 1},
+        {"corner": [1]},
+        {"corner": [1, 2, 3]},
+        {"corner": [1, -2]},
+        {"corner": "12"},
         {"cleared": {}},
         {"labels": None},
     ],
@@ -246,6 +250,14 @@ def test_a_hostile_layer_is_left_out(folder, change):
     found = load_project(folder)
     assert "project.json is damaged at labels 1" in found.problems[0]
     assert [labels.name for labels in found.images[0].labels] == ["second"]
+
+
+def test_a_layer_of_an_earlier_version_lies_over_the_whole_of_its_image(folder):
+    edit(folder, lambda info: info["images"][0]["labels"][0].pop("corner"))
+    found = load_project(folder)
+    assert not found.problems
+    assert [labels.corner for labels in found.images[0].labels] == [None, None]
+    np.testing.assert_array_equal(found.images[0].labels[0].labels, two_layers().images[0].labels[0].labels)
 
 
 @pytest.mark.parametrize("image", [None, 3, [], {}, {"name": "x"}])

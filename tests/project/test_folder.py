@@ -56,6 +56,7 @@ LABELS = st.builds(
     cleared=st.none() | st_numpy.arrays(bool, SHAPE),
     seeds=st.none()
     | st_numpy.arrays(np.float64, st.tuples(st.integers(0, 4), st.just(4)), elements=st.floats(-1e9, 1e9)),
+    corner=st.none() | st.tuples(st.integers(0, 2**31 - 1), st.integers(0, 2**31 - 1)),
 )
 IMAGES = st.builds(
     ImageState,

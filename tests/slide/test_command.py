@@ -66,6 +66,11 @@ def test_a_slide_is_made_again_from_its_sidecar(tmp_path, slide, capsys):
     assert cli.main(["replay", str(sidecar), "--out", str(tmp_path / "copy")]) == 0
     one, two = (labels_in(tmp_path / folder / "a_labels.ome.zarr") for folder in ("out", "copy"))
     np.testing.assert_array_equal(one, two)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.csv").write_text("mine")
+    assert cli.main(["replay", str(sidecar), "--out", str(tmp_path / "mine"), "--overwrite"]) == 1
+    assert "not known to be a result" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["a.csv"]
     info = json.loads(sidecar.read_text())
     info["result"]["labels_sha256"] = "0" * 64
     sidecar.write_text(json.dumps(info))
@@ -154,6 +159,53 @@ def test_a_folder_of_slides_is_found_own_results_are_not_and_a_second_run_skips(
         assert says in capsys.readouterr().out
     assert segment(slide.parent, "--out", slide.parent, "--blocks", "2048", "--angle", "30") == 1
     assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["a_labels.ome.zarr", "a.csv", "a.json", "a.geojson"])
+def test_what_is_no_result_is_not_replaced_by_those_of_a_slide(tmp_path, slide, capsys, name):
+    mine = tmp_path / "out" / name
+    mine.parent.mkdir()
+    if name.endswith(".zarr"):
+        mine.mkdir()
+        mine /= "mine"
+    mine.write_text("mine")
+    for more in (), ("--overwrite",):
+        assert segment(slide, "--out", tmp_path / "out", "--blocks", "96", "--save", "geojson", *more) == 1
+        said = capsys.readouterr().err
+        assert "not known to be a result" in said
+        assert "--overwrite" not in said
+        assert mine.read_text() == "mine"
+
+
+def test_results_of_a_slide_without_a_sidecar_are_replaced_if_their_run_was_cut_short(tmp_path, slide, capsys):
+    out = tmp_path / "out"
+    arguments = ("--out", out, "--blocks", "96", "--save", "geojson")
+    assert segment(slide, *arguments) == 0
+    sidecar = (out / "a.json").read_text()
+    (out / "a.json").unlink()
+    assert segment(slide, *arguments, "--overwrite") == 1
+    assert "move it away" in capsys.readouterr().err
+    (out / ".a.partial").mkdir()
+    assert segment(slide, *arguments, "--overwrite") == 0
+    assert json.loads((out / "a.json").read_text())["result"] == json.loads(sidecar)["result"]
+
+
+def test_polygons_that_an_interrupted_run_has_not_come_to_are_not_its_own(tmp_path, slide, capsys):
+    out = tmp_path / "out"
+    (out / ".a.partial").mkdir(parents=True)
+    (out / "a.geojson").write_text("mine")
+    assert segment(slide, "--out", out, "--blocks", "96", "--save", "geojson", "--overwrite") == 1
+    assert "a.geojson exists already and is not known" in capsys.readouterr().err
+    assert (out / "a.geojson").read_text() == "mine"
+
+
+def test_polygons_of_earlier_labels_of_a_slide_may_be_replaced_later(tmp_path, slide):
+    out = tmp_path / "out"
+    for more in ("--save", "geojson"), ("--angle", "30"), ("--angle", "40", "--save", "geojson"):
+        assert segment(slide, "--out", out, "--blocks", "96", "--overwrite", *more) == 0
+        result = json.loads((out / "a.json").read_text())["result"]
+        assert ("geojson" in result["files"]) == ("geojson" in more)
+        assert result.get("earlier", []) == ([] if "geojson" in more else ["a.geojson"])
 
 
 def test_a_folder_may_hold_slides_and_other_images(tmp_path, slide, nuclei_image, capsys, monkeypatch):

@@ -51,6 +51,26 @@ def test_shapes_of_a_stack_belong_to_their_plane_or_to_all():
     assert (mask_of(flat, stack, (2,)) == MASK).all()
 
 
+@pytest.mark.parametrize("channel_axis", [0, 1, -3])
+def test_shapes_on_an_image_with_channels_belong_to_their_plane_whatever_the_channel(channel_axis):
+    stack = Image(np.zeros((3, 3, *SHAPE)))  # both axes of one length: only which is which tells them apart
+    deep = Shapes([np.array([[1, 2, *corner] for corner in CORNERS])], shape_type="polygon")
+    source = read_source(stack, channel_axis=channel_axis)
+    own = 2 if channel_axis == 0 else 1
+    for plane in range(3):
+        mask = read_foreground(deep, stack, source).mask((plane,), SHAPE)
+        assert (mask == (MASK if plane == own else False)).all()
+    flat = Shapes([np.array(CORNERS)], shape_type="polygon")
+    assert all((read_foreground(flat, stack, source).mask((plane,), SHAPE) == MASK).all() for plane in range(3))
+
+
+def test_shapes_on_channels_that_come_last_are_drawn_where_they_are():
+    image = Image(np.zeros((*SHAPE, 2)), rgb=False)
+    layer = Shapes([np.array([[*corner, 1] for corner in CORNERS])], shape_type="polygon")
+    mask = read_foreground(layer, image, read_source(image, channel_axis=2)).mask((), SHAPE)
+    assert (mask == MASK).all()
+
+
 def test_drawing_later_does_not_change_the_snapshot():
     image, shapes = Image(np.zeros(SHAPE)), Shapes([np.array(CORNERS)], shape_type="polygon")
     foreground = read_foreground(shapes, image, read_source(image))

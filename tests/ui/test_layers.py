@@ -139,6 +139,32 @@ def test_labels_find_their_image_by_name_or_else_by_size():
     assert image_for(labels, [first, second]) is first
 
 
+@pytest.mark.parametrize(
+    ("labels", "image"),
+    [
+        ("cell 1 labels", "cell 1"),
+        ("cell 1_cp_masks", "cell 1"),
+        ("cell 1_mask", "cell 1_img"),
+        ("cell 1.tif", "cell 1"),
+        ("cell 1", "cell 1 [1]"),
+    ],
+)
+def test_labels_find_their_image_by_likeness_of_names_as_files_do(labels, image):
+    path = "/data/cell 1.tif" if image.endswith("]") else None  # the name was taken, the file says it
+    own = Image(np.zeros((20, 30)), name=image)
+    own._source = own.source.model_copy(update={"path": path})
+    others = [Image(np.zeros((20, 30)), name=name) for name in ("cell 10", "cell", "cell 2 img")]
+    small = Image(np.zeros((5, 6)), name="cell 1")
+    assert image_for(Labels(np.zeros((20, 30), int), name=labels), [small, own, *others]) is own
+
+
+def test_labels_that_were_renamed_find_the_image_that_is_named_like_their_source():
+    own, newer = Image(np.zeros((20, 30)), name="cells_raw"), Image(np.zeros((20, 30)), name="newer")
+    labels = Labels(np.zeros((20, 30), int), name="mine", metadata={MARK: {"source": "cells"}})
+    assert image_for(labels, [own, newer]) is own
+    assert image_for(Labels(np.zeros((20, 30), int), name="_labels"), [own, newer]) is newer
+
+
 def test_the_axis_that_labels_lack_is_that_of_channels():
     labels = Labels(np.zeros((20, 30), int))
     assert channel_axis_beside(Image(np.zeros((20, 30))), labels) is None

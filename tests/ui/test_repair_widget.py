@@ -10,6 +10,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_wnet.core.doubt import doubts
+from napari_wnet.core.edits import merge
 from napari_wnet.ui.outliner import Outliner
 from napari_wnet.ui.repair_widget import RepairWidget
 from napari_wnet.ui.work import Models, Ranked
@@ -342,6 +343,22 @@ def test_a_stack_is_edited_in_the_plane_that_is_seen(viewer, segment, repair, qt
     assert "2D" in repair.status.text()
 
 
+def test_an_object_is_turned_in_its_own_plane(viewer, segment, repair, qtbot):
+    """Numbers begin anew in each plane: the object of that number in another plane is another one."""
+    viewer.add_image(np.stack([blobs(), blobs()[::-1, ::-1]]), name="stack")
+    segment.run_button.click()
+    qtbot.waitUntil(lambda: not segment.segmenter.busy, timeout=TIMEOUT)
+    layer = viewer.layers["stack labels"]
+    viewer.layers.selection.active = layer
+    before = layer.data.copy()
+    for plane in (0, 1, 0):
+        viewer.dims.set_current_step(0, plane)
+        assert repair.repairer.turn(1, repair.repairer.params, -1) is not None
+        for index in (0, 1):
+            alike = ((layer.data[index] == 1) & (before[index] == 1)).sum() / (before[index] == 1).sum()
+            assert alike > 0.8, (plane, index)
+
+
 def test_closing_the_dock_gives_everything_back(viewer, labels, repair):
     assert labels.mouse_wheel_callbacks
     n_drags = len(labels.mouse_drag_callbacks)
@@ -372,6 +389,27 @@ def test_labels_of_small_integers_do_not_wrap(viewer, repair):
     assert "int32" in repair.status.text()
     assert set(np.unique(layer.data)) == {0, 255}
     assert repair.buttons["split"].isChecked()
+
+
+@pytest.mark.parametrize(("dtype", "number"), [(np.int32, 2**31 - 1), (np.uint16, 2**16 - 1)])
+def test_a_number_that_labels_have_no_room_for_is_refused(viewer, repair, dtype, number):
+    labels = np.zeros((40, 60), dtype)
+    labels[5:35, 5:55] = number
+    layer = viewer.add_labels(labels, name="full")
+    repair.tools.choose("split")
+    click(layer, (20, 10))
+    click(layer, (20, 50))
+    assert ("'int64'" if dtype is np.int32 else "'int32'") in repair.status.text()
+    assert set(np.unique(layer.data)) == {0, number}
+
+
+def test_large_numbers_are_merged_and_ranked(viewer, repair, qtbot):
+    labels = np.zeros((40, 60), np.int64)
+    labels[5:35, 5:30], labels[5:35, 30:55] = 3_000_000_000, 3_000_000_001
+    layer = viewer.add_labels(labels, name="far")
+    qtbot.waitUntil(lambda: repair.repairer.usual_px == 30, timeout=TIMEOUT)
+    assert repair.repairer.edit(lambda plane, _: merge(plane, (3_000_000_000, 3_000_000_001))) is not None
+    assert set(np.unique(layer.data)) == {0, 3_000_000_000}
 
 
 def test_shift_click_takes_nothing_else_back(labels, repair):

@@ -331,6 +331,17 @@ def test_objects_are_linked_over_time_into_labels_and_tracks(viewer, dock, serie
     qtbot.waitUntil(lambda: dock.model.rowCount() > 0, timeout=TIMEOUT)
 
 
+def test_what_is_linked_lies_where_the_labels_do(viewer, dock, series, qtbot):
+    pytest.importorskip("laptrack")
+    affine = np.array([[1, 0, 0, 0], [0, 1, 0.2, 5], [0, 0, 1, -7], [0, 0, 0, 1.0]])
+    series.affine = affine
+    dock.labels_box.setLayer(series)
+    with qtbot.waitSignal(dock.linker.linked, timeout=TIMEOUT):
+        dock.linker.button.click()
+    for name in ("plants linked", "plants tracks"):
+        np.testing.assert_allclose(viewer.layers[name].affine.affine_matrix, affine)
+
+
 def test_nothing_can_be_linked_in_a_single_plane(dock, layer):
     assert not dock.linker.button.isEnabled()
 

@@ -12,13 +12,13 @@ from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import CORRECTED, FileResult
 from napari_wnet.batch.outputs import output_paths, staged, tidy
 from napari_wnet.batch.reading import Loaded
-from napari_wnet.batch.replay import source_path
 from napari_wnet.batch.writing import PlaneResult, write_outputs
 from napari_wnet.core.labels import check_labels
 from napari_wnet.errors import ImageError, OutputError
 from napari_wnet.io.axes import arrange
 from napari_wnet.io.images import MOST_LABELS, read_image
 from napari_wnet.io.sidecar import count_objects, read_sidecar, record_from, write_sidecar
+from napari_wnet.io.sources import source_path
 
 OF_MAPS = frozenset({"distmap", "embedding", "pca"})
 """Kinds that labels do not change."""

@@ -96,6 +96,8 @@ def segment_folder(
     unknown = [kind for kind in job_options["save"] if kind not in KINDS]
     if unknown:
         raise ParamsError(f"There is nothing called {', '.join(unknown)} to save; choose of {', '.join(KINDS)}.")
+    if count is not None and count < 1:
+        raise ParamsError(f"threads is {count}; give 1 or more, or leave it out.")
     ready = model if isinstance(model, Model) else load_model(model)
     foreground = options.get("foreground")
     job_options["foreground"] = masks = None if foreground is None else Path(foreground)

@@ -1,7 +1,8 @@
 """The files that a batch writes for an image: their names, how they get into place, and whether they are there.
 
 They are written into a folder of their own within the output folder and then moved, the sidecar last: a sidecar means
-that everything it names is there. A run that is killed between two moves is brought to its end by the next.
+that everything it names is there. A run that is killed between two moves is brought to its end by the next. What no
+sidecar names is somebody else's and never replaced, whatever its name.
 """
 
 from __future__ import annotations
@@ -11,17 +12,19 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from napari_wnet.atomic import refuse_existing, refuse_existing_folder, writing
 from napari_wnet.batch.kinds import ENDINGS
-from napari_wnet.errors import ParamsError, WNetError
+from napari_wnet.errors import OutputError, ParamsError, WNetError
 from napari_wnet.io.sidecar import read_sidecar
 
 WORK = ".napari-wnet"
 """Folder within the output folder for what is not finished; hidden, so that nobody takes it for results."""
 STEM_FILE, DECIDED_FILE = "stem", "decided"
+EARLIER = "earlier"
+"""Key of a sidecar's result: names of what earlier results have left."""
 ALWAYS = ("labels", "table", "sidecar")
 
 
@@ -37,12 +40,34 @@ def own_outputs(folder: Path) -> frozenset[str]:
     for path in folder.glob("*.json"):
         if path.name.endswith(ENDINGS["coco"]) and (folder / path.name.replace(ENDINGS["coco"], ".json")).exists():
             continue  # named there, and megabytes long
-        with contextlib.suppress(ParamsError):  # some other JSON
-            result = read_sidecar(path).get("result")
-            files = result.get("files") if isinstance(result, dict) else None
-            if isinstance(files, dict):
-                names.update({path.name, *map(str, files.values())})
+        names |= named_by(path)
     return frozenset(names)
+
+
+def named_by(sidecar: Path) -> frozenset[str]:
+    """Return the name of a sidecar and those of the results that it knows of; none, if it is some other file or none.
+
+    These are the results it was written with, and what is left of earlier ones: see :func:`left_of_earlier`.
+    """
+    try:
+        result = read_sidecar(sidecar).get("result")
+    except ParamsError:  # some other JSON, or nothing
+        return frozenset()
+    told = result if isinstance(result, dict) else {}
+    files, left = told.get("files"), told.get(EARLIER)
+    names = [*(files.values() if isinstance(files, dict) else ()), *(left if isinstance(left, list) else ())]
+    return frozenset({sidecar.name, *map(str, names)})
+
+
+def left_of_earlier(targets: Mapping[str, Path]) -> list[str]:
+    """Return the names of earlier results of an image that are there, and that new ones do not take the place of.
+
+    A sidecar goes on naming them (``result.earlier``): they stay results of this program, which may be replaced one
+    day and are no images to segment.
+    """
+    sidecar = targets["sidecar"]
+    names = named_by(sidecar) - {target.name for target in targets.values()}
+    return sorted(name for name in names if (sidecar.parent / name).exists())
 
 
 @contextlib.contextmanager
@@ -56,15 +81,14 @@ def staged(out: Path, stem: str, targets: Mapping[str, Path], *, overwrite: bool
     targets : mapping of str to Path
         See :func:`output_paths`.
     overwrite : bool
-        Whether earlier results may be replaced.
+        Whether earlier results may be replaced; other files never are.
 
     Raises
     ------
     OutputError
         If something is in the way or cannot be written.
     """
-    for target in targets.values():
-        refuse_result(target, overwrite=overwrite)
+    refuse_results(targets, overwrite=overwrite)
     # Its own: a worker that is given up for lost may be alive, and write the same results.
     stage = out / WORK / f"{_key(stem)}-{secrets.token_hex(4)}"
     with writing(stage):
@@ -72,8 +96,7 @@ def staged(out: Path, stem: str, targets: Mapping[str, Path], *, overwrite: bool
         (stage / STEM_FILE).write_bytes(os.fsencode(stem))
     try:
         yield {kind: stage / target.name for kind, target in targets.items()}
-        for target in targets.values():
-            refuse_result(target, overwrite=overwrite)  # someone else may have written it meanwhile
+        refuse_results(targets, overwrite=overwrite)  # someone else may have written there meanwhile
         with writing(stage):
             (stage / DECIDED_FILE).write_text("overwrite" if overwrite else "new", encoding="utf-8")
         _move(stage, targets)
@@ -94,15 +117,59 @@ def _move(stage: Path, targets: Mapping[str, Path]) -> None:
                 source.replace(target)
 
 
-def refuse_result(target: Path, *, overwrite: bool) -> None:
-    """Refuse a place where something is that must not be replaced, be it a file or, for zarr, a folder.
+def refuse_results(targets: Mapping[str, Path], *, overwrite: bool) -> None:
+    """Refuse places where something is that must not be replaced, be it a file or, for zarr, a folder.
+
+    Parameters
+    ----------
+    targets : mapping of str to Path
+        See :func:`output_paths`.
+    overwrite : bool
+        Whether earlier results may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If earlier results are there and may not be replaced, or anything else is.
+    """
+    refuse_foreign(targets)
+    for target in targets.values():
+        refuse = refuse_existing_folder if target.name.endswith(ENDINGS["zarr"]) else refuse_existing
+        refuse(target, overwrite=overwrite)
+
+
+def refuse_foreign(targets: Mapping[str, Path], but: Collection[str] = ()) -> None:
+    """Refuse places where something is that is no result of this program, such as labels that somebody drew.
+
+    Nobody can be meant to lose that, so the message names no way to have it replaced.
+
+    Parameters
+    ----------
+    targets : mapping of str to Path
+        See :func:`output_paths`; the sidecar that is there says which of the others are results.
+    but : collection of str
+        Kinds that are known to be results although no sidecar says so yet.
 
     Raises
     ------
     OutputError
     """
-    refuse = refuse_existing_folder if target.name.endswith(ENDINGS["zarr"]) else refuse_existing
-    refuse(target, overwrite=overwrite)
+    found = _foreign({kind: target for kind, target in targets.items() if kind not in but}, targets["sidecar"])
+    if found is not None:
+        raise OutputError(
+            f"{found} exists already and is not known to be a result of napari-wnet, so it is not replaced; choose "
+            "another folder (--out), or move it away."
+        )
+
+
+def _foreign(targets: Mapping[str, Path], sidecar: Path) -> Path | None:
+    """Return the first place that holds what no sidecar names, if there is one."""
+    own = named_by(sidecar)
+    for target in targets.values():
+        with writing(target):  # to look is not allowed everywhere
+            if target.name not in own and target.exists():
+                return target
+    return None
 
 
 def _key(stem: str) -> str:
@@ -146,6 +213,10 @@ def _finish(out: Path, stage: Path) -> None:
     names = read_sidecar(stage / (Path(stem).name + ENDINGS["sidecar"]))["result"]["files"]
     targets = output_paths(out, stem, [kind for kind in names if kind in ENDINGS])
     inside = (out / stem).parent.resolve().is_relative_to(out.resolve())
-    in_the_way = any((stage / path.name).exists() and path.exists() for path in targets.values())
-    if inside and (decided == "overwrite" or not in_the_way):
+    waiting = {kind: path for kind, path in targets.items() if (stage / path.name).exists()}
+    if decided == "overwrite":
+        in_the_way = _foreign(waiting, targets["sidecar"]) is not None  # what was moved already is ours, named or not
+    else:
+        in_the_way = any(path.exists() for path in waiting.values())
+    if inside and not in_the_way:
         _move(stage, targets)

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from napari_wnet.atomic import refuse_existing
 from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import CORRECTED, BatchJob, FileResult
 from napari_wnet.batch.masks import mask_path
-from napari_wnet.batch.outputs import output_paths, refuse_result
+from napari_wnet.batch.outputs import output_paths, refuse_results
 from napari_wnet.core.image import match_channels
 from napari_wnet.errors import ImageError, OutputError, ParamsError
 from napari_wnet.io.axes import Planes, arrange, parse_channels
@@ -113,21 +112,18 @@ def finished(job: BatchJob, item: Item) -> FileResult | None:
     Raises
     ------
     WNetError
-        If results of another kind are in the way.
+        If results of another kind are in the way, or files that are no results.
     """
-    if job.overwrite:
-        return None
-    mask_file = mask_path(job.foreground, item)
     targets = output_paths(job.out, item.stem, job.save)
     sidecar = targets["sidecar"]
-    if not sidecar.exists():
-        for target in targets.values():
-            refuse_result(target, overwrite=False)
+    if job.overwrite or not sidecar.exists():
+        refuse_results(targets, overwrite=job.overwrite)  # before the network looks at it for minutes
         return None
+    mask_file = mask_path(job.foreground, item)
     try:
         info = read_sidecar(sidecar)
     except ParamsError:  # somebody else's
-        refuse_existing(sidecar, overwrite=False)
+        refuse_results({"sidecar": sidecar}, overwrite=False)
         raise
     try:
         differs = _difference(job, item, mask_file, info)

@@ -13,13 +13,13 @@ import numpy as np
 from napari_wnet.batch.inputs import Item
 from napari_wnet.batch.job import BatchJob, FileResult
 from napari_wnet.batch.kinds import KINDS
-from napari_wnet.batch.outputs import output_paths
+from napari_wnet.batch.outputs import output_paths, refuse_results, tidy
 from napari_wnet.batch.reading import read
 from napari_wnet.batch.writing import PlaneResult, label_plane, store
-from napari_wnet.errors import ImageError, ModelError, WNetError
+from napari_wnet.errors import ModelError, WNetError
 from napari_wnet.io.images import read_labels
-from napari_wnet.io.ngff import is_zarr
-from napari_wnet.io.sidecar import RunRecord, file_sha256, labels_sha256, read_sidecar, record_from, versions
+from napari_wnet.io.sidecar import RunRecord, labels_sha256, read_sidecar, record_from, versions
+from napari_wnet.io.sources import source_path
 from napari_wnet.network.checkpoint import Model, read_model
 from napari_wnet.network.device import choose_device, fast_dtype, threads, usable_threads
 from napari_wnet.network.registry import list_models, load_model
@@ -101,6 +101,9 @@ def replay_steps(
         channels=None if record.channels is None else ",".join(map(str, record.channels)),
         overwrite=overwrite,
     )
+    if out is not None:
+        tidy(out, sidecar.stem)  # what a replay that was killed has left
+        refuse_results(output_paths(out, sidecar.stem, job.save), overwrite=overwrite)
     loaded = replace(read(job, Item(path=path, stem=sidecar.stem)), estimated=record.diameter_estimated)
     planes: list[PlaneResult] = []
     with threads(record.threads):
@@ -120,26 +123,6 @@ def replay_steps(
         edited=edited,
         result=result,
     )
-
-
-def source_path(file: Mapping[str, Any], sidecar: Path) -> Path:
-    """Return where a file that a sidecar names is now: where it was, or beside the sidecar, or from there.
-
-    Raises
-    ------
-    ImageError
-        If it is nowhere, or another file now, or was no file at all.
-    """
-    if file["absolute_path"] is None:
-        raise ImageError(f"{sidecar} is of an array that was in no file; segment that again where it is made.")
-    places = [Path(file["absolute_path"]), sidecar.parent / file["path"], sidecar.parent / Path(file["path"]).name]
-    there: list[Path] = [path for path in places if path.is_file() or is_zarr(path)]
-    if not there:
-        raise ImageError(f"{places[0]} is not there any more; put it back, or beside {sidecar.name}.")
-    same = next((path for path in there if file_sha256(path) == str(file["sha256"])), None)
-    if same is None:
-        raise ImageError(f"{there[0]} has changed since {sidecar.name} was written; segment it anew.")
-    return same
 
 
 def known_model(record: RunRecord) -> Model:

@@ -7,9 +7,11 @@ from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_wnet.batch.replay import Replay, differences, known_model, source_path
+from napari_wnet.batch.replay import Replay, differences, known_model
+from napari_wnet.batch.slides import check_place
 from napari_wnet.errors import ParamsError
 from napari_wnet.io.sidecar import RunRecord, read_sidecar, record_from
+from napari_wnet.io.sources import source_path
 from napari_wnet.json_values import value_of
 from napari_wnet.network.device import threads
 from napari_wnet.reports import Progress
@@ -48,6 +50,8 @@ def replay_slide_steps(
     record, params = record_from(info)
     name, block, plane = _labels_name(record, sidecar), _block(info, sidecar), _plane(record, sidecar)
     path, model = source_path(info["input"], sidecar), known_model(record)
+    if out is not None:
+        check_place(out / name, geojson="geojson" in record.outputs)
     with tempfile.TemporaryDirectory(dir=sidecar.parent, prefix=".replay-") as spare, threads(record.threads):
         result = yield from segment_zarr_steps(
             path,

@@ -13,10 +13,13 @@ from napari_wnet.batch.job import BatchJob, FileResult, FileStarted, Report
 from napari_wnet.batch.kinds import ENDINGS
 from napari_wnet.batch.masks import mask_path
 from napari_wnet.batch.outcome import failure
+from napari_wnet.batch.outputs import EARLIER, left_of_earlier, refuse_foreign
 from napari_wnet.errors import NoRoomError, ParamsError, SchedulerLostError
 from napari_wnet.io.ngff import is_large
+from napari_wnet.io.sidecar import read_sidecar, write_sidecar
 from napari_wnet.scheduler import THREADS, workers
 from napari_wnet.slide.job import Executor, in_process
+from napari_wnet.slide.record import Outputs
 from napari_wnet.slide.run import BLOCK, check_block, segment_zarr_steps
 
 KINDS = ("labels", "zarr", "geojson")
@@ -50,6 +53,36 @@ def check_slides(job: BatchJob, slides: Sequence[Item], others: Sequence[Item]) 
             f"{name} is worked on in blocks, which leave {', '.join(KINDS)} and a table, not {', '.join(unknown)}; "
             "choose other results (--save)."
         )
+
+
+def check_place(labels: Path, *, geojson: bool) -> list[str]:
+    """Refuse to segment a slide to where something is that is no result; return what earlier results would leave there.
+
+    Parameters
+    ----------
+    labels : Path
+        The zarr folder to be written.
+    geojson : bool
+        Whether polygons are to be written beside it.
+
+    Raises
+    ------
+    OutputError
+    """
+    places = Outputs.beside(labels)
+    targets = {"labels": places.labels, "table": places.table, "sidecar": places.sidecar}
+    if geojson:
+        targets["geojson"] = places.polygons
+    refuse_foreign(targets, _placed_already(places))
+    return left_of_earlier(targets)
+
+
+def _placed_already(places: Outputs) -> tuple[str, ...]:
+    """Return which results an interrupted run may have put where nothing was when it began; the sidecar is last."""
+    if not places.work.is_dir():
+        return ()
+    whole = places.labels.exists() and places.table.exists()
+    return ("labels", "table", "geojson") if whole else ("labels", "table")
 
 
 def slide_steps(job: BatchJob, slides: Sequence[Item], scheduler: str) -> Generator[Report, None, None]:
@@ -89,11 +122,13 @@ def _steps(job: BatchJob, item: Item, executor: Executor) -> Generator[Report, N
     path, out = item.path, job.out
     if executor is not in_process:  # workers may have been started in another folder
         path, out = path.absolute(), out.absolute()
+    labels, geojson = out / (item.stem + ENDINGS["zarr"]), "geojson" in job.save
     try:
+        left = check_place(labels, geojson=geojson)
         mask = mask_path(job.foreground, item)
         found = yield from segment_zarr_steps(
             path,
-            out / (item.stem + ENDINGS["zarr"]),
+            labels,
             job.model,
             job.params,
             block=job.blocks or BLOCK,
@@ -103,9 +138,13 @@ def _steps(job: BatchJob, item: Item, executor: Executor) -> Generator[Report, N
             plane=job.plane,
             foreground=mask if mask is None or executor is in_process else mask.absolute(),
             overwrite=job.overwrite,
-            geojson="geojson" in job.save,
+            geojson=geojson,
             executor=executor,
         )
+        if left and not found.was_there:
+            info = read_sidecar(found.sidecar)
+            info["result"][EARLIER] = left
+            write_sidecar(found.sidecar, info, overwrite=True)
     except (NoRoomError, SchedulerLostError):
         raise
     except Exception as error:  # noqa: BLE001 - other slides wait behind this one

@@ -14,7 +14,7 @@ import torch
 
 from napari_wnet.atomic import writing
 from napari_wnet.batch.job import BatchJob, FileResult
-from napari_wnet.batch.outputs import output_paths, staged
+from napari_wnet.batch.outputs import EARLIER, left_of_earlier, output_paths, staged
 from napari_wnet.batch.reading import Loaded
 from napari_wnet.core.embedding_view import embedding_rgb
 from napari_wnet.core.maps import Maps, to_float
@@ -70,6 +70,8 @@ def store(job: BatchJob, loaded: Loaded, planes: Sequence[PlaneResult]) -> FileR
     with staged(job.out, loaded.item.stem, targets, overwrite=job.overwrite) as places:
         write_outputs(places, loaded, planes, labels)
         info = sidecar_info(_record(job, loaded, targets, notes), job.params, labels)
+        if left := left_of_earlier(targets):
+            info["result"][EARLIER] = left
         write_sidecar(places["sidecar"], info)
     n_objects = int(info["result"]["objects"])
     return FileResult(path=loaded.item.path, n_objects=n_objects, notes=notes, outputs=targets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Generator
 from typing import TYPE_CHECKING, TypeVar
@@ -26,6 +27,17 @@ def warn(text: str) -> None:
     """Write a line to standard error."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Declare how many processor threads the network has."""
+    parser.add_argument("--threads", type=_n_threads, help="processor threads of the network")
+
+
+def _n_threads(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of threads; give 1 or more, or leave it out")
+    return int(text)
 
 
 def confirmed(question: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from napari_wnet.commands.console import report_line, say, warn
+from napari_wnet.commands.console import add_threads, report_line, say, warn
 from napari_wnet.reports import EpochReport
 from napari_wnet.reproduce.studies import STUDIES
 
@@ -44,7 +44,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--seeds", type=int, default=3, help="seeds of the rows whose spread is given (default 3)")
     parser.add_argument("--images", type=int, default=200, help="synthetic plants to train on (default 200)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default auto)")
-    parser.add_argument("--threads", type=int, help="processor threads of the network")
+    add_threads(parser)
     parser.set_defaults(run=run)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_wnet.batch.kinds import KINDS
-from napari_wnet.commands.console import counted, say, show_files, warn
+from napari_wnet.commands.console import add_threads, counted, say, show_files, warn
 from napari_wnet.flags import add_flags, apply_flags
 from napari_wnet.params import DEFAULT_MODEL, SegmentParams
 
@@ -63,7 +63,7 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
         help="threads (this process), processes (one for each processor), or the address of a Dask scheduler, "
         "such as tcp://host:8786 (default %(default)s)",
     )
-    parser.add_argument("--threads", type=int, help="processor threads of the network")
+    add_threads(parser)
     parser.add_argument(
         "--blocks",
         type=int,

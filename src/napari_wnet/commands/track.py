@@ -28,12 +28,15 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def run(given: argparse.Namespace) -> int:
     """Link each file; status 1 if any failed."""
     params = apply_flags(TrackParams(), vars(given))
-    from napari_wnet.datasets.naming import find_labels
+    from napari_wnet.datasets.naming import find_labels, stem
     from napari_wnet.errors import WNetError
+    from napari_wnet.export_job import take_name
 
     failed = False
+    taken: dict[str, Path] = {}
     for path in find_labels(given.inputs):
         try:
+            take_name(taken, stem(path), path)
             say(f"{path}: {counted(_track(path, given.out, params, overwrite=given.overwrite), 'track')}")
         except WNetError as error:
             warn(f"{path}: {error}")

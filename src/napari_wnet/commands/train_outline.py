@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_wnet.commands.config_file import read_config
-from napari_wnet.commands.console import run_training, say, warn, with_bar
+from napari_wnet.commands.console import add_threads, run_training, say, warn, with_bar
 from napari_wnet.errors import ParamsError
 from napari_wnet.flags import add_flags, apply_flags
 from napari_wnet.train_params import OutlineParams
@@ -42,7 +42,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     ):
         parser.add_argument(f"--{name}", default=argparse.SUPPRESS, help=help_text)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default %(default)s)")
-    parser.add_argument("--threads", type=int, help="processor threads of the network")
+    add_threads(parser)
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint beside --out")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier file")
     add_flags(parser, OutlineParams)

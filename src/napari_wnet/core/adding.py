@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_wnet.core.changes import Change, Point, change_of, check_inside, unused_number, window_of
+from napari_wnet.core.changes import Change, Point, change_of, check_inside, numbers_in, unused_number, window_of
 from napari_wnet.core.clustering import BACKGROUND_DISTANCE
 from napari_wnet.core.growth import direction
 from napari_wnet.core.labels import LabelArray
@@ -78,7 +78,7 @@ def add(
     if not over:
         claim = ndimage.binary_fill_holes(claim) & (labels[window] == 0)
     number = unused_number(labels)
-    return change_of(labels, window, np.where(claim, number, labels[window]), (number,))
+    return change_of(labels, window, np.where(claim, number, numbers_in(labels, window)), (number,))
 
 
 def expected_length(
@@ -162,7 +162,8 @@ def regrow(labels: LabelArray, maps: Maps, core: Core, params: EditParams) -> Ch
         return _around(within(vectors, core.direction, params.angle) & (likely[window] > limit) & free, at)
 
     window, claim = _until_whole(labels, core.point, grown, start=window_of(labels, core.number, margin=3))
-    wanted = np.where(claim, core.number, np.where(labels[window] == core.number, 0, labels[window]))
+    before = numbers_in(labels, window)
+    wanted = np.where(claim, core.number, np.where(before == core.number, 0, before))
     return change_of(labels, window, wanted, (core.number,))
 
 

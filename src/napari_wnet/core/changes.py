@@ -14,6 +14,8 @@ from napari_wnet.core.windows import Window, widened
 from napari_wnet.errors import EditError
 
 Point = tuple[int, int]
+LARGEST = np.iinfo(np.int64).max
+"""Number that an edit can give to an object."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,15 +26,15 @@ class Change:
     ----------
     rows, columns : (N,) int64 arrays
         The pixels that change, each once.
-    values : (N,) int32 array
-        Their new labels.
+    values : (N,) int64 array
+        Their new labels: whole, so that whoever puts them into labels of a narrower type can tell whether they fit.
     objects : tuple of int
         Labels of the objects, as they are afterwards, that the person who made this edit now vouches for.
     """
 
     rows: IndexArray
     columns: IndexArray
-    values: npt.NDArray[np.int32]
+    values: IndexArray
     objects: tuple[int, ...] = ()
 
     @property
@@ -41,8 +43,9 @@ class Change:
         return len(self.values)
 
     def applied(self, labels: LabelArray) -> LabelArray:
-        """Return the labels with this change made, as a new array."""
-        edited = labels.copy()
+        """Return the labels with this change made, as a new array; of a wider type where a number needs that."""
+        narrow = int(self.values.max(initial=0)) > np.iinfo(labels.dtype).max
+        edited = labels.astype(np.int64) if narrow else labels.copy()
         edited[self.rows, self.columns] = self.values
         return edited
 
@@ -53,7 +56,7 @@ def change_of(labels: LabelArray, window: Window, wanted: npt.NDArray[Any], obje
     return Change(
         rows=rows + window[0].start,
         columns=columns + window[1].start,
-        values=wanted[rows, columns].astype(np.int32),
+        values=wanted[rows, columns].astype(np.int64),
         objects=tuple(int(number) for number in objects),
     )
 
@@ -99,9 +102,33 @@ def window_of(labels: LabelArray, *numbers: int, margin: int = 0) -> Window:
     return widened(box, margin, labels.shape)
 
 
+def numbers_in(labels: LabelArray, window: Window) -> IndexArray:
+    """Return a window of labels as int64: what is to be there may be a number more than their own type holds.
+
+    Raises
+    ------
+    EditError
+        If a number is too large even for that.
+    """
+    inside = labels[window]
+    highest = int(inside.max(initial=0))
+    if highest > LARGEST:
+        raise EditError(f"There is an object of number {highest}, beyond {LARGEST}; fill it with a smaller number.")
+    return inside.astype(np.int64)
+
+
 def unused_number(labels: LabelArray) -> int:
-    """Return a label that no object has."""
-    return int(labels.max(initial=0)) + 1
+    """Return a label that no object has.
+
+    Raises
+    ------
+    EditError
+        If there is none above the others'.
+    """
+    highest = int(labels.max(initial=0))
+    if highest >= LARGEST:
+        raise EditError(f"There is no number above that of object {highest}; fill it with a smaller number.")
+    return highest + 1
 
 
 def check_inside(labels: LabelArray, point: Point) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_wnet.core.changes import Change, Point, change_of, unused_number, window_of
+from napari_wnet.core.changes import Change, Point, change_of, numbers_in, unused_number, window_of
 from napari_wnet.core.labels import IndexArray, LabelArray
 from napari_wnet.core.windows import SQUARE, Mask
 from napari_wnet.errors import EditError
@@ -51,7 +51,7 @@ def cut(labels: LabelArray, path: Sequence[Point]) -> Change:
     if not numbers:
         raise EditError("The line crosses no object.")
     window = window_of(labels, *numbers)
-    wanted = np.array(labels[window], np.int32)
+    wanted = numbers_in(labels, window)
     made: list[int] = []
     unused = unused_number(labels)
     for number in numbers:

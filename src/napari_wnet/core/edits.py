@@ -11,6 +11,7 @@ from napari_wnet.core.changes import (
     Change,
     Point,
     change_of,
+    numbers_in,
     object_at,
     objects_along,
     unused_number,
@@ -78,7 +79,8 @@ def split(
     if len(set(points)) < 2 or any(object_at(labels, point) != number for point in points):
         raise EditError("To split an object, click in each of its parts: two or more clicks in the same object.")
     window = window_of(labels, number)
-    mask = labels[window] == number
+    before = numbers_in(labels, window)
+    mask = before == number
     inside = [(y - window[0].start, x - window[1].start) for y, x in points]
     if outlines is not None:
         parts = part_by_odds(mask, np.stack([outline.part(window) for outline in outlines]), inside)
@@ -87,7 +89,7 @@ def split(
         parts = part(mask, vectors, inside)
     unused = unused_number(labels)
     numbers = np.array([0, number, *range(unused, unused + len(points) - 1)])
-    return change_of(labels, window, np.where(mask, numbers[parts], labels[window]), numbers[1:].tolist())
+    return change_of(labels, window, np.where(mask, numbers[parts], before), numbers[1:].tolist())
 
 
 def merge(labels: LabelArray, numbers: Sequence[int]) -> Change:
@@ -102,12 +104,12 @@ def merge(labels: LabelArray, numbers: Sequence[int]) -> Change:
     if len(distinct) < 2:
         raise EditError("To merge objects, click two of them, or drag from one across the others.")
     window = window_of(labels, *distinct)
-    return change_of(
-        labels, window, np.where(np.isin(labels[window], distinct), distinct[0], labels[window]), distinct[:1]
-    )
+    before = numbers_in(labels, window)
+    return change_of(labels, window, np.where(np.isin(before, distinct), distinct[0], before), distinct[:1])
 
 
 def delete(labels: LabelArray, number: int) -> Change:
     """Take an object away."""
     window = window_of(labels, number)
-    return change_of(labels, window, np.where(labels[window] == number, 0, labels[window]))
+    before = numbers_in(labels, window)
+    return change_of(labels, window, np.where(before == number, 0, before))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from napari_wnet.core.labels import LabelArray, connected_parts
+from napari_wnet.core.labels import LabelArray, connected_parts, object_ranks
 from napari_wnet.core.windows import Mask
 from napari_wnet.errors import ImageError
 
@@ -32,10 +32,10 @@ class Kept:
     @classmethod
     def of(cls, labels: LabelArray, numbers: npt.ArrayLike, cleared: Mask | None = None) -> Kept:
         """Return what stays if the objects of these numbers do, and the cleared pixels that are still background."""
-        chosen = np.zeros(int(labels.max(initial=0)) + 1, bool)
         wanted = np.asarray(numbers, np.int64).ravel()
-        chosen[wanted[(wanted > 0) & (wanted < len(chosen))]] = True
-        stays = np.where(chosen[labels], labels, 0).astype(np.int32)
+        values, ranks = object_ranks(labels)
+        chosen = np.concatenate([[False], np.isin(values, wanted)])
+        stays = np.where(chosen[ranks], labels, 0).astype(np.int32)
         return cls(labels=stays, cleared=None if cleared is None else cleared & (labels == 0))
 
     def check(self, shape: tuple[int, int]) -> None:

@@ -80,6 +80,16 @@ def present_labels(labels: LabelArray) -> tuple[LabelArray, IndexArray]:
     return values, np.repeat(inverse, np.diff(starts, append=labels.size)).astype(np.int64, copy=False)
 
 
+def object_ranks(labels: LabelArray) -> tuple[LabelArray, IndexArray]:
+    """Return the labels of the objects, ascending, and labels 1..N in their place, of the same shape.
+
+    What counts objects by their numbers takes memory for each number up to the largest; that may be in the billions.
+    """
+    values, places = present_labels(labels)
+    first = int((values[:1] == 0).sum())
+    return values[first:], places.reshape(labels.shape) - first + 1
+
+
 def strips(shape: tuple[int, ...], *, least: int = 1) -> Iterator[slice]:
     """Cut the rows of a plane into pieces of at least `least` rows, small enough to stay in the processor's cache.
 

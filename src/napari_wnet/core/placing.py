@@ -8,7 +8,7 @@ from collections.abc import Collection
 import numpy as np
 from scipy import ndimage
 
-from napari_wnet.core.changes import Change, change_of, unused_number, window_of
+from napari_wnet.core.changes import Change, change_of, numbers_in, unused_number, window_of
 from napari_wnet.core.labels import LabelArray
 from napari_wnet.core.windows import SQUARE, Mask, Window
 
@@ -36,7 +36,7 @@ def placed(labels: LabelArray, window: Window, claim: Mask, replaced: Collection
     cut = [int(n) for n in np.unique(labels[window][claim]) if n and n not in replaced]
     for number in [*replaced, *cut]:
         window = _joined(window, window_of(labels, number))
-    before = labels[window].astype(np.int64)  # there may be a number more than its own type holds
+    before = numbers_in(labels, window)
     top, left = (part.start - whole.start for part, whole in zip(place, window, strict=True))
     own = np.zeros(before.shape, bool)
     own[top : top + claim.shape[0], left : left + claim.shape[1]] = claim

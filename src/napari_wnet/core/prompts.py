@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_wnet.core.changes import Point
-from napari_wnet.core.labels import LabelArray
+from napari_wnet.core.labels import LabelArray, object_ranks
 from napari_wnet.core.windows import Window
 
 Span = tuple[float, float]
@@ -148,5 +148,5 @@ class Outline:
 
 def usual_length(labels: LabelArray) -> float:
     """Return the median of the longer sides of the objects' bounding boxes, in pixels; 0 without objects."""
-    boxes = [box for box in ndimage.find_objects(labels) if box is not None]
+    boxes = [box for box in ndimage.find_objects(object_ranks(labels)[1]) if box is not None]
     return float(np.median([max(side.stop - side.start for side in box) for box in boxes])) if boxes else 0.0

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from napari_wnet.core.adding import add
-from napari_wnet.core.changes import Change, Point, change_of, unused_number, window_of
-from napari_wnet.core.labels import LabelArray
+from napari_wnet.core.changes import Change, Point, change_of, numbers_in, unused_number, window_of
+from napari_wnet.core.labels import LabelArray, object_ranks
 from napari_wnet.core.maps import Maps
 from napari_wnet.core.parting import part
 from napari_wnet.core.targets import distance_map
@@ -24,11 +24,11 @@ REACH_PX = 32
 
 def seed_points(labels: LabelArray) -> npt.NDArray[np.int64]:
     """Return the innermost pixel of each object, ascending by label: (N, 2) rows and columns."""
-    flat, depth = labels.ravel(), distance_map(labels).ravel()
-    deepest = np.zeros(int(labels.max(initial=0)) + 1, depth.dtype)
-    np.maximum.at(deepest, flat, depth)
-    innermost = np.flatnonzero((flat > 0) & (depth == deepest[flat]))
-    _, first = np.unique(flat[innermost], return_index=True)
+    ranks, depth = object_ranks(labels)[1].ravel(), distance_map(labels).ravel()
+    deepest = np.zeros(int(ranks.max(initial=0)) + 1, depth.dtype)
+    np.maximum.at(deepest, ranks, depth)
+    innermost = np.flatnonzero((ranks > 0) & (depth == deepest[ranks]))
+    _, first = np.unique(ranks[innermost], return_index=True)
     return np.stack(np.unravel_index(innermost[first], labels.shape), axis=1)
 
 
@@ -126,7 +126,7 @@ def _region(labels: LabelArray, hit: Sequence[int], but: tuple[frozenset[int], f
 def _part_again(labels: LabelArray, maps: Maps | None, region: _Region, seeds: _Seeds) -> Change:
     """Give the pixels of the objects that were hit to the seeds in the region."""
     window = region.window
-    before = np.asarray(labels[window])
+    before = numbers_in(labels, window)
     inside = [point for point in seeds.points if int(labels[point]) in region.members]
     hit = np.isin(before, list(region.hit))
     if not inside:
@@ -144,7 +144,7 @@ def _part_again(labels: LabelArray, maps: Maps | None, region: _Region, seeds: _
             number, unused = unused, unused + 1
         numbers.append(number)
     own = np.array([False, *(int(labels[point]) in region.hit for point in inside)])
-    given = np.array(numbers, np.int32)[parts]
+    given = np.array(numbers, np.int64)[parts]
     mine = hit | own[parts]
     wanted = np.where(mine, given, before)
     return change_of(labels, window, wanted, sorted(set(np.unique(given[mine]).tolist())))
@@ -156,7 +156,7 @@ def _joined(changes: Sequence[Change]) -> Change:
     return Change(
         rows=np.concatenate([none, *(change.rows for change in changes)]),
         columns=np.concatenate([none, *(change.columns for change in changes)]),
-        values=np.concatenate([none, *(change.values for change in changes)]).astype(np.int32),
+        values=np.concatenate([none, *(change.values for change in changes)]),
         objects=tuple(dict.fromkeys(number for change in changes for number in change.objects)),
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import disk
 
-from napari_wnet.core.changes import Change, change_of, window_of
+from napari_wnet.core.changes import Change, change_of, numbers_in, window_of
 from napari_wnet.core.labels import LabelArray
 from napari_wnet.core.windows import SQUARE, Mask, Window
 from napari_wnet.errors import EditError
@@ -76,7 +76,7 @@ def shrink_object(labels: LabelArray, number: int) -> Change:
 
 def _reshaped(labels: LabelArray, window: Window, number: int, mask: Mask, otherwise: str) -> Change:
     """Return the change that gives an object a mask, as far as the pixels are free or its own."""
-    before = labels[window]
+    before = numbers_in(labels, window)
     wanted = np.where(before == number, 0, before)
     wanted[mask & ((before == 0) | (before == number))] = number
     change = change_of(labels, window, wanted, (number,))

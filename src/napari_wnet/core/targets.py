@@ -8,9 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_wnet.core.labels import object_ranks
+
 Labels = npt.NDArray[Any]
 FloatMap = npt.NDArray[np.float32]
 
+LARGEST_NUMBER = 2**31
+"""Of an object; two below it can be told by one number of 64 bits."""
 SQUARE = np.ones((3, 3), bool)
 LARGEST_TABLE = 4_000_000
 """So many pairs of objects, 2,000 by 2,000, are ticked off in a table; it takes 4 MB."""
@@ -36,16 +40,15 @@ def distance_map(labels: Labels, kind: Literal["edt", "ring"] = "edt") -> FloatM
     Wu, Chen, Merhof 2020, section 2.1; "ring" after their published code.
     """
     distance = np.zeros(labels.shape, np.float32)
+    ranks = object_ranks(labels)[1]
     if kind == "ring":
-        ring = ndimage.grey_erosion(labels, footprint=SQUARE) != ndimage.grey_dilation(labels, footprint=SQUARE)
-        inside = (labels > 0) & ~ring
+        ring = ndimage.grey_erosion(ranks, footprint=SQUARE) != ndimage.grey_dilation(ranks, footprint=SQUARE)
+        inside = (ranks > 0) & ~ring
         # Without any ring, one object fills the image and no pixel is nearer to its boundary than another.
         distance[:] = 1 if inside.all() else ndimage.distance_transform_edt(inside)
-    for label, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is None:
-            continue
-        own = labels[box] == label
-        values = distance[box][own] if kind == "ring" else _edt(labels, label, box)[own]
+    for rank, box in enumerate(ndimage.find_objects(ranks), start=1):
+        own = ranks[box] == rank
+        values = distance[box][own] if kind == "ring" else _edt(ranks, rank, box)[own]
         peak = values.max()
         if peak > 0:
             distance[box][own] = values / peak
@@ -83,6 +86,9 @@ def neighbours(labels: Labels, distance: float) -> npt.NDArray[np.int64]:
     (N, 2) int64 array
         Ordered pairs, each in both directions, sorted; background is not among them.
     """
+    if int(labels.max(initial=0)) >= LARGEST_NUMBER:
+        values, ranks = object_ranks(labels)
+        return np.asarray(values[neighbours(ranks, distance) - 1], np.int64)
     reach = int(distance)
     # Framed by background, so that no shift runs out of the array: a shift is then one step along the flat pixels.
     framed = np.pad(labels, reach).ravel()
@@ -152,8 +158,9 @@ def _half_disk(radius: float) -> list[tuple[int, int]]:
 
 def drop_small(labels: Labels, min_area: int) -> npt.NDArray[np.int32]:
     """Return labels 1..N without the objects below `min_area` pixels, in the order of their old numbers."""
-    areas = np.bincount(labels.ravel())
+    ranks = object_ranks(labels)[1]
+    areas = np.bincount(ranks.ravel(), minlength=1)
     keep = areas >= max(min_area, 1)
     keep[0] = False
     renumber = np.where(keep, np.cumsum(keep), 0).astype(np.int32)
-    return renumber[labels]
+    return renumber[ranks]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_wnet.core.labels import check_labels, present_labels
+from napari_wnet.core.labels import check_labels, object_ranks
 from napari_wnet.errors import ImageError, ParamsError
 from napari_wnet.track_params import TrackParams
 
@@ -96,11 +96,9 @@ def _numbered(stack: npt.NDArray[Any]) -> tuple[Labels, npt.NDArray[np.float64]]
     points = [np.zeros((0, 3))]
     count = 0
     for frame, plane in enumerate(stack):
-        values, index = present_labels(plane)
-        first = int((values[:1] == 0).sum())
-        own = index.reshape(plane.shape) - first + 1  # 1..N, the background 0
+        values, own = object_ranks(plane)
         numbered[frame] = np.where(own > 0, own + count, 0)
-        n_here = len(values) - first
+        n_here = len(values)
         centres = np.array(ndimage.center_of_mass(own > 0, own, np.arange(1, n_here + 1))).reshape(-1, 2)
         points.append(np.column_stack([np.full(n_here, frame), centres]))
         count += n_here

@@ -162,6 +162,7 @@ def _load_labels(
         done=record.done,
         locked=record.locked,
         seeds=None if record.seeds is None else np.array(record.seeds, float).reshape(-1, labels.ndim),
+        corner=record.corner,
     )
 
 

@@ -93,6 +93,7 @@ def _labels(info: Any, _: list[str]) -> LabelsRecord:
         done=_ticks(info["done"], labels.shape),
         locked=_ticks(info["locked"], labels.shape),
         seeds=None if info["seeds"] is None else tuple(_point(point, len(labels.shape)) for point in info["seeds"]),
+        corner=_corner(info.get("corner")),  # earlier versions noted none
     )
 
 
@@ -128,6 +129,13 @@ def _point(info: Any, n_axes: int) -> tuple[float, ...]:
     if not all(math.isfinite(x) for x in point):
         raise ValueError("seeds")
     return point
+
+
+def _corner(info: Any) -> tuple[int, int] | None:
+    if info is None:
+        return None
+    row, column = _integers(info)  # a list of another length is a ValueError as well
+    return row, column
 
 
 def _integers(info: Any) -> tuple[int, ...]:

@@ -28,6 +28,7 @@ class LabelsRecord:
     done: Ticks = field(default_factory=dict)
     locked: Ticks = field(default_factory=dict)
     seeds: tuple[tuple[float, ...], ...] | None = None
+    corner: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +74,13 @@ def labels_record(state: LabelsState, labels: ArrayRecord, cleared: ArrayRecord 
     """Return what is noted of a labels layer whose arrays have been written."""
     seeds = None if state.seeds is None else tuple(tuple(point) for point in state.seeds.tolist())
     return LabelsRecord(
-        name=state.name, labels=labels, cleared=cleared, done=state.done, locked=state.locked, seeds=seeds
+        name=state.name,
+        labels=labels,
+        cleared=cleared,
+        done=state.done,
+        locked=state.locked,
+        seeds=seeds,
+        corner=state.corner,
     )
 
 
@@ -115,4 +122,5 @@ def _labels_info(record: LabelsRecord) -> dict[str, Any]:
         "done": _ticks_info(record.done),
         "locked": _ticks_info(record.locked),
         "seeds": record.seeds,
+        "corner": record.corner,
     }

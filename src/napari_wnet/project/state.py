@@ -35,6 +35,8 @@ class LabelsState:
         Where the user said that there is no object.
     seeds : (N, D) float array or None
         Points, in the axes of `labels`, in pixels.
+    corner : (int, int) or None
+        Row and column of the image's pixel on which the first one of `labels` lies; None where they cover the whole.
 
     Raises
     ------
@@ -48,6 +50,7 @@ class LabelsState:
     locked: Ticks = field(default_factory=dict)
     cleared: npt.NDArray[np.bool_] | None = None
     seeds: npt.NDArray[np.float64] | None = None
+    corner: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         labels = check_labels(self.labels, f"The labels '{self.name}'")

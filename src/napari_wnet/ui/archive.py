@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -82,9 +82,19 @@ class Archive:
                 found += _saved_there(folder, sha256)
         return max(found, key=_saved_at, default=None)
 
-    def restored(self, sha256: str) -> None:
-        """Note that the earlier work on an image is open now: what is saved from now on takes its place."""
-        self._earlier.pop(sha256, None)
+    def restored(self, sha256: str, left: Collection[str] = ()) -> None:
+        """Note that the earlier work on an image is open now: what is saved from now on takes its place.
+
+        Parameters
+        ----------
+        sha256 : str
+        left : collection of str
+            Names of labels that could not be opened; they stay with what is saved.
+        """
+        earlier = self._earlier.pop(sha256, None)
+        kept = () if earlier is None else tuple(labels for labels in earlier.labels if labels.name in left)
+        if earlier is not None and kept:
+            self._earlier[sha256] = replace(earlier, labels=kept)
 
     def close(self) -> None:
         """Let other windows have the folder."""

@@ -126,13 +126,21 @@ def read_foreground(layer: Layer, image: Layer, source: Source) -> Foreground:
     if isinstance(layer, Shapes):
         if not len(layer.data):
             raise ImageError(f"The foreground '{layer.name}' has no shapes; draw one, or choose no foreground.")
-        n_axes = len(source.lead) + 2
-        n_axes = n_axes if layer.ndim == n_axes else 2
-        corners = [_in_pixels(part, layer, image)[:, -n_axes:] for part in layer.data]
+        columns = _columns(layer, image, source)
+        corners = [_in_pixels(part, layer, image)[:, columns] for part in layer.data]
         return Foreground(name=layer.name, shapes=tuple(zip(corners, layer.shape_type, strict=True)))
     if not isinstance(layer, Labels | Image):
         raise ImageError(f"A {type(layer).__name__} layer cannot be a foreground; choose labels, shapes or a mask.")
     return Foreground(name=layer.name, data=layer.data[0] if layer.multiscale else layer.data)
+
+
+def _columns(layer: Layer, image: Layer, source: Source) -> list[int]:
+    """Return which of the image's axes say where a shape is: those of planes too, if the layer has them."""
+    n_axes = len(source.lead) + 2
+    if source.channel_axis is not None and layer.ndim == image.ndim:
+        # Drawn while one channel was seen, and meant for the plane, whatever its channels.
+        return [axis for axis in range(image.ndim) if axis != source.channel_axis % image.ndim]
+    return list(range(image.ndim))[-n_axes if layer.ndim == n_axes else -2 :]
 
 
 def _in_pixels(corners: npt.NDArray[Any], layer: Layer, image: Layer) -> npt.NDArray[Any]:

@@ -15,6 +15,7 @@ from napari_wnet.core.maps import Maps
 from napari_wnet.params import SegmentParams
 from napari_wnet.ui.cache import MapsCache
 from napari_wnet.ui.layers import Index
+from napari_wnet.ui.pairs import Pairs
 from napari_wnet.ui.requests import ModelNews
 from napari_wnet.ui.sessions import Sessions
 from napari_wnet.ui.settings import SegmentSettings
@@ -42,6 +43,7 @@ class Hub:
     cache : MapsCache
     models : Models
     sessions : Sessions
+    pairs : Pairs
     training : bool
         Whether a model is being fine-tuned; two at once would take each other's memory and time.
     batching : bool
@@ -51,6 +53,7 @@ class Hub:
     """
 
     sessions: Sessions
+    pairs: Pairs
     cache: MapsCache = field(default_factory=MapsCache)
     models: Models = field(default_factory=Models)
     _computed: WeakKeyDictionary[Layer, tuple[Any, Mapping[Index, Hashable]]] = field(default_factory=WeakKeyDictionary)
@@ -123,8 +126,11 @@ class Hub:
         return self.cache.get(keys[index]) if data is image.data and index in keys else None
 
     def image_of(self, labels: Layer) -> Layer | None:
-        """Return the image that a labels layer of ours was made from."""
-        return self.sessions.image_of(labels)
+        """Return the open image that labels of ours were made from, or else that others are worked on with."""
+        made_from = self.sessions.image_of(labels)
+        if made_from is not None and self.sessions.of(made_from) is not None:
+            return made_from
+        return self.pairs.image_of(labels)
 
 
 class _Board(QObject):
@@ -146,7 +152,7 @@ def join_hub(viewer: ViewerModel) -> Hub:
     """Return what the docks of a viewer share; a dock calls :meth:`Hub.leave` when it is closed."""
     known, hub = _hubs.get(id(viewer), (None, None))
     if hub is None or known is not viewer:
-        hub = Hub(Sessions(viewer))
+        hub = Hub(Sessions(viewer), Pairs(viewer))
         _hubs[id(viewer)] = viewer, hub
     hub.n_docks += 1
     return hub

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import dask.array
@@ -12,7 +14,9 @@ import numpy.typing as npt
 from napari.layers import Image, Labels, Layer, Shapes
 
 from napari_wnet.core.image import to_planes
+from napari_wnet.datasets.naming import IMAGE_SUFFIX, LABELS_SUFFIX, stem
 from napari_wnet.errors import ImageError
+from napari_wnet.io.images import is_image_name
 
 Array = npt.NDArray[Any]
 Index = tuple[int, ...]
@@ -39,6 +43,8 @@ class Source:
         Which channels, in the model's order; empty: all.
     placement : mapping
         Options for layers of the results: scale, translate, units and so on of the axes (*lead, Y, X).
+    channel_axis : int or None
+        Which of the layer's axes holds the channels; None: none does.
     """
 
     name: str
@@ -46,6 +52,7 @@ class Source:
     rgb: bool = False
     channels: tuple[int, ...] = ()
     placement: Mapping[str, Any] = field(default_factory=dict)
+    channel_axis: int | None = None
 
     @property
     def lead(self) -> tuple[int, ...]:
@@ -98,6 +105,7 @@ def read_source(layer: Layer, *, channel_axis: int | None = None, channels: tupl
         rgb=layer.rgb,
         channels=() if channel_axis is None else channels,
         placement=placement(layer, dropped_axis=channel_axis),
+        channel_axis=channel_axis,
     )
 
 
@@ -175,12 +183,25 @@ def is_labels(layer: Layer) -> bool:
 
 
 def image_for(labels: Layer, layers: Iterable[Layer]) -> Layer | None:
-    """Return the image among layers that labels were made from, by its name, or else the newest of the same size."""
+    """Guess which image among layers labels belong to.
+
+    It is the one that they were made from, by its name; else one of the same size whose name says so, as those of files
+    do (`a_labels.tif` and `a.tif`), the newest first; else the newest of the same size.
+    """
     images = [layer for layer in layers if is_candidate(layer)]
     made_from = labels.metadata.get(MARK, {}).get("source", "")
-    named = [layer for layer in images if layer.name == made_from]
-    alike = [layer for layer in reversed(images) if _fits(layer, tuple(labels.data.shape))]
-    return next(iter(named or alike), None)
+    made = [layer for layer in images if layer.name == made_from]
+    alike = [layer for layer in reversed(images) if fits(layer, tuple(labels.data.shape))]
+    of_labels = _names(labels, LABELS_SUFFIX) | ({made_from} - {""})
+    named = [layer for layer in alike if of_labels & _names(layer, IMAGE_SUFFIX)]
+    return next(iter(made or named or alike), None)
+
+
+def _names(layer: Layer, suffix: re.Pattern[str]) -> set[str]:
+    """Return the names of a layer, its own and that of its file, with and without what says of which kind it is."""
+    own = stem(Path(layer.name)) if is_image_name(layer.name) else layer.name
+    names = {own} if layer.source.path is None else {own, stem(Path(layer.source.path))}
+    return (names | {suffix.sub("", name) for name in names}) - {""}
 
 
 def channel_axis_beside(image: Layer, labels: Layer) -> int | None:
@@ -192,7 +213,7 @@ def channel_axis_beside(image: Layer, labels: Layer) -> int | None:
         If the labels do not go with the image.
     """
     shape = tuple(labels.data.shape)
-    fitting = _fits(image, shape)
+    fitting = fits(image, shape)
     if not fitting:
         raise ImageError(
             f"'{image.name}' is {_shape(image)}, '{labels.name}' {shape}: they do not go together. Choose the labels "
@@ -201,7 +222,7 @@ def channel_axis_beside(image: Layer, labels: Layer) -> int | None:
     return fitting[0]
 
 
-def _fits(image: Layer, shape: tuple[int, ...]) -> list[int | None]:
+def fits(image: Layer, shape: tuple[int, ...]) -> list[int | None]:
     """Return the axes of an image without which it has a shape, the likeliest for channels first; None: with all."""
     full = _shape(image)
     if full == shape:

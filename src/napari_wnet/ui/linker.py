@@ -20,7 +20,7 @@ from napari_wnet.ui.form import ParamsForm
 from napari_wnet.ui.runner import Runner
 from napari_wnet.ui.section import Section
 
-PLACEMENT = ("scale", "translate", "rotate", "shear", "units", "axis_labels")
+PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 TIP = "Give each object the same number in all frames, in a new layer, and draw its track."
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from napari_wnet.errors import ImageError, WNetError
 from napari_wnet.io.axes import Planes, arrange
 from napari_wnet.io.images import ImageFile, read_image, read_labels
 from napari_wnet.io.ngff import is_large, open_ngff
-from napari_wnet.io.sidecar import RunRecord, read_sidecar, record_from
+from napari_wnet.io.sidecar import RunRecord, file_sha256, read_sidecar, record_from
 from napari_wnet.io.tiff import UNIT
 from napari_wnet.params import SegmentParams
 from napari_wnet.reports import Progress
@@ -160,9 +160,15 @@ def _made(item: Item, out: Path) -> _Made | None:
     with contextlib.suppress(WNetError, KeyError, TypeError):
         info = read_sidecar(sidecar)
         record, params = record_from(info)
-        if Path(info["input"]["absolute_path"]) == item.path.resolve() and "labels" in record.outputs:
+        if _is_of(info["input"], item.path) and "labels" in record.outputs:
             return _Made(sidecar=sidecar, record=record, params=params, blocks="blocks" in info)
     return None
+
+
+def _is_of(file: Mapping[str, Any], path: Path) -> bool:
+    """Tell whether an image is the one that a sidecar names: there, or moved or copied since, as results may be."""
+    # The place is asked first: to hash a slide takes minutes.
+    return Path(file["absolute_path"]) == path.resolve() or bool(file["sha256"] == file_sha256(path))
 
 
 def _arranged(file: ImageFile, axes: str | None, made: _Made | None) -> Planes:

@@ -118,6 +118,7 @@ class RepairWidget(Dock):
         self.repairer.progressed.connect(self._on_progress)
         self.labels_box.layerChanged.connect(self._on_labels)
         self.image_box.layerChanged.connect(self._on_image)
+        self.image_box.activated.connect(self._on_image_picked)
         self.model.ticked.connect(self._on_ticked)
         self.table.chosen.connect(self._go_to)
         self.table.removed.connect(self._remove)
@@ -172,6 +173,10 @@ class RepairWidget(Dock):
         self.saving.look(image)
         if image is not self.repairer.image:
             self.repairer.choose(self.repairer.labels, image)
+
+    def _on_image_picked(self) -> None:
+        """Take the image, even if it is the one that is shown: a person has chosen it now."""
+        self.repairer.choose(self.repairer.labels, self.image_box.layer())
 
     def _on_params(self, params: EditParams) -> None:
         self.repairer.params = params

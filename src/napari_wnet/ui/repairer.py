@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -70,7 +70,7 @@ class Repairer(QObject):
         self._labels: Labels | None = None
         self._image: Layer | None = None
         self._turning: _Turning | None = None
-        self._last: tuple[Change, int] | None = None
+        self._last: tuple[Change, Index, int] | None = None
         self._usual_px = 0.0
         self.outliner = Outliner(self)
         self._ranker, self._mapper = LatestRunner(self), Mapper(self._hub, self)
@@ -104,8 +104,13 @@ class Repairer(QObject):
         if self._labels is not None:
             self._labels.events.set_data.disconnect(self._soon_again)
             settled(self._labels).unlisten(self._soon_again)
+        # Where the image was removed, the next one is there in its place, and nobody has chosen it.
+        removed = labels is self._labels and self._image is not None and self._image not in self._viewer.layers
+        guessed = image is None or removed
         self._labels = labels
         self._image = image or (None if labels is None else self._image_of(labels))
+        if labels is not None and self._image is not None:
+            self._hub.pairs.note(labels, self._image, guessed=guessed)
         self._turning = None
         self.outliner.forget()
         if labels is not None:
@@ -188,23 +193,25 @@ class Repairer(QObject):
         turning = self._turning
         try:
             plane, maps = self.plane(), _needed(self.maps())
-            same = turning is not None and turning.core.number == number
+            same = turning is not None and turning.core.number == number and turning.index == self.index()
             # This turn replaces the last one, unless somebody has changed something meanwhile.
             if turning is None or not same or (turning.last is not None and not self.take_back(turning.last)):
-                turning = _Turning(core=core_of(plane, maps, number), params=params, last=None)
+                turning = _Turning(core=core_of(plane, maps, number), index=self.index(), params=params, last=None)
         except EditError as error:
             self._complain(error)
             return None
         params = turning.params.replace(angle=float(np.clip(turning.params.angle + by, 1, 90)))
         core = turning.core
         change = self._applied(lambda plane, _: regrow(plane, maps, core, params))
-        self._turning = _Turning(core=core, params=params, last=change)
+        self._turning = replace(turning, params=params, last=change)
         return params.angle
 
     def take_back(self, last: Change) -> bool:
         """Undo the last edit; tell whether it was still the last, and still there to be undone."""
-        change, revision = self._last or (None, 0)
+        change, index, revision = self._last or (None, (), 0)
         if self._labels is None or change is not last or settled(self._labels).revision != revision:
+            return False
+        if index != self.index():  # it was made in a plane that is out of sight
             return False
         if last.n_pixels:
             if (self.plane()[last.rows, last.columns] != last.values).any():
@@ -279,7 +286,7 @@ class Repairer(QObject):
             lead = [np.full(change.n_pixels, place) for place in self.index()]
             labels.data_setitem((*lead, change.rows, change.columns), change.values.astype(labels.data.dtype))
         if labels is not None:
-            self._last = change, settled(labels).revision
+            self._last = change, self.index(), settled(labels).revision
         return change
 
     def _last_axes(self) -> tuple[int, int]:
@@ -311,9 +318,10 @@ class Repairer(QObject):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Turning:
-    """An object whose angle is being turned: from what it grows, and what the last turn changed."""
+    """An object whose angle is being turned: from what it grows, in which plane, and what the last turn changed."""
 
     core: Core
+    index: Index
     params: EditParams
     last: Change | None
 
@@ -322,9 +330,10 @@ def _check_room(layer: Labels, change: Change) -> None:
     """Refuse a number that the layer cannot hold: it would come out as another, that of some other object."""
     largest, dtype = int(change.values.max(initial=0)), layer.data.dtype
     if largest > np.iinfo(dtype).max:
+        wider = "int32" if largest <= np.iinfo(np.int32).max else "int64"
         raise EditError(
             f"'{layer.name}' holds {dtype} numbers, and {largest} is too large for them: right-click it in the layer "
-            "list, choose 'Convert data type', then 'int32'."
+            f"list, choose 'Convert data type', then '{wider}'."
         )
 
 

@@ -34,7 +34,9 @@ class SaveRow(QWidget):
         super().__init__(parent)
         self._autosaver = autosaver
         self._found: Found | None = None
+        self._left_out = ""
         self.label, self.button = QLabel(BY_ITSELF), QPushButton("Restore")
+        self.label.setWordWrap(True)
         self.button.setToolTip("Add the labels that were saved, with their ticks, as new layers.")
         self.button.hide()
         row = QHBoxLayout(self)
@@ -43,6 +45,7 @@ class SaveRow(QWidget):
         row.addWidget(self.button)
         self.button.clicked.connect(self._on_restore)
         autosaver.saved.connect(self._on_saved)
+        autosaver.left_out.connect(self._on_left_out)
         autosaver.found.connect(self._on_found)
         autosaver.said.connect(self.said)
 
@@ -50,13 +53,19 @@ class SaveRow(QWidget):
         """Find out whether there is earlier work on an image; what was found for another is no longer offered."""
         self._found = None
         self.button.hide()
-        self.label.setText(BY_ITSELF)
+        self.label.setText(self._left_out or BY_ITSELF)
         self._autosaver.look(image)
 
     def _on_saved(self, when: str) -> None:
+        self._left_out = ""
         if self._found is None:  # else the label says what the button beside it is for
             self.label.setText(f"Saved at {when}.")
         self.label.setToolTip(f"In {self._autosaver.folder}")
+
+    def _on_left_out(self, what: str) -> None:
+        self._left_out = what
+        if self._found is None:
+            self.label.setText(what)
 
     def _on_found(self, found: Found) -> None:
         self._found = found
@@ -68,7 +77,7 @@ class SaveRow(QWidget):
             return
         found, self._found = self._found, None
         self.button.hide()
-        self.label.setText(BY_ITSELF)
+        self.label.setText(self._left_out or BY_ITSELF)
         try:
             layers = self._autosaver.restore(found)
         except WNetError as error:
