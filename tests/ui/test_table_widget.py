@@ -348,6 +348,7 @@ def test_nothing_can_be_linked_in_a_single_plane(dock, layer):
 
 def test_a_series_without_objects_says_so(viewer, dock, qtbot):
     viewer.add_labels(np.zeros((3, 20, 20), np.uint8), name="empty")
+    qtbot.waitUntil(lambda: "Choose a row" in dock.status.text(), timeout=TIMEOUT)  # measured: nothing more to say
     with qtbot.waitSignal(dock.linker.runner.finished, timeout=TIMEOUT):
         dock.linker.button.click()
     assert "no objects to link" in dock.status.text()
