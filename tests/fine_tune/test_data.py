@@ -140,3 +140,13 @@ def test_names_are_given_and_the_order_of_pairs_does_not_matter() -> None:
 def test_what_cannot_be_learned_from_is_refused(pairs: Any, error: type[WNetError], says: str) -> None:
     with pytest.raises(error, match=says):
         prepare(pairs, TINY_MODEL, PARAMS)
+
+
+def test_an_image_that_comes_twice_is_refused_however_bright() -> None:
+    """One copy would train what the other judges."""
+    first = pair(1)
+    brighter = replace(first, name="again", image=np.asarray(first.image).astype(np.uint16) * 257)
+    with pytest.raises(TrainingError, match="again and p1 are the same image"):
+        prepare([first, pair(2), brighter], TINY_MODEL, PARAMS)
+    with pytest.raises(TrainingError, match="again and p1 are the same image"):
+        plan_splits([first, pair(2), brighter])

@@ -115,6 +115,7 @@ def models(monkeypatch, tmp_path):
 def dock(viewer, qtbot, training, monkeypatch):
     monkeypatch.setattr(course, "PREVIEW_EVERY_S", 0.0)
     widget = TrainWidget(viewer)
+    monkeypatch.setattr(widget, "confirmed_discard", lambda: True)
     viewer.window.add_dock_widget(widget, name="Fine-tune")
     qtbot.waitUntil(lambda: widget.base_box.value() == "nuclei", timeout=TIMEOUT)
     yield widget

@@ -14,6 +14,7 @@ from napari_wnet.core.holdout import ImageSplit, Rectangle, hold_out
 from napari_wnet.core.image import (
     FloatImage,
     check_image,
+    is_informative,
     nearest_plane,
     normalize,
     resize_plane,
@@ -25,6 +26,7 @@ from napari_wnet.errors import TrainingError, WNetError
 from napari_wnet.network.checkpoint import Model
 from napari_wnet.network.dataset import Sample
 from napari_wnet.params import AUTO, NormalizeParams
+from napari_wnet.train_data import pixels_sha256
 from napari_wnet.train_params import TrainParams
 
 Array = npt.NDArray[Any]
@@ -151,6 +153,7 @@ def prepare(pairs: Sequence[TrainingPair], base: Model, params: TrainParams) -> 
     if len(set(channels.values())) > 1:
         listed = ", ".join(f"{name}: {count}" for name, count in channels.items())
         raise TrainingError(f"The images have different numbers of channels ({listed}); train on images of one kind.")
+    _check_distinct(ordered, images)
     true = [_checked(pair, image) for pair, image in zip(ordered, images, strict=True)]
     splits = hold_out([one.labels for one in true], [one.known for one in true])
     diameter = _diameter(ordered, images, true)
@@ -186,7 +189,9 @@ def plan_splits(pairs: Sequence[TrainingPair]) -> dict[str, ImageSplit]:
         If a pair cannot be used or too few objects are labelled; the message names the remedy.
     """
     ordered = named(pairs)
-    true = [_checked(pair, pair.planes()) for pair in ordered]
+    images = [pair.planes() for pair in ordered]
+    _check_distinct(ordered, images)
+    true = [_checked(pair, image) for pair, image in zip(ordered, images, strict=True)]
     splits = hold_out([one.labels for one in true], [one.known for one in true])
     return {pair.name: split for pair, split in zip(ordered, splits, strict=True)}
 
@@ -207,6 +212,19 @@ def named(pairs: Sequence[TrainingPair]) -> tuple[TrainingPair, ...]:
     if twice:
         raise TrainingError(f"The names {', '.join(twice[:3])} come twice; give each image a name of its own.")
     return tuple(sorted(given, key=lambda pair: pair.name))
+
+
+def _check_distinct(pairs: Sequence[TrainingPair], images: Sequence[Array]) -> None:
+    """Refuse an image that comes twice: of two copies one would train what the other judges."""
+    known: dict[str, str] = {}
+    for pair, image in zip(pairs, images, strict=True):
+        if is_informative(image):  # two empty images are not the same image
+            first = known.setdefault(pixels_sha256(image), pair.name)
+            if first != pair.name:
+                raise TrainingError(
+                    f"{first} and {pair.name} are the same image, so the verdict would be too good. Put all labels of "
+                    "an image into one layer or file, or leave one of the two out."
+                )
 
 
 def _checked(pair: TrainingPair, image: Array) -> Supervision:
