@@ -158,7 +158,7 @@ def _half_disk(radius: float) -> list[tuple[int, int]]:
 
 def drop_small(labels: Labels, min_area: int) -> npt.NDArray[np.int32]:
     """Return labels 1..N without the objects below `min_area` pixels, in the order of their old numbers."""
-    ranks = object_ranks(labels)[1]
+    ranks = labels if int(labels.max(initial=0)) <= labels.size else object_ranks(labels)[1]  # ranks take time
     areas = np.bincount(ranks.ravel(), minlength=1)
     keep = areas >= max(min_area, 1)
     keep[0] = False
