@@ -77,6 +77,12 @@ def test_labels_without_an_image_are_not_said_to_be_saved(viewer, repairer, proj
     with qtbot.waitSignal(repairer.autosaver.saved, timeout=TIMEOUT):
         repairer.autosaver.save()
     assert row.label.text().startswith("Saved at")
+    assert told[-1] == ("Autosave: now all edits are saved.", "info", "")
+    n_told = len(told)
+    repairer.tick([2])
+    with qtbot.waitSignal(repairer.autosaver.saved, timeout=TIMEOUT):
+        repairer.autosaver.save()
+    assert len(told) == n_told  # a save that is no news
     assert saved(project_folder) == {"cells": ["mine"]}
 
 

@@ -259,6 +259,8 @@ class Autosaver(QObject):
         if done.plan.problems:
             self._tell_left_out(done.plan)
             return
+        if self._failure and done.plan.work:
+            self.said.emit("Autosave: now all edits are saved.", "info", "")
         self._failure = ""
         if done.plan.work:
             self.saved.emit(done.when)
