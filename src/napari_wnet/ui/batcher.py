@@ -235,7 +235,8 @@ class Batcher(QObject):
         elif isinstance(report, FileStarted):
             self.files.report(report)
             self._current = report.path.name
-            self.said.emit(f"Segmenting {self._current}...", "info", "")
+            if not self.paused:  # a report that was on its way when it was paused
+                self.said.emit(f"Segmenting {self._current}...", "info", "")
         elif isinstance(report, Progress) and not self.paused:
             self._say_progress(report)
 
