@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from napari_wnet.ui import archive
+from napari_wnet.ui.outliner import Outliner
+from napari_wnet.ui.repairer import Repairer
 from napari_wnet.ui.segment_widget import SegmentWidget
 from ui_stand_ins import Oracle, save_random_model
 
@@ -44,6 +47,17 @@ def segment(viewer: Any, oracle: Oracle, model_file: Path, qtbot: Any) -> Iterat
 def rgb_model_file(tmp_path: Path) -> Path:
     """A three-channel model."""
     return save_random_model(tmp_path / "colour.safetensors", in_channels=3)
+
+
+@pytest.fixture
+def repairer(viewer: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repairer]:
+    """What is behind a Repair dock, without the outline network, in the viewer of whoever tests."""
+    monkeypatch.setattr(Outliner, "load", lambda _: None)
+    monkeypatch.setattr(archive, "_ours", set())
+    repairer = Repairer(viewer)
+    yield repairer
+    repairer.close()
+    assert repairer.wait(60)
 
 
 @pytest.fixture(autouse=True)

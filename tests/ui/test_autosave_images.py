@@ -13,7 +13,6 @@ from napari_wnet.project import load_project, pixels_sha256
 from napari_wnet.ui import archive, identity
 from napari_wnet.ui.identity import image_key
 from napari_wnet.ui.layers import MARK
-from napari_wnet.ui.outliner import Outliner
 from napari_wnet.ui.repair_widget import RepairWidget
 from napari_wnet.ui.repairer import Repairer
 from napari_wnet.ui.save_row import SaveRow
@@ -26,16 +25,6 @@ TIMEOUT = 60_000
 @pytest.fixture
 def viewer(qapp):
     return ViewerModel()
-
-
-@pytest.fixture
-def repairer(viewer, monkeypatch):
-    monkeypatch.setattr(Outliner, "load", lambda _: None)
-    monkeypatch.setattr(archive, "_ours", set())
-    repairer = Repairer(viewer)
-    yield repairer
-    repairer.close()
-    assert repairer.wait(60)
 
 
 def noise(seed: int) -> np.ndarray:

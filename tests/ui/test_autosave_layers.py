@@ -13,7 +13,6 @@ from napari_wnet.project import ImageState, LabelsState, load_project
 from napari_wnet.ui import archive
 from napari_wnet.ui.autosave import Found
 from napari_wnet.ui.layers import MARK
-from napari_wnet.ui.outliner import Outliner
 from napari_wnet.ui.repairer import Repairer
 from napari_wnet.ui.sessions import Job
 from napari_wnet.ui.settings import NO_AXIS, SegmentSettings
@@ -26,16 +25,6 @@ SHAPE = (48, 40)
 @pytest.fixture
 def viewer(qapp):
     return ViewerModel()
-
-
-@pytest.fixture
-def repairer(viewer, monkeypatch):
-    monkeypatch.setattr(Outliner, "load", lambda _: None)
-    monkeypatch.setattr(archive, "_ours", set())
-    repairer = Repairer(viewer)
-    yield repairer
-    repairer.close()
-    assert repairer.wait(60)
 
 
 def closed(repairer, project_folder) -> dict[str, LabelsState]:
