@@ -11,7 +11,7 @@ from typing import Any
 from napari_wnet.datasets.split import names_sha256
 from napari_wnet.errors import TrainingError
 from napari_wnet.json_values import differences
-from napari_wnet.network.checkpoint import load_state
+from napari_wnet.network.checkpoint import load_state_info
 from napari_wnet.train_data import TrainingData
 
 TRAINING, VALIDATION = "training images", "validation images"
@@ -73,7 +73,7 @@ def resumed(settings: dict[str, Any], checkpoint: Path) -> History:
     WNetError
         If the checkpoint cannot be read, or its best weights were chosen on other images than those that validate now.
     """
-    _, info = load_state(checkpoint)
+    info = load_state_info(checkpoint)
     about = info.get("about")
     before, changes = (about.get("settings"), about.get("changes")) if isinstance(about, dict) else (None, None)
     if not (isinstance(before, dict) and isinstance(changes, list)):

@@ -75,6 +75,21 @@ def test_labels_table_and_overlay_are_those_of_the_corrected_labels(out, stem):
     assert not (out / stem).parent.joinpath(WORK).exists()
 
 
+def test_labels_of_an_image_that_was_moved_are_saved_by_who_says_where_it_is(images, out, tmp_path):
+    images.rename(tmp_path / "elsewhere")
+    image, labels = (
+        tmp_path / "elsewhere" / "plate 1" / "a.ome.tif",
+        corrected(read_labels(out / "plate 1/a_labels.tif")),
+    )
+    with pytest.raises(ImageError, match="not there any more"):
+        save_labels(out / "plate 1/a.json", labels)
+    with pytest.raises(ImageError, match="has changed"):
+        save_labels(out / "plate 1/a.json", labels, tmp_path / "elsewhere" / "b.tif")
+    result = save_labels(out / "plate 1/a.json", labels, image)
+    np.testing.assert_array_equal(read_labels(result.outputs["labels"]), labels)
+    assert result.path == image
+
+
 def test_a_pixel_keeps_its_size(out):
     save_labels(out / "plate 1" / "a.json", corrected(read_labels(out / "plate 1" / "a_labels.tif")))
     file = read_image(out / "plate 1" / "a_labels.tif")

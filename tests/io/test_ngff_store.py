@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 from pathlib import Path
@@ -114,14 +113,36 @@ def test_zstd_that_does_not_state_how_much_it_unpacks_to_is_counted(tmp_path, st
         open_ngff(path).levels[0][:2, :2]
 
 
+BLOCKS = st.lists(
+    st.one_of(
+        st.tuples(st.just(0), st.binary(max_size=20)),
+        st.tuples(st.integers(1, 2**17), st.binary(min_size=1, max_size=1)),
+    ),
+    min_size=1,
+    max_size=4,
+)
+FRAMES = st.one_of(
+    BLOCKS.map(zstd_frame),
+    st.just(SKIPPED),
+    st.integers(0, 100_000).map(lambda size: bytes(numcodecs.Zstd().encode(bytes(size)))),
+    st.binary(max_size=30),
+)
+
+
 @settings(max_examples=300, deadline=None)
-@given(st.binary(max_size=200), st.integers(0, 60))
-def test_whatever_begins_like_zstd_is_counted_to_an_end(data, place):
-    stored = bytearray(numcodecs.Zstd().encode(IMAGE.tobytes()))
-    stored[place : place + len(data)] = data
-    for one in (bytes(stored), zstd_frame([(0, data)]) + data):
-        with contextlib.suppress(ImageError):
-            ngff_packing.check_packed(memoryview(one), "zstd", 1000, Path("a.zarr"))
+@given(st.lists(FRAMES, max_size=5).map(b"".join))
+def test_what_unpacks_to_more_than_it_may_is_refused_whatever_it_is_made_of(stored):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ngff_packing, "MUCH_BYTES", 0)
+        try:
+            ngff_packing.check_packed(memoryview(stored), "zstd", 4000, Path("a.zarr"))
+        except ImageError:
+            return
+    try:
+        unpacked = numcodecs.Zstd().decode(stored)
+    except RuntimeError:  # damaged, which is noticed while it is unpacked
+        return
+    assert len(unpacked) <= ngff_packing.ZSTD_SPLIT * 4000
 
 
 def test_a_chunk_that_is_larger_than_the_memory_is_not_tried(tmp_path):

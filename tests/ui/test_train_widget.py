@@ -115,7 +115,7 @@ def models(monkeypatch, tmp_path):
 def dock(viewer, qtbot, training, monkeypatch):
     monkeypatch.setattr(course, "PREVIEW_EVERY_S", 0.0)
     widget = TrainWidget(viewer)
-    monkeypatch.setattr(widget, "confirmed_discard", lambda: True)
+    monkeypatch.setattr(widget.verdict, "may_go", lambda: True)
     viewer.window.add_dock_widget(widget, name="Fine-tune")
     qtbot.waitUntil(lambda: widget.base_box.value() == "nuclei", timeout=TIMEOUT)
     yield widget
@@ -602,7 +602,7 @@ def test_a_new_model_is_not_discarded_by_another_training_without_asking(dock, p
     finished(dock, qtbot)
     model = dock.trainer.outcome.path
     asked = []
-    monkeypatch.setattr(dock, "confirmed_discard", lambda: asked.append(1) or yes)
+    monkeypatch.setattr(dock.verdict, "may_go", lambda: asked.append(1) or yes)
     dock.start_button.click()
     finished(dock, qtbot)
     assert len(asked) == 1
@@ -620,7 +620,7 @@ def test_a_pair_that_is_chosen_twice_is_refused(dock, pair, training):
     """What one of them trains, the other would judge."""
     dock.pair_list.add()
     dock.start_button.click()
-    assert "'cells' with 'truth' is chosen twice" in dock.status.text()
+    assert "cells and cells #2 are the same image" in dock.status.text()
     assert not training.requests
 
 

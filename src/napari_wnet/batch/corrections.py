@@ -24,7 +24,7 @@ OF_MAPS = frozenset({"distmap", "embedding", "pca"})
 """Kinds that labels do not change."""
 
 
-def save_labels(sidecar: str | Path, labels: npt.NDArray[Any]) -> FileResult:
+def save_labels(sidecar: str | Path, labels: npt.NDArray[Any], image: str | Path | None = None) -> FileResult:
     """Put corrected labels in the place of those of a result, with its table, overlay and other exports made anew.
 
     The sidecar notes ``result.edited`` and keeps the hash of the labels that the program found, so that a replay can
@@ -36,6 +36,8 @@ def save_labels(sidecar: str | Path, labels: npt.NDArray[Any]) -> FileResult:
         The .json file beside the result.
     labels : (..., Y, X) integer array
         Of the shape of the labels that were found.
+    image : str or Path, optional
+        Where the image is now, if it was moved.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def save_labels(sidecar: str | Path, labels: npt.NDArray[Any]) -> FileResult:
     sidecar = Path(sidecar)
     info = read_sidecar(sidecar)
     record, _ = record_from(info)
-    path = source_path(info["input"], sidecar)
+    path = source_path(info["input"], sidecar, moved_to=image)
     file = read_image(path)
     planes = arrange(file, axes=record.axes, channels=record.channels)
     shape = (*planes.array.shape[:-3], *planes.array.shape[-2:])

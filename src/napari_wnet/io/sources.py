@@ -11,7 +11,9 @@ from napari_wnet.io.ngff import is_zarr
 from napari_wnet.io.sidecar import file_sha256
 
 
-def source_path(file: Mapping[str, Any], sidecar: Path, *, remedy: str = "") -> Path:
+def source_path(
+    file: Mapping[str, Any], sidecar: Path, *, moved_to: str | Path | None = None, remedy: str = ""
+) -> Path:
     """Return where a file that a sidecar names is now: where it was, or beside the sidecar, or from there.
 
     Parameters
@@ -19,6 +21,8 @@ def source_path(file: Mapping[str, Any], sidecar: Path, *, remedy: str = "") -> 
     file : mapping
         What the sidecar says of it: ``path``, ``absolute_path`` and ``sha256``.
     sidecar : Path
+    moved_to : str or Path, optional
+        Where it may be, too.
     remedy : str
         What else can be done where it is not found: a sentence, with the space before it.
 
@@ -30,6 +34,7 @@ def source_path(file: Mapping[str, Any], sidecar: Path, *, remedy: str = "") -> 
     if file["absolute_path"] is None:
         raise ImageError(f"{sidecar} is of an array that was in no file; segment that again where it is made." + remedy)
     places = [Path(file["absolute_path"]), sidecar.parent / file["path"], sidecar.parent / Path(file["path"]).name]
+    places += [] if moved_to is None else [Path(moved_to)]
     there: list[Path] = [path for path in places if path.is_file() or is_zarr(path)]
     if not there:
         raise ImageError(f"{places[0]} is not there any more; put it back, or beside {sidecar.name}." + remedy)

@@ -149,17 +149,33 @@ def load_state(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     ModelError
         If the file is missing, damaged, no checkpoint, or from a newer format.
     """
-    path = Path(path)
-    with open_container(path) as container:
-        if STATE_KEY not in container.metadata:
-            raise ModelError(f"{path} is no training checkpoint; start the training without --resume.")
-        stored = parse_object(container.metadata[STATE_KEY], path, constants=True)
-        if stored.get("format_version") != FORMAT_VERSION or not isinstance(stored.get("info"), dict):
-            raise ModelError(
-                f"{path} was made by another version of napari-wnet; resume with that version or start anew."
-            )
+    with open_container(Path(path)) as container:
+        info = _state_info(container)
         tensors, _ = container.load()
-    return tensors, stored["info"]
+    return tensors, info
+
+
+def load_state_info(path: str | Path) -> dict[str, Any]:
+    """Return the info of a training checkpoint, without reading its tensors.
+
+    Raises
+    ------
+    ModelError
+        As :func:`load_state`.
+    """
+    with open_container(Path(path)) as container:
+        return _state_info(container)
+
+
+def _state_info(container: Container) -> dict[str, Any]:
+    path = container.path
+    if STATE_KEY not in container.metadata:
+        raise ModelError(f"{path} is no training checkpoint; start the training without --resume.")
+    stored = parse_object(container.metadata[STATE_KEY], path, constants=True)
+    info = stored.get("info")
+    if stored.get("format_version") != FORMAT_VERSION or not isinstance(info, dict):
+        raise ModelError(f"{path} was made by another version of napari-wnet; resume with that version or start anew.")
+    return info
 
 
 def _header(container: Container) -> ModelHeader:

@@ -36,7 +36,7 @@ class Outputs:
         self._images: dict[str, Layer] = {}
         self._guard: LabelsGuard | None = None
         self._shape: tuple[int, ...] = ()
-        self._left_at: Mapping[str, Any] | None = None
+        self._labels_at: Mapping[str, Any] = self._placement
 
     @property
     def labels(self) -> Labels | None:
@@ -66,10 +66,8 @@ class Outputs:
         before, self._placement = self._placement, dict(placement)
         for layer in self._images.values():
             _place(layer, self._placement, before)
-        if with_labels and self.labels is not None:
-            _place(self.labels, self._placement, before)
-        elif self.labels is not None:
-            self._left_at = before
+        if with_labels:
+            self._place_labels()
 
     def show_images(self, result: RunResult, metadata: Mapping[str, Any]) -> None:
         """Show the maps of a run."""
@@ -82,9 +80,7 @@ class Outputs:
         """Show the labels of a run, and return what is to be said of it."""
         self._shape = result.labels.shape
         message = self._make_room(result.edited, self._guard is not None and bool(self._guard.settled))
-        if self._guard is not None and self._left_at is not None:  # they are not kept: they get the new place, too
-            _place(self._guard.layer, self._placement, self._left_at)
-        self._left_at = None
+        self._place_labels()  # now that those which are kept are let go
         everything = len(result.indices) == int(np.prod(self._shape[:-2], dtype=int))
         if self._guard is None:
             self._add_labels(result.labels, result.checksums)
@@ -129,6 +125,12 @@ class Outputs:
     def _add_labels(self, labels: npt.NDArray[np.int32], checksums: Mapping[Index, int]) -> None:
         options = {**self._placement, "name": f"{self._name} labels", "metadata": {MARK: {"kind": "labels"}}}
         self._guard = LabelsGuard(self._viewer.add_labels(labels, **options), checksums)
+        self._labels_at = self._placement
+
+    def _place_labels(self) -> None:
+        if self.labels is not None:
+            _place(self.labels, self._placement, self._labels_at)
+        self._labels_at = self._placement
 
     def _show_image(self, kind: str, array: Array, indices: tuple[Index, ...], options: Mapping[str, Any]) -> None:
         layer = self._images.get(kind)

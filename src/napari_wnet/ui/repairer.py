@@ -208,10 +208,9 @@ class Repairer(QObject):
 
     def take_back(self, last: Change) -> bool:
         """Undo the last edit; tell whether it was still the last, and still there to be undone."""
-        change, index, revision = self._last or (None, (), 0)
-        if self._labels is None or change is not last or settled(self._labels).revision != revision:
-            return False
-        if index != self.index():  # it was made in a plane that is out of sight
+        change, *moment = self._last or (None,)
+        # It may have been made in a plane that is out of sight now.
+        if self._labels is None or change is not last or moment != [self.index(), settled(self._labels).revision]:
             return False
         if last.n_pixels:
             if (self.plane()[last.rows, last.columns] != last.values).any():

@@ -94,7 +94,7 @@ class Reviewer(QObject):
         labels = np.array(self.labels.data)  # a copy: it may be painted on while it is written
         self._saving = self.opened, checksum(labels), then
         self.said.emit(f"Saving the labels of {self.opened.item.path.name}...", "info", "")
-        self._saver.start(_saving_steps(self.opened.sidecar, labels))
+        self._saver.start(_saving_steps(self.opened.sidecar, labels, self.opened.item.path))
         self.changed.emit()
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ class Reviewer(QObject):
 
     def _show(self, opened: Opened) -> None:
         if self._edited_since and self.edited() and self.opened is not None:
-            self._stay("the next image was read")
+            self._stay(self.opened, "the next image was read")
             return
         kept = {name: getattr(self.labels, name) for name in KEPT} if self.labels is not None else {}
         before = [layer for layer in self._layers if layer in self._viewer.layers]
@@ -136,9 +136,9 @@ class Reviewer(QObject):
         self.shown.emit(opened)
         self.changed.emit()
 
-    def _stay(self, meanwhile: str) -> None:
+    def _stay(self, opened: Opened, meanwhile: str) -> None:
         """Say why the file that is shown stays, although another was asked for."""
-        name = self.opened.item.path.name if self.opened is not None else ""
+        name = opened.item.path.name
         text = f"The labels of {name} were edited while {meanwhile}, so they stay open. Save them, then go on again."
         self.said.emit(text, "warning", text)
         self.changed.emit()
@@ -169,7 +169,7 @@ class Reviewer(QObject):
         self.saved.emit(replace(result, path=opened.item.path))
         self.changed.emit()
         if then is not None and self.opened is opened and self._maybe_edited:
-            self._stay("they were saved")
+            self._stay(opened, "they were saved")
         elif then is not None:
             then()
 
@@ -182,8 +182,8 @@ class Reviewer(QObject):
         self.changed.emit()
 
 
-def _saving_steps(sidecar: Path, labels: npt.NDArray[Any]) -> Generator[Progress, None, FileResult]:
+def _saving_steps(sidecar: Path, labels: npt.NDArray[Any], image: Path) -> Generator[Progress, None, FileResult]:
     yield Progress(done=0, total=0, what="saving")
     from napari_wnet.batch.corrections import save_labels  # torch: seconds, and not on the GUI thread
 
-    return save_labels(sidecar, labels)
+    return save_labels(sidecar, labels, image)

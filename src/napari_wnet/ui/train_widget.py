@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QMessageBox,
     QPushButton,
     QWidget,
 )
@@ -131,7 +130,7 @@ class TrainWidget(Dock):
 
     def start(self) -> None:
         """Begin to learn from the chosen layers; a new model that was not adopted is discarded, if that is meant."""
-        if self.trainer.waiting and not self.confirmed_discard():
+        if self.trainer.waiting and not self.verdict.may_go():
             return
         try:
             request = self.request()
@@ -146,12 +145,6 @@ class TrainWidget(Dock):
             self.status.say(str(error), "error", str(error))
             return
         self._begin()
-
-    def confirmed_discard(self) -> bool:
-        """Ask whether the new model, which is neither adopted nor discarded, may go."""
-        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-        text = "The new model is not adopted. Discard it, and begin another training?"
-        return QMessageBox.question(self, "A new model", text, yes | no, no) == yes
 
     def resume(self) -> None:
         """Go on with the training that was interrupted, on the images that are open under their names."""

@@ -125,7 +125,6 @@ class Trainer(QObject):
         """
         if not pairs:
             raise TrainingError("There is nothing to learn from: choose an image and its labels.")
-        _check_once(pairs)
         read: list[TrainingPair] = []
         colour: list[str] = []
         for pair in pairs:
@@ -314,19 +313,6 @@ class Trainer(QObject):
 
     def _complain(self, error: WNetError) -> None:
         self.said.emit(str(error), "error", str(error))
-
-
-def _check_once(pairs: Sequence[LayerPair]) -> None:
-    """Refuse a pair that is chosen twice: one would train what the other judges."""
-    seen: set[tuple[int, int]] = set()
-    for pair in pairs:
-        both = id(pair.image), id(pair.labels)
-        if both in seen:
-            raise TrainingError(
-                f"'{pair.image.name}' with '{pair.labels.name}' is chosen twice; choose other layers in one of the "
-                "rows, or remove it."
-            )
-        seen.add(both)
 
 
 def n_threads() -> int:

@@ -169,6 +169,17 @@ class Verdict(QWidget):
             camera.center = (*camera.center[:-2], *first.extent.world.mean(axis=0)[-2:])
         self._viewer.bind_key(TOGGLE_KEY, lambda _: self.toggle(), overwrite=True)
 
+    def may_go(self) -> bool:
+        """Ask whether the new model, which is neither adopted nor discarded, may make room for another."""
+        answer = QMessageBox.question(
+            self,
+            "A new model",
+            "The new model is not adopted. Discard it, and begin another training?",
+            QMessageBox.StandardButton.Yes | QMessageBox.StandardButton.No,
+            QMessageBox.StandardButton.No,
+        )
+        return answer == QMessageBox.StandardButton.Yes
+
     def _on_adopt(self) -> None:
         outcome = self._outcome
         if outcome is None:
