@@ -343,6 +343,20 @@ def test_a_stack_is_edited_in_the_plane_that_is_seen(viewer, segment, repair, qt
     assert "2D" in repair.status.text()
 
 
+def test_an_undo_is_promised_for_as_long_as_there_is_one(viewer, segment, repair, labels, qtbot):
+    def move_a_slider():
+        segment.form.setValue(segment.form.value().replace(clustering__min_area=2))
+
+    repair.tools.choose("delete")
+    for number, after in ((1, labels.undo), (2, move_a_slider)):
+        click(labels, tuple(np.rint(np.argwhere(labels.data == number).mean(axis=0)).astype(int)))
+        assert repair.status.text() == f"Deleted object {number}. Ctrl+Z takes it back."
+        qtbot.wait(500)  # the objects are ranked anew meanwhile
+        assert repair.status.text().endswith("takes it back.")
+        after()
+        qtbot.waitUntil(lambda number=number: repair.status.text() == f"Deleted object {number}.", timeout=TIMEOUT)
+
+
 def test_an_object_is_turned_in_its_own_plane(viewer, segment, repair, qtbot):
     """Numbers begin anew in each plane: the object of that number in another plane is another one."""
     viewer.add_image(np.stack([blobs(), blobs()[::-1, ::-1]]), name="stack")

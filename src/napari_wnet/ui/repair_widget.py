@@ -22,7 +22,7 @@ from napari_wnet.ui.save_row import SaveRow
 from napari_wnet.ui.section import Section
 from napari_wnet.ui.seed_layer import SeedLayer
 from napari_wnet.ui.tool_list import HERE_TOOLS, ToolButtons
-from napari_wnet.ui.tools import Tools
+from napari_wnet.ui.tools import UNDO, Tools
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -108,6 +108,7 @@ class RepairWidget(Dock):
         self.buttons.asked.connect(self._do)
         self.tools.toolChanged.connect(self._show_tool)
         self.tools.picked.connect(self._on_picked)
+        self.tools.redrawn.connect(self._on_redrawn)
         self.tools.stepped.connect(self.step)
         for speaker in (self.tools, self.repairer, self.saving):
             speaker.said.connect(self.status.say)
@@ -195,6 +196,12 @@ class RepairWidget(Dock):
 
     def _on_ticked(self, label: int, done: bool) -> None:
         self.repairer.tick([label], done)
+
+    def _on_redrawn(self) -> None:
+        """Promise no undo any longer: the edit was taken back, or a slider has made the labels anew."""
+        text = self.status.text()
+        if text.endswith(UNDO):
+            self.status.say(text.removesuffix(UNDO))
 
     def _on_picked(self, label: int) -> None:
         self._picked, self._picked_in = label, self.repairer.index()

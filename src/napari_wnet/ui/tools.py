@@ -33,6 +33,10 @@ SHAPINGS = {
 }
 
 
+UNDO = " Ctrl+Z takes it back."
+"""What is said of an edit, and holds until the labels change in another way."""
+
+
 class Tools(QObject):
     """Binds the tools to the mouse and the keys of the layer that is edited.
 
@@ -45,12 +49,15 @@ class Tools(QObject):
     stepped : Signal(int)
         To the next object to look at, 1, or the one before, -1.
     said : Signal(str, str, str)
+    redrawn : Signal()
+        The layer is drawn anew: after an edit, before that is said, and after whatever else changes it.
     """
 
     toolChanged = Signal(str)  # noqa: N815
     picked = Signal(int)
     stepped = Signal(int)
     said = Signal(str, str, str)
+    redrawn = Signal()
 
     def __init__(self, viewer: ViewerModel, repairer: Repairer, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -75,6 +82,7 @@ class Tools(QObject):
             self._layer.mouse_drag_callbacks.remove(self._on_drag)
             self._layer.mouse_wheel_callbacks.remove(self._on_wheel)
             self._layer.events.mode.disconnect(self._on_mode)
+            self._layer.events.set_data.disconnect(self._on_redrawn)
             for key in self._keys():
                 self._layer.bind_key(key, None)
         self._layer = layer
@@ -83,6 +91,7 @@ class Tools(QObject):
             layer.mouse_drag_callbacks.append(self._on_drag)
             layer.mouse_wheel_callbacks.append(self._on_wheel)
             layer.events.mode.connect(self._on_mode)
+            layer.events.set_data.connect(self._on_redrawn)
             for key, pressed in self._keys().items():
                 layer.bind_key(key, pressed, overwrite=True)
 
@@ -254,10 +263,13 @@ class Tools(QObject):
         """Say what an edit has done, if it could be made."""
         if change is None:
             return None
-        self.said.emit(text.format(", ".join(map(str, change.objects))) + " Ctrl+Z takes it back.", "info", "")
+        self.said.emit(text.format(", ".join(map(str, change.objects))) + UNDO, "info", "")
         if change.objects:
             self.picked.emit(change.objects[0])
         return change
+
+    def _on_redrawn(self) -> None:
+        self.redrawn.emit()
 
     def _on_mode(self) -> None:
         if self._layer is not None and str(self._layer.mode) != "pan_zoom" and self._tool:
